@@ -1,0 +1,59 @@
+# Everything a developer or a newcomer runs. Needs Python 3.11+ and make; the rest is installed into the checkout.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+export PYTHONDONTWRITEBYTECODE := 1
+
+# uv from the machine, or put into the checkout by pip where it is missing.
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := .venv/bin/
+
+.PHONY: help setup demo dev test check verify golden format bench clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## Install everything into the checkout (.venv, and .tools for uv)
+
+demo: .venv/.installed ## Run the main job on real input: this checkout's own files
+	@$(RUN)fairlead demo
+
+dev: .venv/.installed ## Start everything for a person: database, API, a worker with example handlers
+	@$(RUN)fairlead dev
+
+test: check ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
+	$(RUN)pytest -n 2 --dist worksteal -q
+
+check: .venv/.installed ## Only what needs no database: format, lint, types, layers, generated files
+	$(RUN)ruff format --check --quiet .
+	$(RUN)ruff check --quiet .
+	$(RUN)mypy
+	$(RUN)lint-imports --no-logo
+	@$(MAKE) --no-print-directory verify
+
+verify: .venv/.installed ## Fail when a generated file is out of date
+	$(RUN)python -m tools.golden_sql --check
+
+golden: .venv/.installed ## Write the generated files again
+	$(RUN)python -m tools.golden_sql
+
+format: .venv/.installed ## Format and mend what ruff can
+	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
+
+bench: .venv/.installed ## Measure: ours, the raw limit and the peers, on one server in one run
+	$(RUN)python -m bench
+
+clean: ## Remove what make put into the checkout, databases included
+	rm -rf .venv .tools .cache .fairlead dist
+
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --locked --quiet --python "$$($(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Fairlead needs Python 3.11 or newer"; print(sys.executable)')"
+	@touch $@
+
+.tools/bin/uv:
+	@echo "Installing uv into .tools"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .tools uv

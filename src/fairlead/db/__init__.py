@@ -1,0 +1,1 @@
+"""How we talk to PostgreSQL: connections, transactions, tenancy, errors, migrations, the embedded server."""

@@ -1,0 +1,1 @@
+"""Alembic's environment and revisions; `db/migrate.py` runs them."""

@@ -1,0 +1,51 @@
+"""Whose rows a transaction may touch, as values that only this module can make.
+
+Every function of the engine, the queries and the services takes a scope right after the session. A `TenantScope`
+comes from a credential that was checked, an item that was claimed, or an operator on the command line; a
+`SystemScope` crosses organizations and is therefore visible in review. The scope decides the database role and the
+organization that row-level security compares with, so that a forgotten filter above still shows nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fairlead.domain.ids import is_id
+from fairlead.errors import NotFound
+from fairlead.schema.row_security import APP_ROLE, SYSTEM_ROLE
+
+
+@dataclass(frozen=True, slots=True)
+class TenantScope:
+    """One organization's rows, as the application role."""
+
+    organization_id: str
+    role: str = APP_ROLE
+
+
+@dataclass(frozen=True, slots=True)
+class SystemScope:
+    """Every organization's rows, as the system role; `reason` says in review and in logs what for."""
+
+    reason: str
+    organization_id: str = ""
+    role: str = SYSTEM_ROLE
+
+
+Scope: TypeAlias = TenantScope | SystemScope
+
+
+def tenant(organization_id: str) -> TenantScope:
+    """Make the scope of one organization, after somebody's right to it was checked.
+
+    Raises NotFound for anything that cannot be an organization's id.
+    """
+    if not is_id(organization_id):
+        raise NotFound
+    return TenantScope(organization_id)
+
+
+def system(reason: str) -> SystemScope:
+    """Make the scope that crosses organizations."""
+    return SystemScope(reason)

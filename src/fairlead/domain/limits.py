@@ -1,0 +1,25 @@
+"""Every bound on what comes in, in one place; the HTTP contract and the tests read them from here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BODY_BYTES: Final = 1024 * 1024
+PAYLOAD_BYTES: Final = 256 * 1024
+RESULT_BYTES: Final = 256 * 1024
+ERROR_CHARACTERS: Final = 8 * 1024  # longer errors are cut, never refused
+ERRORS_KEPT: Final = 10  # attempts whose errors an item remembers
+JSON_DEPTH: Final = 32
+BATCH_ITEMS: Final = 1000
+NAME_CHARACTERS: Final = 100
+DESCRIPTION_CHARACTERS: Final = 500
+TAGS: Final = 20
+TAG_CHARACTERS: Final = 50
+PRIORITY: Final = 1_000_000  # priorities run from minus this to this
+MAX_ATTEMPTS: Final = 1000
+MAX_CONCURRENCY: Final = 10_000
+LEASE_SECONDS: Final = 12 * 3600
+DELAY_SECONDS: Final = 366 * 24 * 3600
+PAGE_ITEMS: Final = 100
+EMAIL_CHARACTERS: Final = 254
+SLUG_CHARACTERS: Final = 63

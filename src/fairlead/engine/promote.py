@@ -1,0 +1,34 @@
+"""Promote: let items that were for later into the claim's index once they are due.
+
+waiting, not ready → waiting, ready, with a new place in the order.  Locks: the picked items only, skipping what is
+locked.  Index: queue_items_scheduled_idx, from the longest due.
+Future items stay out of the claim's index because it would walk past them: 200 000 cut it to a third (measured).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import SystemScope
+
+PROMOTE: Final = Statement("""
+with due as materialized (
+    select i.ctid as row
+    from queue_items_live i
+    where i.status = 'waiting' and not i.ready and i.scheduled_for <= statement_timestamp()
+    order by i.scheduled_for
+    limit :most
+    for update skip locked
+)
+update queue_items_live i
+set ready = true, seq = nextval('queue_items_seq')
+where i.ctid = any (array(select d.row from due d))
+returning i.queue_id
+""")
+
+
+async def promote(session: Session, _scope: SystemScope, *, most: int) -> list[str]:
+    """Make up to `most` due items ready; return the queue of each. Call again while it returns that many."""
+    return [row[0] for row in await session.run(PROMOTE, {"most": most})]

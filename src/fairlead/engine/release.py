@@ -1,0 +1,40 @@
+"""Release: give items back that were not worked on, as if they had not been claimed.
+
+processing → waiting; the attempt is given back, `claims` is not, so the old lease stays dead. The item keeps its place
+in the order.  Locks: the batch's items in id order.  Index: the live leaf's primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import Scope
+from fairlead.engine.reports import HELD, Lease, lease_reports, run_fenced
+
+RELEASE: Final = Statement(
+    """
+with {held},
+released as (
+    update queue_items_live i
+    set status = 'waiting', attempts = i.attempts - 1,
+        started_at = null, lease_expires_at = null, worker_id = null
+    where i.ctid = any (array(select h.row from held h where h.current))
+    returning i.id
+)
+select h.id, r.id is not null
+from held h
+left join released r on r.id = h.id
+where h.current
+""",
+    held=HELD.strip(),
+)
+
+
+async def release(session: Session, scope: Scope, *, leases: Sequence[Lease]) -> set[str]:
+    """Give a batch back; return the ids released. An id that is missing has lost its lease and changed nothing."""
+    own = [lease for lease in leases if scope.organization_id in {"", lease.organization_id}]
+    rows = await run_fenced(session, RELEASE, {}, reports=lease_reports(own))
+    return {row[0] for row in rows}

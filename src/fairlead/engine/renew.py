@@ -1,0 +1,55 @@
+"""Renew: keep leases that are still current; never shortens one.
+
+processing → processing; lease_expires_at, and progress when given.  Locks: the batch's items in id order.
+Index: the live leaf's primary key.  Returns the items renewed; any other has lost its lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import Scope
+from fairlead.engine.reports import HELD, Lease, lease_reports, run_fenced
+
+RENEW: Final = Statement(
+    """
+with {held},
+renewed as (
+    update queue_items_live i
+    set lease_expires_at = greatest(
+            i.lease_expires_at, statement_timestamp() + make_interval(secs => :lease_seconds)),
+        progress = coalesce(cast(:progress as jsonb) -> i.id, i.progress)
+    where i.ctid = any (array(select h.row from held h where h.current))
+    returning i.id, i.lease_expires_at
+)
+select h.id, r.id is not null, r.lease_expires_at
+from held h
+left join renewed r on r.id = h.id
+where h.current
+""",
+    held=HELD.strip(),
+)
+
+
+async def renew(
+    session: Session,
+    scope: Scope,
+    *,
+    leases: Sequence[Lease],
+    lease_seconds: int,
+    progress: Mapping[str, dict[str, Any]] | None = None,
+) -> dict[str, datetime]:
+    """Extend each current lease to `lease_seconds` from now; return the new end by item id.
+
+    `progress` maps item ids to what their handlers want people to see.
+    """
+    own = [lease for lease in leases if scope.organization_id in {"", lease.organization_id}]
+    parameters = {"lease_seconds": lease_seconds, "progress": orjson.dumps(progress or {}).decode()}
+    rows = await run_fenced(session, RENEW, parameters, reports=lease_reports(own))
+    return {row[0]: row[2] for row in rows}

@@ -1,0 +1,79 @@
+"""Rescue: take items back from leases that ran out, whoever held them.
+
+processing, lease expired → waiting (attempts left: at once, with a new place in the order) or → failed.  The attempt
+counts, so an item that kills its workers ends.  Locks: the picked items only, skipping what is locked.
+Index: queue_items_status_idx, from the longest expired. The lease alone decides: no worker's row is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import SystemScope
+from fairlead.domain.item_status import ItemStatus
+from fairlead.engine.fail import ERRORS_KEPT
+from fairlead.engine.reports import KEPT
+
+_ERROR = "'the lease ran out: worker ' || coalesce(worker_id, '?') || ' did not report in time'"
+
+RESCUE: Final = Statement(
+    """
+with expired as materialized (
+    select i.ctid as row, i.attempts < i.max_attempts as attempts_left
+    from queue_items_live i
+    where i.status = 'processing' and i.lease_expires_at <= statement_timestamp()
+    order by i.lease_expires_at
+    limit :most
+    for update skip locked
+),
+again as (
+    update queue_items_live i
+    set status = 'waiting', ready = true, scheduled_for = null, seq = nextval('queue_items_seq'),
+        started_at = null, lease_expires_at = null, worker_id = null,
+        error_message = {error},
+        errors = {errors}
+    where i.ctid = any (array(select e.row from expired e where e.attempts_left))
+    returning i.organization_id, i.queue_id, i.id
+),
+taken as (
+    delete from queue_items_live i
+    where i.ctid = any (array(select e.row from expired e where not e.attempts_left))
+    returning i.*
+),
+finished as (
+    insert into queue_items (
+        {kept},
+        error_message, errors, status, finished_at)
+    select {kept},
+        {error},
+        {errors},
+        'failed', statement_timestamp()
+    from taken
+)
+select organization_id, queue_id, id, 'waiting' from again
+union all
+select organization_id, queue_id, id, 'failed' from taken
+""",
+    error=_ERROR,
+    errors=ERRORS_KEPT.replace("{error}", _ERROR),
+    kept=KEPT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """One item taken back, and what became of it."""
+
+    organization_id: str
+    queue_id: str
+    id: str
+    status: ItemStatus
+
+
+async def rescue(session: Session, _scope: SystemScope, *, most: int) -> list[Rescued]:
+    """Take back up to `most` items whose leases ran out; call again while it returns that many."""
+    rows = await session.run(RESCUE, {"most": most})
+    return [Rescued(row[0], row[1], row[2], ItemStatus(row[3])) for row in rows]

@@ -1,0 +1,175 @@
+"""Every error Fairlead raises on purpose, in one tree, branched by what the caller can do.
+
+FairleadError
+├── RequestError                   change what you asked for
+│   ├── ValidationFailed           400 VALIDATION_FAILED   one or more fields are wrong; `details` names each
+│   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
+│   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
+│   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
+│   └── Conflict                   409 CONFLICT            something with that name is already there
+│       └── LeaseLost              409 LEASE_LOST          somebody else may hold the item now; drop the work
+├── AccessError                    show other credentials
+│   ├── Unauthenticated            401 UNAUTHENTICATED
+│   └── Forbidden                  403 FORBIDDEN
+├── TemporaryError                 wait and retry; carries `retry_after_seconds`
+│   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
+│   └── Busy                       503 BUSY                a lock or time limit stood in the way
+├── OperatorError                  somebody who runs the installation has to act
+│   ├── SettingsInvalid            500 SETTINGS_INVALID    names the variable
+│   ├── EmbeddedDatabaseFailed     500 EMBEDDED_DATABASE_FAILED
+│   ├── SchemaOutdated             500 SCHEMA_OUTDATED     run `fairlead db migrate`
+│   └── HandlerInvalid             500 HANDLER_INVALID     the application given to a worker cannot be used
+└── HandlerControl                 raised by a handler to say what happens to its item
+    └── GiveUp                     500 GIVE_UP             fail for good, do not retry
+
+A class has a stable `code`, an HTTP `status`, and a docstring whose first line is the default message.
+Database errors become these in one place, `db/sqlstate.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FairleadError(Exception):
+    """Something went wrong in Fairlead."""
+
+    code: ClassVar[str] = "INTERNAL"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None, *, details: dict[str, str] | None = None) -> None:
+        """Take a sentence for people, and for wrong fields a sentence a field."""
+        self.message = message or _first_line(type(self))
+        self.details = details or {}
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """Say the message, and for wrong fields each of them."""
+        if not self.details:
+            return self.message
+        return f"{self.message} " + "; ".join(f"{field}: {text}" for field, text in self.details.items())
+
+
+class RequestError(FairleadError):
+    """The request cannot be carried out as it stands."""
+
+    status = 400
+
+
+class ValidationFailed(RequestError):
+    """Some of the values given are not acceptable."""
+
+    code = "VALIDATION_FAILED"
+
+
+class PayloadTooLarge(RequestError):
+    """The request is larger than this server accepts."""
+
+    code, status = "PAYLOAD_TOO_LARGE", 413
+
+
+class UnsupportedMediaType(RequestError):
+    """Send the body as application/json."""
+
+    code, status = "UNSUPPORTED_MEDIA_TYPE", 415
+
+
+class NotFound(RequestError):
+    """There is no such thing here."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class Conflict(RequestError):
+    """Something with that name is already there."""
+
+    code, status = "CONFLICT", 409
+
+
+class LeaseLost(Conflict):
+    """This lease is no longer current; nothing was changed."""
+
+    code = "LEASE_LOST"
+
+
+class AccessError(FairleadError):
+    """Access was refused."""
+
+    status = 403
+
+
+class Unauthenticated(AccessError):
+    """Send a valid API key as 'Authorization: Bearer <key>'."""
+
+    code, status = "UNAUTHENTICATED", 401
+
+
+class Forbidden(AccessError):
+    """These credentials do not allow that."""
+
+    code = "FORBIDDEN"
+
+
+class TemporaryError(FairleadError):
+    """This cannot be done right now; try again."""
+
+    status = 503
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: int = 1) -> None:
+        """Take the time after which another try makes sense."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DatabaseUnavailable(TemporaryError):
+    """The database cannot be reached right now; nothing was changed."""
+
+    code = "DATABASE_UNAVAILABLE"
+
+
+class Busy(TemporaryError):
+    """The database was too busy to answer in time; nothing was changed."""
+
+    code = "BUSY"
+
+
+class OperatorError(FairleadError):
+    """The installation needs attention."""
+
+
+class SettingsInvalid(OperatorError):
+    """A setting is wrong."""
+
+    code = "SETTINGS_INVALID"
+
+
+class EmbeddedDatabaseFailed(OperatorError):
+    """The embedded PostgreSQL could not be used."""
+
+    code = "EMBEDDED_DATABASE_FAILED"
+
+
+class SchemaOutdated(OperatorError):
+    """The database schema is not the one this version needs; run 'fairlead db migrate'."""
+
+    code = "SCHEMA_OUTDATED"
+
+
+class HandlerInvalid(OperatorError):
+    """The application given to the worker cannot be used."""
+
+    code = "HANDLER_INVALID"
+
+
+class HandlerControl(FairleadError):
+    """A handler decided what happens to its item."""
+
+
+class GiveUp(HandlerControl):
+    """The handler gave up on this item; it will not be retried."""
+
+    code = "GIVE_UP"
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or cls.__name__).strip().splitlines()[0]

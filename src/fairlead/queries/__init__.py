@@ -1,0 +1,1 @@
+"""Reads by noun, and pages; nothing here changes a row."""

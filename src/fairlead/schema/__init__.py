@@ -1,0 +1,40 @@
+"""The declared schema, one file a table; this is the only list of them."""
+
+from fairlead.schema.api_keys import ApiKey
+from fairlead.schema.audit_events import AuditEvent
+from fairlead.schema.base import Base
+from fairlead.schema.credentials import Credential
+from fairlead.schema.invitations import Invitation
+from fairlead.schema.item_counters import ItemCounter
+from fairlead.schema.organizations import Organization
+from fairlead.schema.queue_items import QueueItem
+from fairlead.schema.queues import Queue
+from fairlead.schema.roles import Role
+from fairlead.schema.schedules import Schedule
+from fairlead.schema.sessions import Session
+from fairlead.schema.user_roles import UserRole
+from fairlead.schema.users import User
+from fairlead.schema.verifications import Verification
+from fairlead.schema.workers import Worker
+
+metadata = Base.metadata
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "Base",
+    "Credential",
+    "Invitation",
+    "ItemCounter",
+    "Organization",
+    "Queue",
+    "QueueItem",
+    "Role",
+    "Schedule",
+    "Session",
+    "User",
+    "UserRole",
+    "Verification",
+    "Worker",
+    "metadata",
+]

@@ -1,0 +1,35 @@
+"""API keys: how programs of one organization identify themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+
+
+class ApiKey(Base):
+    """A key: only its HMAC and its visible prefix are kept. `queue_ids` null means every queue."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[Id]
+    name: Mapped[str]
+    key_hash: Mapped[KeyText]
+    key_prefix: Mapped[str]
+    user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    scopes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    queue_ids: Mapped[list[str] | None]
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        Index("api_keys_hash_idx", "key_hash", unique=True),
+        Index("api_keys_org_idx", "organization_id"),
+        Index("api_keys_user_idx", "user_id"),
+    )

@@ -1,0 +1,35 @@
+"""Audit events: who changed what, written in the transaction of the change; the application can only add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.row_security import RowSecurity
+
+
+class AuditEvent(Base):
+    """One change by one actor, with the values before and after; never a secret."""
+
+    __tablename__ = "audit_events"
+    row_security = RowSecurity(grant="select, insert")
+
+    id: Mapped[Id]
+    organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    actor_kind: Mapped[KeyText]
+    actor_id: Mapped[KeyText | None]
+    action: Mapped[KeyText]
+    subject_kind: Mapped[KeyText]
+    subject_id: Mapped[KeyText]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    request_id: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint("actor_kind in ('user', 'api_key', 'operator', 'system')", name="actor_kind"),
+        Index("audit_events_org_idx", "organization_id", text("created_at desc"), text("id desc")),
+    )

@@ -1,0 +1,35 @@
+"""Invitations: a role in an organization, offered to an e-mail address; only a hash of the token is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+
+
+class Invitation(Base):
+    """One open offer; accepted at most once, and void after `expires_at` or when revoked."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[Id]
+    organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    email: Mapped[KeyText]
+    role_id: Mapped[KeyText]
+    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"))
+    invited_by: Mapped[KeyText | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    token_hash: Mapped[KeyText]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["role_scope", "role_id"], ["roles.owner_scope", "roles.id"], ondelete="CASCADE"),
+        CheckConstraint("role_scope in ('*', organization_id)", name="role_scope"),
+        Index("invitations_token_idx", "token_hash", unique=True),
+        Index("invitations_org_idx", "organization_id"),
+    )

@@ -1,0 +1,49 @@
+"""Row-level security as part of a table's declaration.
+
+A table says who may see its rows; from that come ENABLE and FORCE ROW LEVEL SECURITY, the policies and the grants.
+A policy compares one column with the transaction's organization and does nothing else: an unset organization means
+no rows, and Citus refuses sub-selects. `fairlead_app` works inside one organization; `fairlead_system` is the worker
+fleet, maintenance and sign-in; `fairlead_owner` owns the tables, cannot log in, and sees no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+OWNER_ROLE = "fairlead_owner"
+APP_ROLE = "fairlead_app"
+SYSTEM_ROLE = "fairlead_system"
+ROLES = (OWNER_ROLE, APP_ROLE, SYSTEM_ROLE)
+
+ORGANIZATION_SETTING = "fairlead.organization_id"
+_CURRENT = f"nullif(current_setting('{ORGANIZATION_SETTING}', true), '')"
+_EVERYTHING = "select, insert, update, delete"
+
+
+@dataclass(frozen=True, slots=True)
+class RowSecurity:
+    """Who sees a table's rows.
+
+    `column` is what must equal the transaction's organization; None keeps the table from the application.
+    `grant` is what the application may do. Rows that meet `shared` can be read from every organization.
+    """
+
+    column: str | None = "organization_id"
+    grant: str = _EVERYTHING
+    shared: str | None = None
+
+
+def security_statements(table: str, security: RowSecurity) -> Iterator[str]:
+    """Yield the DDL that secures `table`; a partition needs its own, it inherits none."""
+    yield f"alter table {table} enable row level security"
+    yield f"alter table {table} force row level security"
+    yield f"grant {_EVERYTHING} on {table} to {SYSTEM_ROLE}"
+    yield f"create policy {table}_system on {table} to {SYSTEM_ROLE} using (true) with check (true)"
+    if security.column is None:
+        return
+    own = f"{security.column} = {_CURRENT}"
+    yield f"grant {security.grant} on {table} to {APP_ROLE}"
+    yield f"create policy {table}_tenant on {table} to {APP_ROLE} using ({own}) with check ({own})"
+    if security.shared is not None:
+        yield f"create policy {table}_shared on {table} for select to {APP_ROLE} using ({security.shared})"

@@ -1,0 +1,26 @@
+"""User roles: who is a member of which organization, in which role."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+
+
+class UserRole(Base):
+    """One role of one user in one organization; `role_scope` is that organization, or `*` for a system role."""
+
+    __tablename__ = "user_roles"
+
+    organization_id: Mapped[Id] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    user_id: Mapped[Id] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    role_id: Mapped[Id]
+    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["role_scope", "role_id"], ["roles.owner_scope", "roles.id"]),
+        CheckConstraint("role_scope in ('*', organization_id)", name="role_scope"),
+        Index("user_roles_user_idx", "user_id"),
+    )

@@ -1,0 +1,53 @@
+"""The environment, read once: `FAIRLEAD_…` variables become one frozen Settings.
+
+Only `bootstrap` and `cli` read settings; every other part gets a small options object of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fairlead.errors import SettingsInvalid
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. A field `x` is the variable `FAIRLEAD_X`."""
+
+    model_config = SettingsConfigDict(env_prefix="FAIRLEAD_", frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL 15 or newer, as postgresql://user:password@host/database. "
+        "Not set: an embedded PostgreSQL 18 below FAIRLEAD_DATA_DIR.",
+    )
+    data_dir: Path = Field(
+        Path(".fairlead"), description="Where the embedded PostgreSQL and generated secrets are kept."
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Keys the hashes of API keys; the same on every machine. Not set: made once, kept in "
+        "FAIRLEAD_DATA_DIR/secret.",
+    )
+    database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections one process opens at most.")
+    statement_timeout_seconds: float = Field(default=30, gt=0, le=3600, description="Longest time of one statement.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="auto: text on a terminal, else JSON."
+    )
+
+
+def load() -> Settings:
+    """Read the environment; raises SettingsInvalid that names every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        details = {
+            "FAIRLEAD_" + "_".join(str(part) for part in problem["loc"]).upper(): problem["msg"]
+            for problem in error.errors(include_input=False)
+        }
+        raise SettingsInvalid("The environment has settings that cannot be used.", details=details) from None
