@@ -1,0 +1,40 @@
+"""Listening for wake-ups: the only connection that keeps session state, so it needs a direct (not pooled) one.
+
+It reconnects by itself. After each (re)connection it wakes the listener once, because something may have been missed;
+correctness never depends on a wake-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+import structlog
+
+from fairlead.db.connect import DatabaseOptions, connect_arguments
+from fairlead.db.notify import CHANNEL
+
+_LONGEST_WAIT_SECONDS: Final = 10.0
+_log = structlog.get_logger(__name__)
+
+
+async def listen(options: DatabaseOptions, wake: Callable[[], None]) -> None:
+    """Call `wake` for every wake-up until cancelled."""
+    wait = 0.1
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                options.url, autocommit=True, **connect_arguments(options)
+            ) as connection:
+                await connection.execute(f"listen {CHANNEL}".encode())
+                wait = 0.1
+                wake()
+                async for _ in connection.notifies():
+                    wake()
+        except (psycopg.Error, OSError) as error:
+            _log.warning("listening_interrupted", error=str(error), polling=True)
+        await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, not a secret
+        wait = min(wait * 2, _LONGEST_WAIT_SECONDS)

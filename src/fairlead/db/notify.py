@@ -1,0 +1,65 @@
+"""Wake-ups: tell listening workers that a queue has something ready, after the transaction that put it there.
+
+Never inside the caller's transaction: NOTIFY takes a lock that makes commits wait for each other (measured: half the
+enqueues). A notifier has one connection of its own and sends one message a queue for all announcements that came in
+while the last was under way. A lost wake-up costs one poll interval and nothing else, so errors are not the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+import structlog
+
+from fairlead.db.connect import DatabaseOptions, connect_arguments
+
+CHANNEL: Final = "fairlead_ready"
+_NOTIFY: Final = b"select pg_notify(%s, queue) from unnest(%s::text[]) queue"
+_RECONNECT_SECONDS: Final = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Notifier:
+    """Sends wake-ups in the background; `announce` never waits and never fails."""
+
+    def __init__(self, options: DatabaseOptions) -> None:
+        self._options = options
+        self._queues: set[str] = set()
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def announce(self, queue_id: str) -> None:
+        """Say that a queue has ready items; call it after the commit, from the event loop's thread."""
+        self._queues.add(queue_id)
+        self._news.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="notifier")
+
+    async def close(self) -> None:
+        """Stop sending; what was not sent is found by polling. Safe to call twice."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._send_all()
+            except (psycopg.Error, OSError) as error:
+                _log.warning("wake_ups_interrupted", error=str(error))
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _send_all(self) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            self._options.url, autocommit=True, **connect_arguments(self._options)
+        ) as connection:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                queues, self._queues = sorted(self._queues), set()
+                await connection.execute(_NOTIFY, [CHANNEL, queues])
