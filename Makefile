@@ -6,7 +6,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
-export PYTHONDONTWRITEBYTECODE := 1
 
 # uv from the machine, or put into the checkout by pip where it is missing.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -51,7 +50,7 @@ clean: ## Remove what make put into the checkout, databases included
 	rm -rf .venv .tools .cache .fairlead dist
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --locked --quiet --python "$$($(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Fairlead needs Python 3.11 or newer"; print(sys.executable)')"
+	@$(UV) sync --locked --quiet --compile-bytecode --python "$$($(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Fairlead needs Python 3.11 or newer"; print(sys.executable)')"
 	@touch $@
 
 .tools/bin/uv:

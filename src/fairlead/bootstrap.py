@@ -10,13 +10,14 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairlead.db import migrate
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
+from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
 from fairlead.errors import SchemaOutdated, SettingsInvalid
 from fairlead.settings import Settings
@@ -24,9 +25,10 @@ from fairlead.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a process works with. `pepper` keys the hashes of API keys."""
+    """What a process works with. `pepper` keys the hashes of API keys; `notifier` wakes workers after a commit."""
 
     database: Database
+    notifier: Notifier
     database_url: str
     pepper: bytes
 
@@ -47,19 +49,24 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open everything a process needs, on a database whose schema is the newest.
 
-    Raises SchemaOutdated when migrations are pending on a database that is not the embedded one.
+    Raises SchemaOutdated when migrations are pending on a database that is not the embedded one, and
+    DatabaseUnavailable when it cannot be reached.
     """
-    server = database_server(settings)
-    url = await asyncio.to_thread(server.__enter__)
-    try:
+    async with AsyncExitStack() as stack:
+        url = await _entered_in_thread(stack, database_server(settings))
         await asyncio.to_thread(_ensure_schema, url, embedded=settings.database_url is None)
-        database = Database(_options(settings, url, application_name, pool_size))
-        try:
-            yield Resources(database, url, secret_bytes(settings))
-        finally:
-            await database.close()
-    finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
+        options = _options(settings, url, application_name, pool_size)
+        resources = Resources(Database(options), Notifier(options), url, secret_bytes(settings))
+        stack.push_async_callback(resources.database.close)
+        stack.push_async_callback(resources.notifier.close)
+        yield resources
+
+
+async def _entered_in_thread(stack: AsyncExitStack, server: AbstractContextManager[str]) -> str:
+    """Enter a blocking context manager off the event loop, and leave it there too."""
+    url = await asyncio.to_thread(server.__enter__)
+    stack.push_async_callback(asyncio.to_thread, server.__exit__, None, None, None)
+    return url
 
 
 def secret_bytes(settings: Settings) -> bytes:

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
         "Not set: an embedded PostgreSQL 18 below FAIRLEAD_DATA_DIR.",
     )
     data_dir: Path = Field(
-        Path(".fairlead"), description="Where the embedded PostgreSQL and generated secrets are kept."
+        default=Path(".fairlead"), description="Where the embedded PostgreSQL and generated secrets are kept."
     )
     secret: SecretStr | None = Field(
         default=None,

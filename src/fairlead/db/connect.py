@@ -14,7 +14,6 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from fairlead.errors import SettingsInvalid
 
@@ -52,7 +51,7 @@ def async_engine(options: DatabaseOptions) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=options.checkout_timeout_seconds,
         pool_pre_ping=False,
-        connect_args=connect_arguments(options),
+        connect_args={**connect_arguments(options), "autocommit": True},
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
@@ -75,6 +74,3 @@ def connect_arguments(options: DatabaseOptions) -> dict[str, Any]:
 def _prepare_driver(connection: Any, _record: object) -> None:
     set_json_loads(orjson.loads, connection.driver_connection)
     set_json_dumps(orjson.dumps, connection.driver_connection)
-
-
-__all__ = ["DatabaseOptions", "NullPool", "async_engine", "connect_arguments", "driver_url"]

@@ -6,7 +6,7 @@ back are therefore one statement. Items are not plain: their statements are the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -20,12 +20,14 @@ from fairlead.schema.base import Base
 Model = TypeVar("Model")
 
 
-def columns(table: type[Base], model: type[Any]) -> list[InstrumentedAttribute[Any]]:
+def columns(table: type[Base], model: Any) -> list[InstrumentedAttribute[Any]]:
     """Return the columns of `table` that the fields of the dataclass `model` name, in their order."""
     return [getattr(table, field.name) for field in fields(model)]
 
 
-async def insert_row(session: Session, table: type[Base], *, values: Mapping[str, Any], model: type[Model]) -> Model:
+async def insert_row(
+    session: Session, table: type[Base], *, values: Mapping[str, Any], model: Callable[..., Model]
+) -> Model:
     """Insert one row and return it, with what the database filled in, as `model`."""
     statement = insert(table).values(**values).returning(*columns(table, model))
     return model(*(await session.execute(statement)).one())
@@ -36,12 +38,12 @@ async def add_row(session: Session, table: type[Base], *, values: Mapping[str, A
     await session.execute(insert(table).values(**values).inline())
 
 
-async def read_rows(session: Session, statement: Select[Any], *, model: type[Model]) -> list[Model]:
+async def read_rows(session: Session, statement: Select[Any], *, model: Callable[..., Model]) -> list[Model]:
     """Run a select of `columns(…, model)` and return its rows as `model`."""
     return [model(*row) for row in (await session.execute(statement)).all()]
 
 
-async def read_row(session: Session, statement: Select[Any], *, model: type[Model]) -> Model:
+async def read_row(session: Session, statement: Select[Any], *, model: Callable[..., Model]) -> Model:
     """Return the one row of a select of `columns(…, model)`; raises NotFound when there is none."""
     rows = await read_rows(session, statement, model=model)
     if not rows:

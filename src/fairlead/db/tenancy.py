@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from fairlead.domain.ids import is_id
 from fairlead.errors import NotFound
-from fairlead.schema.row_security import APP_ROLE, SYSTEM_ROLE
+from fairlead.schema.row_security import APP_ROLE, ORGANIZATION_SETTING, SYSTEM_ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,14 @@ def tenant(organization_id: str) -> TenantScope:
 def system(reason: str) -> SystemScope:
     """Make the scope that crosses organizations."""
     return SystemScope(reason)
+
+
+def entering(scope: Scope) -> str:
+    """Return the statements that put the present transaction into `scope`.
+
+    They are literals (`SET LOCAL`, which Citus passes on, takes no parameters), so both parts are checked here again.
+    """
+    organization_id = scope.organization_id
+    if scope.role not in {APP_ROLE, SYSTEM_ROLE} or (organization_id and not is_id(organization_id)):
+        raise NotFound
+    return f"set local role {scope.role}; set local {ORGANIZATION_SETTING} = '{organization_id}'"

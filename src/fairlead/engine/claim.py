@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -60,8 +60,7 @@ class Source:
     take: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedItem:
+class ClaimedItem(NamedTuple):
     """An item under a fresh lease; `claims` is the fencing number."""
 
     id: str
@@ -81,7 +80,7 @@ class ClaimedItem:
 
     @property
     def lease(self) -> Lease:
-        """What an outcome has to show."""
+        """What an outcome has to show, without the rest."""
         return Lease(self.organization_id, self.id, self.claims)
 
 
@@ -100,7 +99,7 @@ async def claim(
         CLAIM,
         {"sources": orjson.dumps(own).decode(), "worker_id": worker_id, "lease_seconds": lease_seconds},
     )
-    return sorted([ClaimedItem(*row) for row in rows], key=_claim_order)
+    return sorted(map(ClaimedItem._make, rows), key=_claim_order)
 
 
 def _claim_order(item: ClaimedItem) -> tuple[int, int]:

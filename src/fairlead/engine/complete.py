@@ -16,7 +16,7 @@ import orjson
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, KEPT, Lease, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, KEPT, Leased, lease_reports, run_fenced
 
 COMPLETE: Final = Statement(
     """
@@ -55,10 +55,10 @@ where i.status = 'completed' and i.claims = r.claims
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One item done, and what came of it."""
+    """One item done, and what came of it: any JSON value, None for nothing."""
 
-    lease: Lease
-    result: dict[str, Any] | None = None
+    lease: Leased
+    result: Any = None
 
 
 async def complete(session: Session, scope: Scope, *, completions: Sequence[Completion]) -> set[str]:

@@ -17,7 +17,7 @@ from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
 from fairlead.domain.item_status import ItemStatus
-from fairlead.engine.reports import HELD, KEPT, Lease, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, KEPT, Leased, lease_reports, run_fenced
 
 # Adds an error to the last ones kept; `-` with a number drops the oldest of a JSON array.
 ERRORS_KEPT = """(case when jsonb_array_length(errors) >= 10 then errors - 0 else errors end)
@@ -77,7 +77,7 @@ left join taken t on t.id = v.id
 class Failure:
     """One attempt that failed: why, how long to wait before the next, or that there shall be none."""
 
-    lease: Lease
+    lease: Leased
     error: str
     delay_seconds: float = 0.0
     give_up: bool = False

@@ -12,7 +12,7 @@ from typing import Final
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, Lease, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, Leased, lease_reports, run_fenced
 
 RELEASE: Final = Statement(
     """
@@ -33,7 +33,7 @@ where h.current
 )
 
 
-async def release(session: Session, scope: Scope, *, leases: Sequence[Lease]) -> set[str]:
+async def release(session: Session, scope: Scope, *, leases: Sequence[Leased]) -> set[str]:
     """Give a batch back; return the ids released. An id that is missing has lost its lease and changed nothing."""
     own = [lease for lease in leases if scope.organization_id in {"", lease.organization_id}]
     rows = await run_fenced(session, RELEASE, {}, reports=lease_reports(own))

@@ -15,7 +15,7 @@ import orjson
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, Lease, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, Leased, lease_reports, run_fenced
 
 RENEW: Final = Statement(
     """
@@ -41,7 +41,7 @@ async def renew(
     session: Session,
     scope: Scope,
     *,
-    leases: Sequence[Lease],
+    leases: Sequence[Leased],
     lease_seconds: int,
     progress: Mapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, datetime]:

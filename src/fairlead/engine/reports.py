@@ -1,13 +1,14 @@
 """Reports: what a worker says of items it holds, as the engine's statements take them.
 
-One JSON array a batch, sorted by id so that two batches lock in one order.
+One JSON array a batch, sorted by id so that two batches lock in one order. An id names one item in the whole
+installation (123 random bits), so answers are given by id alone; rows are still found by organization and id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -22,6 +23,22 @@ class Lease:
     organization_id: str
     id: str
     claims: int
+
+
+class Leased(Protocol):
+    """Anything that shows a lease: a Lease, or the claimed item itself."""
+
+    @property
+    def organization_id(self) -> str:
+        """The organization it belongs to."""
+
+    @property
+    def id(self) -> str:
+        """The item."""
+
+    @property
+    def claims(self) -> int:
+        """The fencing number."""
 
 
 # Finds the rows of a batch by key alone and locks them in id order; the fence is evaluated on the locked row. The
@@ -69,7 +86,7 @@ async def run_fenced(
     return confirmed
 
 
-def lease_reports(leases: Iterable[Lease]) -> list[dict[str, Any]]:
+def lease_reports(leases: Iterable[Leased]) -> list[dict[str, Any]]:
     """Return leases as reports."""
     return [{"organization_id": lease.organization_id, "id": lease.id, "claims": lease.claims} for lease in leases]
 

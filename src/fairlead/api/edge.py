@@ -1,0 +1,65 @@
+"""The outermost layer: every request has an id, and every error that nobody expected ends here."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fairlead.api.problems import error_response
+from fairlead.domain.ids import new_id
+from fairlead.errors import FairleadError
+
+_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_log = structlog.get_logger(__name__)
+
+
+class Edge:
+    """ASGI middleware: sets `request.state.request_id`, answers it as X-Request-Id, turns the unexpected into 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; other kinds of connection pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._guarded(scope, receive, _Answer(send, request_id))
+
+    async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            _log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if answer.started:
+                raise
+            await error_response(FairleadError(), request_id=answer.request_id)(scope, receive, answer)
+
+
+class _Answer:
+    """The way back to the client: adds our headers and knows whether anything was sent."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else new_id()

@@ -1,0 +1,79 @@
+"""Items over HTTP: putting them into queues and reading them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from fairlead.api.answers import changing, one, page_of, reading
+from fairlead.api.deps import ItemId, ItemReader, KeyedRoute, PageWindow, Producer, QueueId
+from fairlead.domain.item_status import ItemStatus
+from fairlead.errors import NotFound, ValidationFailed
+from fairlead.queries.items import get_item, get_item_page
+from fairlead.queries.queues import get_queue
+from fairlead.services.access import require_item
+from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import enqueue_items
+from fairlead.wire.items import EnqueueBatch, Enqueued, EnqueueItem, ItemOut
+from fairlead.wire.page import Data, PageData
+
+router = APIRouter(prefix="/api", tags=["items"], route_class=KeyedRoute)
+_OF_QUEUE: Final = "/queues/{queueId}/items"
+_ITEM: Final = "/items/{itemId}"
+
+
+@router.post(_OF_QUEUE, status_code=201, response_model=Data[ItemOut], responses=changing(NotFound))
+async def enqueue_one(caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
+    """Enqueue one item; once this is answered, it is durable. Scope: `items:enqueue`."""
+    scope = caller.scope(queue_id=queue_id)
+    async with caller.resources.database.unit_of_work(scope) as session:
+        [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(body)])
+        item = await get_item(session, scope, item_id=item_id)
+    caller.resources.notifier.announce(queue_id)
+    return one(item, ItemOut, status=201, location=f"/api/items/{item_id}")
+
+
+@router.post(_OF_QUEUE + "/batch", status_code=201, response_model=Data[Enqueued], responses=changing(NotFound))
+async def enqueue_many(caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
+    """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`."""
+    scope = caller.scope(queue_id=queue_id)
+    async with caller.resources.database.unit_of_work(scope) as session:
+        ids = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(item) for item in body.items])
+    caller.resources.notifier.announce(queue_id)
+    return one(Enqueued(ids=ids), Enqueued, status=201)
+
+
+@router.get(_OF_QUEUE, response_model=PageData[ItemOut], responses=reading(ValidationFailed, NotFound))
+async def read_page(
+    caller: ItemReader, queue_id: QueueId, window: PageWindow, status: Annotated[ItemStatus | None, Query()] = None
+) -> Response:
+    """List a queue's items, newest first. Scope: `items:read`."""
+    scope = caller.scope(queue_id=queue_id)
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await get_queue(session, scope, queue_id=queue_id)
+        page = await get_item_page(session, scope, queue_id=queue_id, window=window, status=status)
+    return page_of(page, ItemOut)
+
+
+@router.get(_ITEM, response_model=Data[ItemOut], responses=reading(NotFound))
+async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
+    """Read an item, waiting or long finished. Scope: `items:read`."""
+    scope = caller.scope()
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+        item = await get_item(session, scope, item_id=item_id)
+    return one(item, ItemOut)
+
+
+def _given(body: EnqueueItem) -> ItemInput:
+    return ItemInput(
+        payload=body.payload,
+        task=body.task,
+        priority=body.priority,
+        max_attempts=body.max_attempts,
+        scheduled_for=body.scheduled_for,
+        delay_seconds=body.delay_seconds,
+        tags=body.tags,
+    )

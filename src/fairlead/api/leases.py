@@ -1,0 +1,115 @@
+"""Leases over HTTP: claiming items and reporting what became of them.
+
+A claim may wait for items. It holds no transaction and no connection while it does, and ends when the client goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fairlead.api.answers import changing, many, one
+from fairlead.api.deps import Caller, Consumer, ItemId, KeyedRoute, QueueId
+from fairlead.errors import LeaseLost, NotFound
+from fairlead.services.access import require_item
+from fairlead.services.items import HeldItem, claim_items, complete_item, fail_item, release_item, renew_item
+from fairlead.wire.items import HeldItemOut, ItemOut
+from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem
+from fairlead.wire.page import Data
+
+POLL_SECONDS: Final = 0.25
+router = APIRouter(prefix="/api", tags=["leases"], route_class=KeyedRoute)
+_CLAIM: Final = "/queues/{queueId}/claim"
+_ITEM: Final = "/items/{itemId}"
+_OUTCOME = changing(NotFound, LeaseLost)
+
+
+@router.post(_CLAIM, response_model=Data[list[HeldItemOut]], responses=changing(NotFound))
+async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: ClaimItems) -> Response:
+    """Claim up to `limit` items, waiting up to `waitSeconds` for the first. Scope: `items:claim`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + body.wait_seconds
+    while True:
+        held = await _claimed(caller, queue_id, body=body)
+        remaining = deadline - loop.time()
+        if held or remaining <= 0 or await request.is_disconnected():
+            return many([_held(one_held) for one_held in held], HeldItemOut)
+        await asyncio.sleep(min(POLL_SECONDS, remaining))
+
+
+@router.post(_ITEM + "/renew", response_model=Data[HeldItemOut], responses=_OUTCOME)
+async def renew(caller: Consumer, item_id: ItemId, body: RenewItem) -> Response:
+    """Extend a lease, never shorten it. Scope: `items:claim`."""
+    scope = caller.scope()
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+        held = await renew_item(
+            session,
+            scope,
+            item_id=item_id,
+            lease=body.lease,
+            lease_seconds=body.lease_seconds,
+            progress=body.progress,
+        )
+    return one(_held(held), HeldItemOut)
+
+
+@router.post(_ITEM + "/complete", response_model=Data[ItemOut], responses=_OUTCOME)
+async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Response:
+    """Report success; repeating an accepted report answers the same. Scope: `items:claim`."""
+    scope = caller.scope()
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+        item = await complete_item(session, scope, item_id=item_id, lease=body.lease, result=body.result)
+    return one(item, ItemOut)
+
+
+@router.post(_ITEM + "/fail", response_model=Data[ItemOut], responses=_OUTCOME)
+async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
+    """Report that the attempt failed; the item waits for its next one or has failed. Scope: `items:claim`."""
+    scope = caller.scope()
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+        item = await fail_item(
+            session,
+            scope,
+            item_id=item_id,
+            lease=body.lease,
+            error=body.error,
+            retry=body.retry,
+            delay_seconds=body.delay_seconds,
+        )
+    return one(item, ItemOut)
+
+
+@router.post(_ITEM + "/release", response_model=Data[ItemOut], responses=_OUTCOME)
+async def release(caller: Consumer, item_id: ItemId, body: ReleaseItem) -> Response:
+    """Give an item back that was not worked on. Scope: `items:claim`."""
+    scope = caller.scope()
+    async with caller.resources.database.unit_of_work(scope) as session:
+        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+        item = await release_item(session, scope, item_id=item_id, lease=body.lease)
+    caller.resources.notifier.announce(item.queue_id)
+    return one(item, ItemOut)
+
+
+async def _claimed(caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:
+    scope = caller.scope(queue_id=queue_id)
+    async with caller.resources.database.unit_of_work(scope) as session:
+        return await claim_items(
+            session,
+            scope,
+            queue_id=queue_id,
+            limit=body.limit,
+            worker_id=body.worker_id or f"key:{caller.principal.api_key_id}",
+            lease_seconds=body.lease_seconds,
+        )
+
+
+def _held(held: HeldItem) -> HeldItemOut:
+    item = ItemOut.model_validate(held.item)
+    return HeldItemOut.model_construct(**dict(item), lease=held.lease, lease_expires_at=held.lease_expires_at)

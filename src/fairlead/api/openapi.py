@@ -1,0 +1,69 @@
+"""The OpenAPI 3.1 document, and a page that shows it without loading anything from elsewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from fairlead.api import health, items, leases, queues
+
+NOUNS: Final = (queues.router, items.router, leases.router, health.router)
+router = APIRouter(include_in_schema=False)
+_STATIC: Final = Path(__file__).parent / "static"
+_DESCRIPTION: Final = """\
+Fair, multi-tenant work queues on PostgreSQL. Send an API key as `Authorization: Bearer <key>`; it implies the
+organization. Errors all have one shape, see `ErrorBody`; quote `requestId` when asking for help."""
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document of every operation; the same for every process of one version."""
+    made = get_openapi(
+        title="Fairlead",
+        version=version("fairlead"),
+        description=_DESCRIPTION,
+        routes=[route for noun in NOUNS for route in noun.routes],
+    )
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(unused, None)
+    made["components"]["securitySchemes"] = {
+        "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `flk_live_…` or `flk_test_…`."}
+    }
+    made["security"] = [{"apiKey": []}]
+    return made
+
+
+@router.get("/openapi.json")
+async def read_document(_request: Request) -> Response:
+    """Return the document."""
+    return Response(orjson.dumps(document()), media_type="application/json")
+
+
+@router.get("/docs")
+async def read_page(_request: Request) -> Response:
+    """Return the page."""
+    headers = {"Content-Security-Policy": "default-src 'self'"}
+    return FileResponse(_STATIC / "docs.html", media_type="text/html", headers=headers)
+
+
+@router.get("/docs/docs.js")
+async def read_script(_request: Request) -> Response:
+    """Return the page's script."""
+    return FileResponse(_STATIC / "docs.js", media_type="text/javascript")
+
+
+@router.get("/docs/docs.css")
+async def read_style(_request: Request) -> Response:
+    """Return the page's style."""
+    return FileResponse(_STATIC / "docs.css", media_type="text/css")

@@ -1,0 +1,51 @@
+"""How a command runs: one event loop, errors as exit codes, no traceback for what a person can mend.
+
+Exit codes: 0 done, 1 error, 2 wrong usage or settings, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+import uvloop
+
+from fairlead.cli.output import messages, show_error
+from fairlead.errors import FairleadError, SettingsInvalid
+from fairlead.observability import log
+from fairlead.settings import Settings, load
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def loaded() -> Settings:
+    """Read the settings and set logging up by them."""
+    settings = load()
+    log.configure(level=settings.log_level, log_format=settings.log_format)
+    return settings
+
+
+def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a command's work on a fresh event loop."""
+    return uvloop.run(work)
+
+
+def command(function: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
+    """Turn Fairlead's errors into a message and an exit code."""
+
+    @wraps(function)
+    def guarded(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> None:
+        try:
+            function(*arguments, **options)
+        except FairleadError as error:
+            show_error(error, as_json="--json" in sys.argv)
+            raise typer.Exit(2 if isinstance(error, SettingsInvalid) else 1) from None
+        except KeyboardInterrupt:
+            messages.print("Interrupted.")
+            raise typer.Exit(130) from None
+
+    return guarded

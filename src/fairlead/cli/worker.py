@@ -1,0 +1,79 @@
+"""`fairlead worker MODULE:APP`: run an application's handlers."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import typer
+
+from fairlead.bootstrap import Resources, open_resources
+from fairlead.cli.output import messages
+from fairlead.cli.running import command, loaded, run
+from fairlead.errors import HandlerInvalid
+from fairlead.maintenance.promoter import promoter
+from fairlead.maintenance.rescuer import rescuer
+from fairlead.runtime.loop import Loop
+from fairlead.runtime.signals import stop_signals
+from fairlead.settings import Settings
+from fairlead.worker.main import Worker, WorkerOptions
+from fairlead.worker.registry import App
+
+
+@command
+def worker(
+    application: Annotated[str, typer.Argument(help="Where the App is, such as myapp.jobs:app.", metavar="MODULE:APP")],
+    *,
+    queues: Annotated[
+        str, typer.Option(help="Only these queues, comma-separated; default: all that have a handler.")
+    ] = "",
+    concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Handlers that run at once.")] = 10,
+    drain_seconds: Annotated[float, typer.Option(min=0, help="How long handlers get to finish on SIGTERM.")] = 30,
+) -> None:
+    """Run handlers until stopped: SIGTERM or Ctrl-C drains, a second one gives everything back at once."""
+    settings = loaded()
+    app = load_app(application)
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    options = WorkerOptions(queues=names, concurrency=concurrency, drain_seconds=drain_seconds)
+    run(_work(settings, app, options))
+
+
+async def _work(settings: Settings, app: App, options: WorkerOptions) -> None:
+    with stop_signals(lambda: messages.print("Draining; once more to give everything back at once.")) as stop:
+        async with AsyncExitStack() as stack:
+            resources = await stack.enter_async_context(open_resources(settings, application_name="fairlead worker"))
+            process = Worker(resources, app, options=options)
+            await process.start()
+            stack.push_async_callback(process.drain, stop.release)
+            await run_maintenance(stack, resources)
+            await stop.drain.wait()
+
+
+async def run_maintenance(stack: AsyncExitStack, resources: Resources) -> list[Loop]:
+    """Start the loops that every long-running process of ours carries, and stop them with the stack."""
+    loops = [rescuer(resources), promoter(resources)]
+    for loop in loops:
+        loop.start()
+        stack.push_async_callback(loop.stop)
+    return loops
+
+
+def load_app(place: str) -> App:
+    """Import MODULE:APP, looking in the working directory too; raises HandlerInvalid that says what is wrong."""
+    module_name, _, attribute = place.partition(":")
+    if not module_name or not attribute:
+        raise HandlerInvalid(f"{place!r} does not name an application; write MODULE:APP, such as myapp.jobs:app.")
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        app = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise HandlerInvalid(f"There is no module {error.name!r} to import {place!r} from.") from error
+    except AttributeError as error:
+        raise HandlerInvalid(f"The module {module_name!r} has no {attribute!r}.") from error
+    if not isinstance(app, App):
+        raise HandlerInvalid(f"{place!r} is a {type(app).__name__}, not a fairlead.App.")
+    return app

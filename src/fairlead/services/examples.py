@@ -1,0 +1,62 @@
+"""Examples: an organization to try things with, for `fairlead dev`; made once, found again later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairlead.db.session import Database, Session
+from fairlead.db.tenancy import TenantScope, system, tenant
+from fairlead.domain.permissions import KEY_SCOPES
+from fairlead.errors import NotFound
+from fairlead.queries.organizations import get_organization_by_slug
+from fairlead.queries.page import Window
+from fairlead.queries.queues import get_queue_page
+from fairlead.queries.users import get_user_by_email
+from fairlead.services.api_keys import create_api_key
+from fairlead.services.organizations import create_organization
+from fairlead.services.queues import create_queue
+from fairlead.services.users import create_user
+
+_SCOPE = system("an example organization")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example organization: its queues' ids by name, and a fresh raw API key that may do everything a key may."""
+
+    name: str
+    queues: dict[str, str]
+    key: str
+
+
+async def ensure_example(
+    database: Database, *, name: str, slug: str, email: str, queues: Sequence[str], pepper: bytes
+) -> Example:
+    """Make the example, or find the one made before and give it what it lacks and a fresh key."""
+    async with database.unit_of_work(_SCOPE) as session:
+        scope = await _ensure_organization(session, name, slug, email)
+    async with database.unit_of_work(scope) as session:
+        made = await _ensure_queues(session, scope, queues)
+        owner = await get_user_by_email(session, scope, email=email)
+        _, raw = await create_api_key(
+            session, scope, name="fairlead dev", user_id=owner.id, scopes=KEY_SCOPES, pepper=pepper, kind="test"
+        )
+    return Example(name, made, raw)
+
+
+async def _ensure_organization(session: Session, name: str, slug: str, email: str) -> TenantScope:
+    try:
+        return tenant((await get_organization_by_slug(session, _SCOPE, slug=slug)).id)
+    except NotFound:
+        made = await create_organization(session, _SCOPE, name=name, slug=slug)
+        owner = email.partition("@")[0].capitalize()
+        await create_user(session, _SCOPE, email=email, name=owner, organization_id=made.id, role="owner")
+        return tenant(made.id)
+
+
+async def _ensure_queues(session: Session, scope: TenantScope, names: Sequence[str]) -> dict[str, str]:
+    there = {queue.name: queue.id for queue in (await get_queue_page(session, scope, window=Window(1, 100))).data}
+    missing = [name for name in names if name not in there]
+    made = {name: (await create_queue(session, scope, name=name)).id for name in missing}
+    return {name: {**there, **made}[name] for name in names}

@@ -1,0 +1,191 @@
+"""Items: putting them into queues, handing them out under leases, and taking the outcomes.
+
+Whoever holds an item shows its lease (the fencing number a claim gave out) with every outcome. An outcome for an
+item that is not in this organization raises NotFound; one whose lease is no longer current raises LeaseLost and has
+changed nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
+from fairlead.domain import limits
+from fairlead.domain.ids import is_id, new_ids
+from fairlead.domain.retry import delay_seconds as backoff_delay_seconds
+from fairlead.engine.claim import Source, claim
+from fairlead.engine.complete import Completion, complete
+from fairlead.engine.enqueue import NewItem, enqueue
+from fairlead.engine.fail import Failure, fail
+from fairlead.engine.release import release
+from fairlead.engine.renew import renew
+from fairlead.engine.reports import Lease
+from fairlead.errors import LeaseLost, NotFound
+from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
+from fairlead.queries.queues import get_claim_rules
+from fairlead.services.checks import range_problem, refuse
+from fairlead.services.item_rules import ItemInput, check_items, check_object, storable_error
+
+CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
+_CHANCE: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """An item under a lease: what every outcome has to show, and until when it is good."""
+
+    item: Item
+    lease: int
+    lease_expires_at: datetime
+
+
+async def enqueue_items(
+    session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[ItemInput]
+) -> list[str]:
+    """Enqueue 1 to 1,000 items, all or none; return their ids in the order given.
+
+    Raises ValidationFailed naming every wrong field of every item, and NotFound when there is no such queue here.
+    """
+    check_items(items)
+    if not is_id(queue_id):
+        raise NotFound
+    ids = new_ids(len(items))
+    new_items = [_new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
+    await enqueue(session, scope, queue_id=queue_id, items=new_items)
+    return ids
+
+
+async def claim_items(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    limit: int,
+    worker_id: str,
+    lease_seconds: int | None = None,
+) -> list[HeldItem]:
+    """Hand out up to `limit` (1 to 100) ready items; `lease_seconds` None means the queue's own.
+
+    A paused queue gives nothing. Raises ValidationFailed, and NotFound when there is no such queue here.
+    """
+    refuse(
+        {
+            "limit": range_problem(limit, least=1, most=CLAIM_ITEMS),
+            "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS),
+        }
+    )
+    if not is_id(queue_id):
+        raise NotFound
+    rules = await get_claim_rules(session, scope, queue_id=queue_id)
+    if rules.paused:
+        return []
+    sources = [Source(scope.organization_id, queue_id, limit)]
+    seconds = lease_seconds or rules.lease_seconds
+    claimed = await claim(session, scope, sources=sources, worker_id=worker_id, lease_seconds=seconds)
+    found = await find_items(session, scope, item_ids=[held.id for held in claimed]) if claimed else {}
+    return [HeldItem(found[held.id], held.claims, held.lease_expires_at) for held in claimed]
+
+
+async def renew_item(
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    lease: int,
+    lease_seconds: int | None = None,
+    progress: dict[str, Any] | None = None,
+) -> HeldItem:
+    """Extend a lease to `lease_seconds` from now (None: the queue's own), never shorten it; keep `progress`.
+
+    Raises NotFound, LeaseLost and ValidationFailed.
+    """
+    refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS)})
+    check_object("progress", progress, most_bytes=limits.RESULT_BYTES)
+    if lease_seconds is None:
+        lease_seconds = (await get_outcome_rules(session, scope, item_id=_known_form(item_id))).lease_seconds
+    ends = await renew(
+        session,
+        scope,
+        leases=[Lease(scope.organization_id, item_id, lease)],
+        lease_seconds=lease_seconds,
+        progress=None if progress is None else {item_id: progress},
+    )
+    item = await _changed(session, scope, item_id=item_id, accepted=item_id in ends)
+    return HeldItem(item, lease, ends[item_id])
+
+
+async def complete_item(
+    session: Session, scope: TenantScope, *, item_id: str, lease: int, result: dict[str, Any] | None = None
+) -> Item:
+    """Accept the work and keep `result`; repeating an accepted one answers the same and changes nothing.
+
+    Raises NotFound, LeaseLost and ValidationFailed.
+    """
+    check_object("result", result, most_bytes=limits.RESULT_BYTES)
+    completion = Completion(Lease(scope.organization_id, item_id, lease), result)
+    accepted = await complete(session, scope, completions=[completion])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+
+
+async def fail_item(
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    lease: int,
+    error: str,
+    retry: bool = True,
+    delay_seconds: float | None = None,
+) -> Item:
+    """Record that an attempt failed; with attempts left and `retry` it waits for the next one.
+
+    `delay_seconds` None means the queue's back-off. The error is cut to 8,192 characters. Raises NotFound, LeaseLost
+    and ValidationFailed.
+    """
+    refuse({"delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS)})
+    if delay_seconds is None:
+        rules = await get_outcome_rules(session, scope, item_id=_known_form(item_id))
+        delay_seconds = backoff_delay_seconds(rules.backoff, rules.attempts, chance=_CHANCE.random())
+    failure = Failure(
+        Lease(scope.organization_id, item_id, lease), storable_error(error), delay_seconds, give_up=not retry
+    )
+    outcome = await fail(session, scope, failures=[failure])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in outcome)
+
+
+async def release_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
+    """Give an item back that was not worked on; the attempt does not count. Raises NotFound and LeaseLost."""
+    released = await release(session, scope, leases=[Lease(scope.organization_id, item_id, lease)])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in released)
+
+
+async def _changed(session: Session, scope: TenantScope, *, item_id: str, accepted: bool) -> Item:
+    """Return the item as it is after the outcome, or raise the reason why nothing was changed."""
+    item = await get_item(session, scope, item_id=_known_form(item_id))
+    if not accepted:
+        raise LeaseLost
+    return item
+
+
+def _known_form(item_id: str) -> str:
+    if not is_id(item_id):
+        raise NotFound
+    return item_id
+
+
+def _new_item(item_id: str, item: ItemInput) -> NewItem:
+    return NewItem(
+        id=item_id,
+        payload=item.payload,
+        priority=item.priority,
+        max_attempts=item.max_attempts,
+        scheduled_for=item.scheduled_for,
+        delay_seconds=item.delay_seconds,
+        task=item.task,
+        tags=item.tags,
+    )

@@ -1,0 +1,1 @@
+"""JSON shapes by noun, as the HTTP contract has them; shared by the API and its clients."""

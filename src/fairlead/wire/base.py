@@ -1,0 +1,22 @@
+"""What all JSON shapes share: camelCase names, and strictness about what comes in.
+
+What comes in knows no extra field and converts nothing: `true` is no number and `"5"` is no 5. What goes out is read
+from the queries' dataclasses.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Received(BaseModel):
+    """A body that a caller sends."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
+
+
+class Sent(BaseModel):
+    """A body that the server answers; readers ignore fields they do not know."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, from_attributes=True, frozen=True)

@@ -1,0 +1,69 @@
+"""Execute: one attempt at one item, as a sentence: resolve the handler, call it, judge what it did.
+
+A handler is stopped by cancelling its runner's task, which happens for two reasons kept in `Held.stopped`: it ran out
+of time (`stop_overdue`, a sweep, because a timer an item costs more than everything else here), or its lease was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import structlog
+
+from fairlead.worker.held import Held
+from fairlead.worker.outcome import Outcome, failed, raised, returned
+from fairlead.worker.registry import App, Handler
+
+_log = structlog.get_logger(__name__)
+
+
+async def execute(app: App, held: Held) -> Outcome | None:
+    """Work one item and return the outcome to report; None when the lease was lost and nothing is to be said.
+
+    Whatever a handler raises becomes the item's error, SystemExit too; only the cancellation of the runner itself
+    passes, after which the item is to be released.
+    """
+    if held.is_stopped():
+        return _stopped(held, None)
+    handler = app.resolve(held.queue.name, held.claimed.task)
+    if handler is None:
+        return failed(held, f"This worker has no handler for the task {held.claimed.task!r}.")
+    outcome = await _attempt(handler, held)
+    return _stopped(held, handler) if held.is_stopped() else outcome
+
+
+async def _attempt(handler: Handler, held: Held) -> Outcome | None:
+    task = asyncio.current_task()
+    held.runner = task
+    if handler.timeout_seconds is not None:
+        held.ends = time.monotonic() + handler.timeout_seconds
+    try:
+        return returned(held, await handler.call(held.item))
+    except asyncio.CancelledError as error:
+        if not held.is_stopped() and task is not None and task.cancelling():
+            raise
+        return raised(held, error)
+    except BaseException as error:  # noqa: BLE001 - whatever a handler does becomes its item's error
+        return raised(held, error)
+    finally:
+        held.runner = None
+        if held.is_stopped() and task is not None:
+            task.uncancel()
+
+
+def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
+    if held.stopped == "lease lost":
+        _log.warning("lease_lost", item_id=held.claimed.id, queue=held.queue.name, attempt=held.claimed.attempts)
+        return None
+    limit = handler.timeout_seconds if handler is not None else None
+    return failed(held, f"The handler did not finish within {limit:g} seconds.")
+
+
+def stop_overdue(running: Iterable[Held]) -> None:
+    """Stop every handler that has run longer than it may."""
+    now = time.monotonic()
+    for held in running:
+        if held.ends <= now:
+            held.stop("out of time")

@@ -1,0 +1,104 @@
+"""Heartbeat: keeps the leases of everything held, on a thread and a connection of its own.
+
+A handler that blocks the event loop, or a pool without a free connection, therefore costs no lease. Leases are renewed
+in batches when a third of them has passed. An item whose renewal is refused, or whose lease ended while the database
+could not be reached, is lost: its handler is stopped and its outcome will not be accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby, islice
+from typing import Any, Final
+
+import structlog
+
+from fairlead.db.connect import DatabaseOptions
+from fairlead.db.session import Database
+from fairlead.db.tenancy import system
+from fairlead.engine.renew import renew
+from fairlead.runtime.loop import Loop
+from fairlead.worker.held import Held, HeldItems
+
+BATCH: Final = 500
+INTERVAL_SECONDS: Final = 0.25
+_SCOPE: Final = system("renew leases of every organization")
+_log = structlog.get_logger(__name__)
+
+
+class Heartbeat:
+    """A thread that renews; `on_lost` is called on that thread for each item that is lost."""
+
+    def __init__(self, options: DatabaseOptions, held: HeldItems, *, on_lost: Callable[[Held], None]) -> None:
+        self._options = options
+        self._held = held
+        self._on_lost = on_lost
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Begin renewing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the renewal under way; safe to call twice, blocks for as long as that renewal takes."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._beat())
+
+    async def _beat(self) -> None:
+        database = Database(self._options)
+        loop = Loop("heartbeat", lambda: self._turn(database))
+        loop.start()
+        await asyncio.to_thread(self._stop.wait)
+        await loop.stop()
+        await database.close()
+
+    async def _turn(self, database: Database) -> float:
+        self._lose_expired()
+        for lease_seconds, batch in _batches(self._held.due(within=2 / 3)):
+            await self._renew(database, lease_seconds, batch)
+        return INTERVAL_SECONDS
+
+    async def _renew(self, database: Database, lease_seconds: int, batch: list[Held]) -> None:
+        sent, progress = time.monotonic(), _progress(batch)
+        async with database.unit_of_work(_SCOPE) as session:
+            renewed = await renew(
+                session,
+                _SCOPE,
+                leases=[held.claimed for held in batch],
+                lease_seconds=lease_seconds,
+                progress=progress,
+            )
+        for held in batch:
+            if held.claimed.id in renewed:
+                held.renewed(sent)
+            else:
+                self._lost(held)
+
+    def _lose_expired(self) -> None:
+        now = time.monotonic()
+        for held in self._held.snapshot():
+            if held.expires <= now:
+                self._lost(held)
+
+    def _lost(self, held: Held) -> None:
+        if held.stopped is None and self._held.holds(held):
+            self._on_lost(held)
+
+
+def _batches(due: Iterable[Held]) -> Iterator[tuple[int, list[Held]]]:
+    ordered = sorted((held for held in due if not held.item.lease_lost), key=lambda held: held.lease_seconds)
+    for lease_seconds, group in groupby(ordered, key=lambda held: held.lease_seconds):
+        while batch := list(islice(group, BATCH)):
+            yield lease_seconds, batch
+
+
+def _progress(batch: list[Held]) -> dict[str, dict[str, Any]]:
+    return {held.claimed.id: held.item.progress for held in batch if held.item.progress is not None}

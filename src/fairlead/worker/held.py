@@ -1,0 +1,98 @@
+"""What one worker holds: every claimed item from its claim until its outcome is confirmed or refused.
+
+The event loop adds and removes; the heartbeat's thread takes snapshots and marks losses. Deadlines are this process's
+monotonic clock, counted from before the claim was sent, so that they are never later than the database's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from fairlead.engine.claim import ClaimedItem
+from fairlead.queries.ready_sources import ReadyQueue
+from fairlead.worker.context import Item
+
+Stop: TypeAlias = Literal["lease lost", "out of time"]
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One claimed item on its way through the worker."""
+
+    claimed: ClaimedItem
+    queue: ReadyQueue
+    lease_seconds: int
+    expires: float  # monotonic seconds at which the lease ends, unless renewed
+    item: Item = field(init=False)
+    runner: asyncio.Task[None] | None = None  # set while the handler runs; cancelling it stops the handler
+    ends: float = math.inf  # monotonic seconds at which the handler has run too long
+    stopped: Stop | None = None  # why the handler was stopped
+
+    def __post_init__(self) -> None:
+        claimed = self.claimed
+        self.item = Item(
+            claimed.id,
+            claimed.organization_id,
+            claimed.queue_id,
+            self.queue.name,
+            claimed.task,
+            claimed.payload,
+            claimed.attempts,
+            claimed.max_attempts,
+            claimed.priority,
+            claimed.tags,
+            claimed.created_at,
+            claimed.claims,
+        )
+
+    def renewed(self, sent: float) -> None:
+        """Move the deadline after a renewal that was sent at `sent`."""
+        self.expires = max(self.expires, sent + self.lease_seconds)
+
+    def is_stopped(self) -> bool:
+        """Tell whether the handler was stopped, or must not begin."""
+        return self.stopped is not None
+
+    def stop(self, reason: Stop) -> None:
+        """Stop the handler if it runs, and remember why; the first reason counts."""
+        if self.stopped is None:
+            self.stopped = reason
+            self.item._lost = reason == "lease lost"  # noqa: SLF001 - the worker's side of the item
+            if self.runner is not None:
+                self.runner.cancel()
+
+
+class HeldItems:
+    """The items held, by id; `room` is what may still be claimed."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Held] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, held: Held) -> None:
+        """Hold an item just claimed."""
+        self._items[held.claimed.id] = held
+
+    def drop(self, held: Held) -> None:
+        """Let go of an item whose outcome is known; a newer claim of the same item stays."""
+        if self._items.get(held.claimed.id) is held:
+            del self._items[held.claimed.id]
+
+    def holds(self, held: Held) -> bool:
+        """Tell whether this very claim is still held."""
+        return self._items.get(held.claimed.id) is held
+
+    def snapshot(self) -> list[Held]:
+        """Return what is held now; safe from any thread."""
+        return list(self._items.values())
+
+    def due(self, *, within: float) -> list[Held]:
+        """Return what has less than `within` of its lease left (a share, such as two thirds)."""
+        now = time.monotonic()
+        return [held for held in self.snapshot() if held.expires - now < held.lease_seconds * within]

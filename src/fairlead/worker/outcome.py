@@ -1,0 +1,79 @@
+"""What one attempt came to, decided from what its handler did."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+
+from fairlead.domain.json_values import problem
+from fairlead.domain.limits import ERROR_CHARACTERS, RESULT_BYTES
+from fairlead.domain.retry import delay_seconds
+from fairlead.errors import GiveUp
+from fairlead.worker.held import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The handler returned."""
+
+    held: Held
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed; wait `delay_seconds` before the next, if there is one."""
+
+    held: Held
+    error: str
+    delay_seconds: float
+    give_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The item was not worked on and goes back."""
+
+    held: Held
+
+
+Outcome: TypeAlias = Completed | Failed | Released
+
+
+def returned(held: Held, result: Any) -> Completed | Failed:
+    """Judge what a handler returned: done, or failed when the result cannot be stored."""
+    if result is None:
+        return Completed(held)
+    if place := problem(result):
+        return failed(held, f"The handler's result cannot be stored: {place}.")
+    if len(orjson.dumps(result)) > RESULT_BYTES:
+        return failed(held, f"The handler's result is larger than {RESULT_BYTES} bytes.")
+    return Completed(held, result)
+
+
+def raised(held: Held, error: BaseException) -> Failed:
+    """Judge what a handler raised."""
+    if isinstance(error, GiveUp):
+        return failed(held, str(error), give_up=True)
+    lines = traceback.format_exception(error)
+    return failed(held, f"{lines[-1].strip()}\n{''.join(lines[:-1])}")
+
+
+def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:
+    """Make a failure with the queue's back-off."""
+    wait = delay_seconds(
+        held.queue.backoff,
+        held.claimed.attempts,
+        chance=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+    return Failed(held, storable(error), wait, give_up)
+
+
+def storable(text: str) -> str:
+    """Return an error's text as PostgreSQL can keep it: no NUL, no half surrogates, at most 8 KiB characters."""
+    kept = text[:ERROR_CHARACTERS].replace("\x00", "\\0")
+    return kept if kept.isascii() else kept.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,127 @@
+"""The application a worker runs: which handler works which queue. Importing it touches no database."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from fairlead.domain.names import name_problem
+from fairlead.errors import HandlerInvalid
+from fairlead.worker.context import Item
+
+HandlerFunction: TypeAlias = Callable[[Item], Any]
+_Function = TypeVar("_Function", bound=HandlerFunction)
+
+DEFAULT_TIMEOUT_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that works items of one queue; `task` None takes every task without a handler of its own."""
+
+    queue: str
+    task: str | None
+    call: Callable[[Item], Awaitable[Any]]
+    timeout_seconds: float | None
+
+
+class App:
+    """Handlers by queue and task.
+
+    >>> app = App()
+    >>> @app.handler("emails")
+    ... async def send(item: Item) -> None:
+    ...     print("to", item.payload["to"])
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, str | None], Handler] = {}
+
+    def handler(
+        self, queue: str, *, task: str | None = None, timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+    ) -> Callable[[_Function], _Function]:
+        """Make a function, async or not, the handler of a queue (or of one task in it).
+
+        It is called with an Item and may return any JSON value. An attempt that takes longer than `timeout_seconds`
+        has failed; None means no limit. A function that is not async runs in a thread of its own.
+        Raises HandlerInvalid for a second handler of the same queue and task.
+        """
+        if problem := name_problem(queue):
+            raise HandlerInvalid(f"A queue's name {problem}: {queue!r}.")
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            raise HandlerInvalid(
+                f"The handler of {queue!r} has timeout_seconds={timeout_seconds}; it must be positive."
+            )
+
+        def register(function: _Function) -> _Function:
+            if (queue, task) in self._handlers:
+                raise HandlerInvalid(f"The queue {queue!r} has two handlers for task {task!r}.")
+            call = function if inspect.iscoroutinefunction(function) else in_thread(function)
+            self._handlers[queue, task] = Handler(queue, task, call, timeout_seconds)
+            return function
+
+        return register
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of the queues that have a handler."""
+        return sorted({queue for queue, _ in self._handlers})
+
+    def resolve(self, queue: str, task: str | None) -> Handler | None:
+        """Return the handler of a task in a queue: its own, else the queue's."""
+        return self._handlers.get((queue, task)) or self._handlers.get((queue, None))
+
+
+def in_thread(function: HandlerFunction) -> Callable[[Item], Awaitable[Any]]:
+    """Run a blocking function on a thread made for the call.
+
+    Not a pool: a function that never returns would keep its place in a pool for ever, and a pool's threads keep a
+    process from ending. What an abandoned thread returns later is dropped.
+    """
+
+    async def call(item: Item) -> Any:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result = function(item)
+            except BaseException as error:  # noqa: BLE001 - whatever a handler does becomes its item's error
+                _deliver(loop, answer, error=error)
+            else:
+                _deliver(loop, answer, result=result)
+
+        threading.Thread(target=run, name=f"item-{item.id}", daemon=True).start()
+        return await answer
+
+    return call
+
+
+def _deliver(
+    loop: asyncio.AbstractEventLoop,
+    answer: asyncio.Future[Any],
+    *,
+    result: Any = None,
+    error: BaseException | None = None,
+) -> None:
+    def settle() -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(HandlerExit(error) if not isinstance(error, Exception) else error)
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)
+
+
+class HandlerExit(Exception):
+    """A handler on a thread raised SystemExit or its like; futures cannot carry those."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
