@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_TRIPLES = [a + b + c for a in _DIGITS for b in _DIGITS for c in _DIGITS]
-_HEADS = [a + b + c for a in _DIGITS[10:] for b in _DIGITS for c in _DIGITS]
-_WORDS_AN_ID = 8  # 64-bit words; the bias of one modulo below is under 3e-15
+_LENGTH: Final = 24
+_DIGITS: Final = b"0123456789abcdefghijklmnopqrstuvwxyz"
+_LETTERS: Final = _DIGITS[10:]
 _FORM = re.compile(r"[a-z][0-9a-z]{23}")
 
 
 def new_ids(count: int) -> list[str]:
     """Return `count` fresh ids."""
-    words = memoryview(os.urandom(8 * _WORDS_AN_ID * count)).cast("Q").tolist()
-    heads, triples = len(_HEADS), len(_TRIPLES)
-    return [
-        _HEADS[words[start] % heads]
-        + "".join([_TRIPLES[word % triples] for word in words[start + 1 : start + _WORDS_AN_ID]])
-        for start in range(0, len(words), _WORDS_AN_ID)
-    ]
+    heads, tails, width = _drawn(_LETTERS, count), _drawn(_DIGITS, count * (_LENGTH - 1)), _LENGTH - 1
+    return [heads[index] + tails[index * width : (index + 1) * width] for index in range(count)]
 
 
 def new_id() -> str:
@@ -36,3 +31,14 @@ def new_id() -> str:
 def is_id(text: str) -> bool:
     """Tell whether `text` has the form of an id; anything else cannot name a row."""
     return _FORM.fullmatch(text) is not None
+
+
+def _drawn(alphabet: bytes, count: int) -> str:
+    """Return `count` characters drawn evenly: random bytes that would favour some characters are thrown away."""
+    even = 256 - 256 % len(alphabet)
+    table, uneven = (alphabet * (256 // len(alphabet) + 1))[:256], bytes(range(even, 256))
+    drawn = b""
+    while len(drawn) < count:
+        wanted = count - len(drawn)
+        drawn += os.urandom(wanted + wanted // 8 + 16).translate(table, uneven)
+    return drawn[:count].decode("ascii")

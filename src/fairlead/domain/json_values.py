@@ -7,6 +7,7 @@ beyond what other languages read; a value that fails here is refused whole, with
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -15,11 +16,30 @@ from fairlead.domain.limits import JSON_DEPTH
 JsonObject: TypeAlias = dict[str, Any]
 
 _INT64 = 2**63
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def problem(value: object, *, depth: int = JSON_DEPTH) -> str | None:
     """Return why `value` cannot be stored as JSON, naming the place, or None when it can."""
-    return next(_problems(value, "", depth), None)
+    return None if _is_fine(value, depth) else next(_problems(value, "", depth), None)
+
+
+def _is_fine(value: Any, depth: int) -> bool:
+    """Tell quickly whether nothing at all is wrong; what it doubts, `_problems` judges and names."""
+    kind = type(value)
+    if kind is str:
+        return _is_fine_text(value)
+    if kind is dict and depth:
+        return all(type(key) is str and _is_fine_text(key) and _is_fine(value[key], depth - 1) for key in value)
+    if kind is list and depth:
+        return all(_is_fine(inner, depth - 1) for inner in value)
+    if kind is int:
+        return bool(-_INT64 <= value < _INT64)
+    return value is None or kind is bool or bool(kind is float and math.isfinite(value))
+
+
+def _is_fine_text(text: str) -> bool:
+    return "\x00" not in text and (text.isascii() or not _SURROGATE.search(text))
 
 
 def _problems(value: object, place: str, depth: int) -> Iterator[str]:
@@ -56,7 +76,7 @@ def _container_problems(value: dict[Any, Any] | list[Any] | tuple[Any, ...], pla
 def _text_problems(text: str, place: str) -> Iterator[str]:
     if "\x00" in text:
         yield f"{_named(place)} contains a NUL character"
-    elif not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    elif _SURROGATE.search(text):
         yield f"{_named(place)} contains half of a surrogate pair"
 
 

@@ -8,9 +8,8 @@ A queue that is unknown, deleted or another organization's takes nothing, and th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -37,8 +36,7 @@ cross join (
 """)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewItem:
+class NewItem(NamedTuple):
     """An item to be enqueued; None means the queue's own value, or at once."""
 
     id: str
@@ -48,7 +46,7 @@ class NewItem:
     scheduled_for: datetime | None = None
     delay_seconds: float | None = None
     task: str | None = None
-    tags: Sequence[str] = field(default=())
+    tags: Sequence[str] = ()
     trace: str | None = None
 
 
@@ -68,15 +66,7 @@ async def enqueue(session: Session, scope: TenantScope, *, queue_id: str, items:
 
 
 def _written(item: NewItem) -> dict[str, Any]:
-    values = {
-        "id": item.id,
-        "payload": item.payload,
-        "priority": item.priority,
-        "max_attempts": item.max_attempts,
-        "scheduled_for": item.scheduled_for,
-        "delay_seconds": item.delay_seconds,
-        "task": item.task,
-        "tags": list(item.tags) or None,
-        "trace": item.trace,
-    }
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in zip(_FIELDS, item, strict=True) if value is not None and value != ()}
+
+
+_FIELDS: Final = NewItem._fields

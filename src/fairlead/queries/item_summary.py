@@ -16,15 +16,13 @@ from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import FINISHED, ItemStatus
 from fairlead.schema import QueueItem
 
-_RETRIED: ColumnElement[Any] = literal_column(
-    """'$[*] ? (!(@.error starts with "the lease ran out"))'::jsonpath"""
-)
+_RETRIED: ColumnElement[Any] = literal_column("""'$[*] ? (!(@.error starts with "the lease ran out"))'::jsonpath""")
 _RESCUED: ColumnElement[Any] = literal_column("""'$[*] ? (@.error starts with "the lease ran out")'::jsonpath""")
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSummary:
-    """Items of one queue by status; `retried` counts items of which an attempt failed, `rescued` those whose lease ran out."""
+    """Items of one queue by status; `retried`: an attempt failed, `rescued`: a lease ran out."""
 
     total: int
     waiting: int

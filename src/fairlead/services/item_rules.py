@@ -51,8 +51,19 @@ def storable_error(text: str) -> str:
 
 
 def _problems(item: ItemInput) -> Iterator[tuple[str, str]]:
+    if problem := object_problem(item.payload, most_bytes=limits.PAYLOAD_BYTES):
+        yield "payload", problem
+    if not _has_only_payload(item):
+        yield from _option_problems(item)
+
+
+def _has_only_payload(item: ItemInput) -> bool:
+    options = (item.task, item.priority, item.max_attempts, item.delay_seconds, item.scheduled_for)
+    return options == (None, None, None, None, None) and not item.tags
+
+
+def _option_problems(item: ItemInput) -> Iterator[tuple[str, str]]:
     found = {
-        "payload": object_problem(item.payload, most_bytes=limits.PAYLOAD_BYTES),
         "task": None if item.task is None else name_problem(item.task),
         "priority": range_problem(item.priority, least=-limits.PRIORITY, most=limits.PRIORITY),
         "max_attempts": range_problem(item.max_attempts, least=1, most=limits.MAX_ATTEMPTS),
