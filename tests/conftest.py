@@ -47,7 +47,7 @@ def template(server_url: str, testrun_uid: str) -> str:
     name, login = f"template_{testrun_uid[:8]}", "fairlead_tests"
     with Path(tempfile.gettempdir(), f"{name}.lock").open("w") as lock, _connected(server_url) as connection:
         flock(lock, LOCK_EX)
-        if not connection.execute("select from pg_database where datname = %s", [name]).fetchone():
+        if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
             _ensure_login(connection, login)
             _create(connection, f"{name}_draft", owner=login)
             migrate.migrate(_as_login(server_url, f"{name}_draft"))
@@ -121,14 +121,14 @@ def _create(
 
 
 def _ensure_login(connection: psycopg.Connection[tuple[object, ...]], login: str) -> None:
-    if not connection.execute("select from pg_roles where rolname = %s", [login]).fetchone():
+    if not connection.execute("select 1 from pg_roles where rolname = %s", [login]).fetchone():
         connection.execute(
             sql.SQL("create role {} login createrole nobypassrls password 'fairlead_tests'").format(
                 sql.Identifier(login)
             )
         )
     for role in ("fairlead_owner", "fairlead_app", "fairlead_system"):
-        if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone():
+        if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
             connection.execute(
                 sql.SQL("grant {} to {} with admin option").format(sql.Identifier(role), sql.Identifier(login))
             )

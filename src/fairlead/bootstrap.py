@@ -7,20 +7,29 @@ nobody else looks after it; any other database is only ever migrated by `fairlea
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from fairlead.db import migrate
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
-from fairlead.errors import SchemaOutdated, SettingsInvalid
+from fairlead.domain.retry import Backoff, delay_seconds
+from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
 from fairlead.settings import Settings
+
+_RECONNECT: Final = Backoff(base_seconds=0.2, cap_seconds=5.0, jitter=False)
+_SECRET_BYTES: Final = 32  # as settings ask of FAIRLEAD_SECRET
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +54,35 @@ def database_server(settings: Settings) -> Iterator[str]:
 
 @asynccontextmanager
 async def open_resources(
-    settings: Settings, *, application_name: str, pool_size: int | None = None
+    settings: Settings, *, application_name: str, pool_size: int | None = None, wait_for_database: bool = False
 ) -> AsyncIterator[Resources]:
     """Open everything a process needs, on a database whose schema is the newest.
 
     Raises SchemaOutdated when migrations are pending on a database that is not the embedded one, and
-    DatabaseUnavailable when it cannot be reached.
+    DatabaseUnavailable when it cannot be reached, unless the caller chose to wait until it can.
     """
     async with AsyncExitStack() as stack:
         url = await _entered_in_thread(stack, database_server(settings))
-        await asyncio.to_thread(_ensure_schema, url, embedded=settings.database_url is None)
+        pepper = secret_bytes(settings)
+        await _reached(url, embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
-        resources = Resources(Database(options), Notifier(options), url, secret_bytes(settings))
+        resources = Resources(Database(options), Notifier(options), url, pepper)
         stack.push_async_callback(resources.database.close)
         stack.push_async_callback(resources.notifier.close)
         yield resources
 
 
 async def _entered_in_thread(stack: AsyncExitStack, server: AbstractContextManager[str]) -> str:
-    """Enter a blocking context manager off the event loop, and leave it there too."""
-    url = await asyncio.to_thread(server.__enter__)
-    stack.push_async_callback(asyncio.to_thread, server.__exit__, None, None, None)
-    return url
+    """Enter a blocking context manager off the event loop, and leave it there too, even when cancelled meanwhile."""
+    entering = asyncio.create_task(asyncio.to_thread(server.__enter__))
+    stack.push_async_callback(_left_in_thread, server, entering)
+    return await asyncio.shield(entering)
+
+
+async def _left_in_thread(server: AbstractContextManager[str], entering: asyncio.Task[str]) -> None:
+    await asyncio.wait([entering])
+    if entering.exception() is None:
+        await asyncio.to_thread(server.__exit__, None, None, None)
 
 
 def secret_bytes(settings: Settings) -> bytes:
@@ -77,25 +93,53 @@ def secret_bytes(settings: Settings) -> bytes:
     try:
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(48))
-        return path.read_bytes().strip()
+        secret = path.read_bytes().strip()
     except OSError as error:
         raise SettingsInvalid(
             f"The secret in {path} cannot be read or made ({error.strerror}); set FAIRLEAD_SECRET."
         ) from error
+    if len(secret) < _SECRET_BYTES:
+        raise SettingsInvalid(f"The secret in {path} is damaged (too short); restore it, or set FAIRLEAD_SECRET.")
+    return secret
 
 
 def _write_once(path: Path, text: str) -> None:
     """Make a file that only we can read; two processes at once end with the same content."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    draft.touch(mode=0o600, exist_ok=False)
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
+        draft.write_text(text)
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
     finally:
         draft.unlink()
+
+
+async def _reached(url: str, *, embedded: bool, wait: bool) -> None:
+    """Make sure of the schema as soon as the database can be reached; that it cannot is said once."""
+    for attempt in count(1):
+        try:
+            await asyncio.to_thread(_ensure_schema, url, embedded=embedded)
+        except DatabaseUnavailable as error:
+            reason = _reason(error)
+            if not wait:
+                raise DatabaseUnavailable(f"The database cannot be reached: {reason}.") from error
+            if attempt == 1:
+                _log.warning("database_awaited", code=error.code, error=reason)
+        else:
+            if attempt > 1:
+                _log.info("database_reached")
+            return
+        longest = delay_seconds(_RECONNECT, attempt, chance=1)
+        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, not a secret
+
+
+def _reason(error: DatabaseUnavailable) -> str:
+    """Return the driver's own sentence; it names host, port and user, never a password."""
+    cause = error.__cause__
+    lines = str(getattr(cause, "orig", cause)).strip().splitlines()
+    return lines[0].rstrip(".") if lines else str(error)
 
 
 def _ensure_schema(url: str, *, embedded: bool) -> None:

@@ -3,6 +3,7 @@
 FairleadError
 ├── RequestError                   change what you asked for
 │   ├── ValidationFailed           400 VALIDATION_FAILED   one or more fields are wrong; `details` names each
+│   ├── MethodNotAllowed           405 METHOD_NOT_ALLOWED
 │   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
@@ -78,6 +79,12 @@ class NotFound(RequestError):
     """There is no such thing here."""
 
     code, status = "NOT_FOUND", 404
+
+
+class MethodNotAllowed(RequestError):
+    """This address does not know that method."""
+
+    code, status = "METHOD_NOT_ALLOWED", 405
 
 
 class Conflict(RequestError):

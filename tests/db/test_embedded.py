@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
+from tests.fixtures.waiting import until_in_thread
 
 from fairlead.db import embedded, embedded_account, embedded_locks, embedded_process, embedded_programs
 from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
@@ -80,7 +81,7 @@ def data_dir(original: Path) -> Iterator[Path]:
     yield original
     if _is_running(original):
         embedded_process.signal_server(Layout(original), number=signal.SIGQUIT)
-        _until(lambda: not _is_running(original))
+        until_in_thread(lambda: not _is_running(original), what="the server has ended")
 
 
 @pytest.fixture
@@ -127,13 +128,6 @@ def _query(url: str, query: str) -> tuple[object, ...]:
 def _execute(url: str, statement: str) -> None:
     with closing(psycopg.connect(url, autocommit=True)) as connection:
         connection.execute(statement.encode())
-
-
-def _until(condition: Callable[[], object], *, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
 
 
 def _postmaster(data_dir: Path) -> int:
@@ -396,7 +390,7 @@ def test_killed_while_making_the_cluster(folder: Path) -> None:
     """A first start that was killed half-way leaves nothing that hinders the next one."""
     data_dir = folder / "d"
     with _holder(data_dir) as holder:
-        _until((data_dir / "postgresql.new/cluster/PG_VERSION").exists)
+        until_in_thread((data_dir / "postgresql.new/cluster/PG_VERSION").exists, what="initdb has begun")
         holder.kill()
         holder.wait()
     assert not (data_dir / "postgresql").exists()

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from fairlead.errors import FairleadError, NotFound, TemporaryError, Unauthenticated, ValidationFailed
+from fairlead.errors import FairleadError, MethodNotAllowed, NotFound, TemporaryError, Unauthenticated, ValidationFailed
 from fairlead.wire.error import ErrorBody
 
 _INTERNAL_STATUS: Final = 500
@@ -28,12 +28,6 @@ _SENTENCES: Final = {
     "list_type": "must be a list",
 }
 _log = structlog.get_logger(__name__)
-
-
-class MethodNotAllowed(FairleadError):
-    """This address does not know that method."""
-
-    code, status = "METHOD_NOT_ALLOWED", 405
 
 
 def install(app: FastAPI) -> None:

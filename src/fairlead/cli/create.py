@@ -10,9 +10,11 @@ import typer
 from fairlead.bootstrap import Resources, open_resources
 from fairlead.cli.output import AsJson, show, to_json
 from fairlead.cli.running import command, loaded, run
+from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope, system, tenant
-from fairlead.queries.organizations import get_organization_by_slug
-from fairlead.queries.users import get_user_by_email
+from fairlead.errors import NotFound
+from fairlead.queries.organizations import Organization, get_organization_by_slug
+from fairlead.queries.users import User, get_user_by_email
 from fairlead.services import api_keys as key_services
 from fairlead.services import organizations as organization_services
 from fairlead.services import queues as queue_services
@@ -67,7 +69,7 @@ def create_user(
 
     async def work(resources: Resources) -> Any:
         async with resources.database.unit_of_work(_OPERATOR) as session:
-            home = await get_organization_by_slug(session, _OPERATOR, slug=organization)
+            home = await _organization(session, organization)
             return await user_services.create_user(
                 session, _OPERATOR, email=email, name=name, organization_id=home.id, role=role
             )
@@ -88,9 +90,9 @@ def create_key(
     """Create an API key; the raw key is shown this once."""
 
     async def work(resources: Resources) -> Any:
-        scope = await _organization(resources, organization)
+        scope = await _scope_of(resources, organization)
         async with resources.database.unit_of_work(scope) as session:
-            owner = await get_user_by_email(session, scope, email=user)
+            owner = await _member(session, scope, email=user, slug=organization)
             made, raw = await key_services.create_api_key(
                 session,
                 scope,
@@ -118,7 +120,7 @@ def create_queue(
     """Create a queue."""
 
     async def work(resources: Resources) -> Any:
-        scope = await _organization(resources, organization)
+        scope = await _scope_of(resources, organization)
         async with resources.database.unit_of_work(scope) as session:
             return await queue_services.create_queue(
                 session,
@@ -132,10 +134,23 @@ def create_queue(
     show(_done(work), as_json=as_json, title="Queue")
 
 
-async def _organization(resources: Resources, slug: str) -> TenantScope:
+async def _scope_of(resources: Resources, slug: str) -> TenantScope:
     async with resources.database.unit_of_work(_OPERATOR) as session:
-        found = await get_organization_by_slug(session, _OPERATOR, slug=slug)
-    return tenant(found.id)
+        return tenant((await _organization(session, slug)).id)
+
+
+async def _organization(session: Session, slug: str) -> Organization:
+    try:
+        return await get_organization_by_slug(session, _OPERATOR, slug=slug)
+    except NotFound:
+        raise NotFound(f"There is no organization with the slug {slug!r}.") from None
+
+
+async def _member(session: Session, scope: TenantScope, *, email: str, slug: str) -> User:
+    try:
+        return await get_user_by_email(session, scope, email=email)
+    except NotFound:
+        raise NotFound(f"The organization {slug!r} has no member with the address {email!r}.") from None
 
 
 def _done(work: Callable[[Resources], Awaitable[Any]]) -> Any:

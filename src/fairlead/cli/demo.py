@@ -35,11 +35,11 @@ QUEUE = "demo-files"
 _SCOPE = system("a demonstration")
 _ORGANIZATIONS = ("Acme", "Globex")
 _WORKER = "fairlead.cli.demo_handlers:app"
-_CONCURRENCY = 4
+_CONCURRENCY = 10
 _RULES = {"lease_seconds": 2, "max_attempts": 5, "backoff": Backoff(base_seconds=0.2)}
 _FAILS_EVERY = 10  # one file in so many fails its first attempt
-_WATCH_SECONDS = 3.0  # about how long the work takes when there are few files
-_LONGEST_PAUSE_SECONDS = 0.1
+_WATCH_SECONDS = 1.0  # about how long the work takes when there are few files
+_LONGEST_PAUSE_SECONDS = 0.05
 _MOST_SECONDS_WITHOUT_PROGRESS = 60.0
 
 

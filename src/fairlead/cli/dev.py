@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from fairlead.bootstrap import open_resources
 from fairlead.cli.dev_handlers import app as example
 from fairlead.cli.output import messages
-from fairlead.cli.running import command, loaded, run
+from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.serve import Host, Port, listening
 from fairlead.cli.worker import load_app, run_maintenance
 from fairlead.runtime.signals import stop_signals
@@ -42,7 +41,7 @@ def dev(
 async def _dev(app: App, host: str, port: int) -> None:
     with stop_signals(lambda: messages.print("Stopping; once more to hurry.")) as stop:
         async with AsyncExitStack() as stack:
-            resources = await stack.enter_async_context(open_resources(loaded(), application_name="fairlead dev"))
+            resources = await opened(stack, loaded(), application_name="fairlead dev", stop=stop)
             examples = [
                 await ensure_example(
                     resources.database, name=name, slug=slug, email=email, queues=app.queues, pepper=resources.pepper

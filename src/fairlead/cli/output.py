@@ -44,7 +44,7 @@ def show_json(plain: Any) -> None:
 
 def show_rows(rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
     """Print rows of one shape as a table; numbers stand to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold underline")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold underline")
     for name, first in rows[0].items():
         table.add_column(name, justify="right" if isinstance(first, int | float) else "left", no_wrap=True)
     for row in rows:

@@ -5,17 +5,22 @@ Exit codes: 0 done, 1 error, 2 wrong usage or settings, 130 interrupted.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import typer
 import uvloop
 
+from fairlead.bootstrap import Resources, open_resources
 from fairlead.cli.output import messages, show_error
 from fairlead.errors import FairleadError, SettingsInvalid
 from fairlead.observability import log
+from fairlead.runtime.signals import StopSignals
 from fairlead.settings import Settings, load
 
 _Parameters = ParamSpec("_Parameters")
@@ -30,8 +35,24 @@ def loaded() -> Settings:
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a command's work on a fresh event loop."""
+    """Run a command's work on a fresh event loop; SIGTERM interrupts it in order, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     return uvloop.run(work)
+
+
+async def opened(stack: AsyncExitStack, settings: Settings, *, application_name: str, stop: StopSignals) -> Resources:
+    """Open what a long-running command needs, waiting for a database that is away; exit when told to stop first."""
+    resources = open_resources(settings, application_name=application_name, wait_for_database=True)
+    opening = asyncio.create_task(stack.enter_async_context(resources))
+    stopping = asyncio.create_task(stop.drain.wait())
+    await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not opening.done():
+        opening.cancel()
+        await asyncio.wait([opening])
+    if opening.cancelled():
+        raise typer.Exit
+    return opening.result()
 
 
 def command(function: Callable[_Parameters, None]) -> Callable[_Parameters, None]:

@@ -10,9 +10,9 @@ import typer
 import uvicorn
 
 from fairlead.api.app import create_app
-from fairlead.bootstrap import Resources, open_resources
+from fairlead.bootstrap import Resources
 from fairlead.cli.output import messages
-from fairlead.cli.running import command, loaded, run
+from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.worker import run_maintenance
 from fairlead.errors import OperatorError
 from fairlead.runtime.signals import stop_signals
@@ -32,7 +32,7 @@ def serve(*, host: Host = "127.0.0.1", port: Port = 8000) -> None:
 async def _serve(settings: Settings, host: str, port: int) -> None:
     with stop_signals() as stop:
         async with AsyncExitStack() as stack:
-            resources = await stack.enter_async_context(open_resources(settings, application_name="fairlead serve"))
+            resources = await opened(stack, settings, application_name="fairlead serve", stop=stop)
             await run_maintenance(stack, resources)
             await listening(stack, resources, host=host, port=port)
             await stop.drain.wait()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from contextlib import AsyncExitStack
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
-from fairlead.bootstrap import Resources, open_resources
+from fairlead.bootstrap import Resources
 from fairlead.cli.output import messages
-from fairlead.cli.running import command, loaded, run
-from fairlead.errors import HandlerInvalid
+from fairlead.cli.running import command, loaded, opened, run
+from fairlead.errors import FairleadError, HandlerInvalid
 from fairlead.maintenance.promoter import promoter
 from fairlead.maintenance.rescuer import rescuer
 from fairlead.runtime.loop import Loop
@@ -44,7 +46,7 @@ def worker(
 async def _work(settings: Settings, app: App, options: WorkerOptions) -> None:
     with stop_signals(lambda: messages.print("Draining; once more to give everything back at once.")) as stop:
         async with AsyncExitStack() as stack:
-            resources = await stack.enter_async_context(open_resources(settings, application_name="fairlead worker"))
+            resources = await opened(stack, settings, application_name="fairlead worker", stop=stop)
             process = Worker(resources, app, options=options)
             await process.start()
             stack.push_async_callback(process.drain, stop.release)
@@ -68,12 +70,29 @@ def load_app(place: str) -> App:
         raise HandlerInvalid(f"{place!r} does not name an application; write MODULE:APP, such as myapp.jobs:app.")
     if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        app = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise HandlerInvalid(f"There is no module {error.name!r} to import {place!r} from.") from error
-    except AttributeError as error:
-        raise HandlerInvalid(f"The module {module_name!r} has no {attribute!r}.") from error
+    module = _imported(module_name, place)
+    if not hasattr(module, attribute):
+        raise HandlerInvalid(f"The module {module_name!r} has no {attribute!r}.")
+    app = getattr(module, attribute)
     if not isinstance(app, App):
         raise HandlerInvalid(f"{place!r} is a {type(app).__name__}, not a fairlead.App.")
     return app
+
+
+def _imported(name: str, place: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except FairleadError:
+        raise
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            raise HandlerInvalid(f"There is no module {error.name!r} to import {place!r} from.") from error
+        raise HandlerInvalid(
+            f"The module {name!r} cannot be imported: {type(error).__name__}: {error}{_place_of(error)}."
+        ) from error
+
+
+def _place_of(error: Exception) -> str:
+    """Return the line of the user's code that failed, or nothing when the error says it itself."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

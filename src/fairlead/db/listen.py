@@ -1,7 +1,7 @@
 """Listening for wake-ups: the only connection that keeps session state, so it needs a direct (not pooled) one.
 
-It reconnects by itself. After each (re)connection it wakes the listener once, because something may have been missed;
-correctness never depends on a wake-up.
+It reconnects by itself, which is said once when it begins and once when it is over. After each (re)connection it
+wakes the listener once, because something may have been missed; correctness never depends on a wake-up.
 """
 
 from __future__ import annotations
@@ -23,18 +23,22 @@ _log = structlog.get_logger(__name__)
 
 async def listen(options: DatabaseOptions, wake: Callable[[], None]) -> None:
     """Call `wake` for every wake-up until cancelled."""
-    wait = 0.1
+    wait, interrupted = 0.1, False
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(
                 options.url, autocommit=True, **connect_arguments(options)
             ) as connection:
                 await connection.execute(f"listen {CHANNEL}".encode())
-                wait = 0.1
+                if interrupted:
+                    _log.info("listening_resumed")
+                wait, interrupted = 0.1, False
                 wake()
                 async for _ in connection.notifies():
                     wake()
         except (psycopg.Error, OSError) as error:
-            _log.warning("listening_interrupted", error=str(error), polling=True)
+            if not interrupted:
+                _log.warning("listening_interrupted", error=str(error), polling=True)
+            interrupted = True
         await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, not a secret
         wait = min(wait * 2, _LONGEST_WAIT_SECONDS)

@@ -30,6 +30,7 @@ class Notifier:
         self._queues: set[str] = set()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._interrupted = False
 
     def announce(self, queue_id: str) -> None:
         """Say that a queue has ready items; call it after the commit, from the event loop's thread."""
@@ -51,13 +52,18 @@ class Notifier:
             try:
                 await self._send_all()
             except (psycopg.Error, OSError) as error:
-                _log.warning("wake_ups_interrupted", error=str(error))
+                if not self._interrupted:
+                    _log.warning("wake_ups_interrupted", error=str(error))
+                self._interrupted = True
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _send_all(self) -> None:
         async with await psycopg.AsyncConnection.connect(
             self._options.url, autocommit=True, **connect_arguments(self._options)
         ) as connection:
+            if self._interrupted:
+                _log.info("wake_ups_resumed")
+            self._interrupted = False
             while True:
                 await self._news.wait()
                 self._news.clear()

@@ -12,12 +12,13 @@ transaction takes twice the time). SQLAlchemy runs inside it without noticing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.errors import InFailedSqlTransaction
+from psycopg.errors import InFailedSqlTransaction, OperationalError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Executable, Result
 from sqlalchemy.ext.asyncio import AsyncConnection as PooledConnection
@@ -63,16 +64,33 @@ class Database:
     @asynccontextmanager
     async def unit_of_work(self, scope: Scope) -> AsyncIterator[Session]:
         """Open a transaction in `scope`; raises the errors of `db/sqlstate.py`."""
+        begin = f"begin; {self._limits}; {entering(scope)}".encode()
         with translated():
-            async with self._engine.connect() as connection:
-                driver = await _driver_of(connection)
-                try:
-                    await driver.execute(f"begin; {self._limits}; {entering(scope)}".encode(), prepare=False)
-                    yield Session(connection, driver)
-                    await _end(driver)
-                finally:
-                    if driver.closed:
-                        await connection.invalidate()
+            connection, driver = await self._begun(begin)
+            try:
+                yield Session(connection, driver)
+                await _end(driver)
+            finally:
+                await _give_back(connection, driver)
+
+    async def _begun(self, begin: bytes) -> tuple[PooledConnection, AsyncConnection[Any]]:
+        """Return a connection with its transaction begun.
+
+        A connection that died while it lay in the pool is noticed here, where nothing is lost yet, and replaced.
+        """
+        stale = self.options.pool_size
+        while True:
+            connection = await self._engine.connect()
+            driver = await _driver_of(connection)
+            try:
+                await driver.execute(begin, prepare=False)
+            except BaseException as error:
+                await _give_back(connection, driver)
+                if not (driver.closed and stale and isinstance(error, OperationalError)):
+                    raise
+                stale -= 1
+            else:
+                return connection, driver
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
@@ -84,6 +102,13 @@ async def _driver_of(connection: PooledConnection) -> AsyncConnection[Any]:
     if not isinstance(driver, AsyncConnection):
         raise TypeError(f"the driver must be psycopg's async connection, not {type(driver)}")
     return driver
+
+
+async def _give_back(connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
+    """Return a connection to the pool, which rolls back what was not committed; a broken one is thrown away."""
+    if driver.closed:
+        await connection.invalidate()
+    await asyncio.shield(connection.close())  # a second cancellation must not leave the transaction open
 
 
 async def _end(driver: AsyncConnection[Any]) -> None:

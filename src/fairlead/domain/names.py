@@ -13,7 +13,9 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)*")
 
 def canonical_email(text: str) -> str:
     """Return the one form an address is kept and compared in: NFKC, lower case, trimmed."""
-    return unicodedata.normalize("NFKC", text).strip().lower()
+    # Lower case can undo the normal form (a capital whose small letter takes its accent apart), hence twice.
+    lowered = unicodedata.normalize("NFKC", text).lower()
+    return unicodedata.normalize("NFKC", lowered).lower().strip()
 
 
 def email_problem(canonical: str) -> str | None:

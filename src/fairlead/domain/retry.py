@@ -38,4 +38,4 @@ def _bound(backoff: Backoff, attempt: int) -> float:
     try:
         return float(backoff.base_seconds * backoff.factor ** (attempt - 1))
     except OverflowError:
-        return backoff.cap_seconds
+        return backoff.cap_seconds if backoff.base_seconds else 0.0

@@ -35,7 +35,7 @@ class Window:
         return (self.page - 1) * self.limit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, Page[Item](…) fails on Python 3.11: typing sets an attribute
 class Page(Generic[T]):
     """One page of a list, and how many there are altogether."""
 

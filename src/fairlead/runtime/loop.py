@@ -18,14 +18,15 @@ import structlog
 from fairlead.errors import TemporaryError
 
 _FIRST_WAIT_SECONDS: Final = 0.1
-_LONGEST_WAIT_SECONDS: Final = 10.0
+LONGEST_WAIT_SECONDS: Final = 10.0
 _log = structlog.get_logger(__name__)
 
 
 class Backoff:
-    """A growing wait with jitter: between half and all of 0.1 s, 0.2 s, … up to 10 s."""
+    """A growing wait with jitter: between half and all of 0.1 s, 0.2 s, … up to `longest_seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest_seconds: float = LONGEST_WAIT_SECONDS) -> None:
+        self._longest = longest_seconds
         self._bound = _FIRST_WAIT_SECONDS
 
     @property
@@ -36,7 +37,7 @@ class Backoff:
     def next_wait(self) -> float:
         """Return the next wait in seconds."""
         wait = random.uniform(self._bound / 2, self._bound)  # noqa: S311 - jitter, not a secret
-        self._bound = min(self._bound * 2, _LONGEST_WAIT_SECONDS)
+        self._bound = min(self._bound * 2, self._longest)
         return wait
 
     def reset(self) -> None:
@@ -47,8 +48,11 @@ class Backoff:
 class Loop:
     """Takes turns until it is stopped."""
 
-    def __init__(self, name: str, turn: Callable[[], Awaitable[float]]) -> None:
+    def __init__(
+        self, name: str, turn: Callable[[], Awaitable[float]], *, longest_backoff_seconds: float = LONGEST_WAIT_SECONDS
+    ) -> None:
         self.name = name
+        self._longest_backoff_seconds = longest_backoff_seconds
         self.ready = asyncio.Event()  # set after the first turn that succeeded
         self._turn = turn
         self._news = asyncio.Event()
@@ -72,7 +76,7 @@ class Loop:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        backoff = Backoff()
+        backoff = Backoff(longest_seconds=self._longest_backoff_seconds)
         while not self._stopping:
             await self._wait(await self._take_turn(backoff))
 

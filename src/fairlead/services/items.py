@@ -106,12 +106,13 @@ async def renew_item(
     """
     refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS)})
     check_object("progress", progress, most_bytes=limits.RESULT_BYTES)
+    held = _lease(scope, item_id, lease)
     if lease_seconds is None:
-        lease_seconds = (await get_outcome_rules(session, scope, item_id=_known_form(item_id))).lease_seconds
+        lease_seconds = (await get_outcome_rules(session, scope, item_id=item_id)).lease_seconds
     ends = await renew(
         session,
         scope,
-        leases=[Lease(scope.organization_id, item_id, lease)],
+        leases=[held],
         lease_seconds=lease_seconds,
         progress=None if progress is None else {item_id: progress},
     )
@@ -127,7 +128,7 @@ async def complete_item(
     Raises NotFound, LeaseLost and ValidationFailed.
     """
     check_object("result", result, most_bytes=limits.RESULT_BYTES)
-    completion = Completion(Lease(scope.organization_id, item_id, lease), result)
+    completion = Completion(_lease(scope, item_id, lease), result)
     accepted = await complete(session, scope, completions=[completion])
     return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
 
@@ -148,34 +149,34 @@ async def fail_item(
     and ValidationFailed.
     """
     refuse({"delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS)})
+    held = _lease(scope, item_id, lease)
     if delay_seconds is None:
-        rules = await get_outcome_rules(session, scope, item_id=_known_form(item_id))
+        rules = await get_outcome_rules(session, scope, item_id=item_id)
         delay_seconds = backoff_delay_seconds(rules.backoff, rules.attempts, chance=_CHANCE.random())
-    failure = Failure(
-        Lease(scope.organization_id, item_id, lease), storable_error(error), delay_seconds, give_up=not retry
-    )
+    failure = Failure(held, storable_error(error), delay_seconds, give_up=not retry)
     outcome = await fail(session, scope, failures=[failure])
     return await _changed(session, scope, item_id=item_id, accepted=item_id in outcome)
 
 
 async def release_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
     """Give an item back that was not worked on; the attempt does not count. Raises NotFound and LeaseLost."""
-    released = await release(session, scope, leases=[Lease(scope.organization_id, item_id, lease)])
+    released = await release(session, scope, leases=[_lease(scope, item_id, lease)])
     return await _changed(session, scope, item_id=item_id, accepted=item_id in released)
 
 
 async def _changed(session: Session, scope: TenantScope, *, item_id: str, accepted: bool) -> Item:
     """Return the item as it is after the outcome, or raise the reason why nothing was changed."""
-    item = await get_item(session, scope, item_id=_known_form(item_id))
+    item = await get_item(session, scope, item_id=item_id)
     if not accepted:
         raise LeaseLost
     return item
 
 
-def _known_form(item_id: str) -> str:
+def _lease(scope: TenantScope, item_id: str, lease: int) -> Lease:
+    """Return what the engine's outcomes take; raises NotFound for what cannot be an item's id."""
     if not is_id(item_id):
         raise NotFound
-    return item_id
+    return Lease(scope.organization_id, item_id, lease)
 
 
 def _new_item(item_id: str, item: ItemInput) -> NewItem:

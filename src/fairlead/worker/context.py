@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from fairlead.domain.json_values import problem
 from fairlead.errors import ValidationFailed
 
@@ -44,4 +46,4 @@ class Item:
         """Show people how far it is; sent with the next renewal of the lease, the last values win."""
         if place := problem(values):
             raise ValidationFailed("The progress cannot be stored as JSON.", details={"progress": place})
-        self.progress = values
+        self.progress = orjson.loads(orjson.dumps(values))  # a copy: the handler may go on changing its own

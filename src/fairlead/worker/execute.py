@@ -49,8 +49,9 @@ async def _attempt(handler: Handler, held: Held) -> Outcome | None:
         return raised(held, error)
     finally:
         held.runner = None
-        if held.is_stopped() and task is not None:
-            task.uncancel()
+        for _ in range(held.cancels):
+            if task is not None:
+                task.uncancel()
 
 
 def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
@@ -62,7 +63,7 @@ def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
 
 
 def stop_overdue(running: Iterable[Held]) -> None:
-    """Stop every handler that has run longer than it may."""
+    """Stop every handler that has run longer than it may, or longer than a stopped one may."""
     now = time.monotonic()
     for held in running:
         if held.ends <= now:

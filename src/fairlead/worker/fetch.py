@@ -51,6 +51,7 @@ class Fetcher:
         self._options = options
         self._start = start
         self._after = ""
+        self._fruitful = False  # whether the present walk has claimed anything
         self._pace = Pace(options.concurrency)
         self._closed = False
 
@@ -73,25 +74,40 @@ class Fetcher:
         room = self._room()
         if room <= 0:
             return self._options.poll_seconds
-        began, wrapped = time.monotonic(), self._after == ""
+        began = time.monotonic()
         async with self._database.unit_of_work(_SCOPE) as session:
             turn = await self._look(session)
             claimed = await self._claim(session, turn.queues, room)
-        self._after = turn.next_after
         for queue, item in claimed:
             held = Held(item, queue, queue.lease_seconds, began + queue.lease_seconds)
             self._held.add(held)
             self._start(held)
-        if claimed or not (wrapped and turn.next_after == ""):
+        if self._goes_on(turn.next_after, fruitful=bool(claimed)):
             return 0
         return self._options.poll_seconds * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
 
+    def _goes_on(self, next_after: str, *, fruitful: bool) -> bool:
+        """Move the cursor on; tell whether to look on at once, which is until a whole walk has found nothing."""
+        came_round = next_after <= self._after
+        self._after = next_after
+        self._fruitful = self._fruitful or fruitful
+        if not came_round:
+            return True
+        goes_on, self._fruitful = self._fruitful, False
+        return goes_on
+
     async def _look(self, session: Session) -> Turn:
+        turn = await self._sources(session, self._after)
+        if turn.next_after or not self._after:
+            return turn
+        return joined(turn, await self._sources(session, ""), after=self._after)
+
+    async def _sources(self, session: Session, after: str) -> Turn:
         return await ready_sources(
             session,
             _SCOPE,
             names=self._options.queues,
-            after=self._after,
+            after=after,
             pivot=new_id(),
             organizations=ORGANIZATIONS_A_TURN,
             queues=QUEUES_AN_ORGANIZATION,
@@ -102,7 +118,8 @@ class Fetcher:
     ) -> list[tuple[ReadyQueue, ClaimedItem]]:
         by_id = {queue.queue_id: queue for queue in queues}
         claimed: list[tuple[ReadyQueue, ClaimedItem]] = []
-        ordered = sorted(shares(queues, room), key=lambda share: by_id[share.queue_id].lease_seconds)
+        shift = random.randrange(1_000_000)  # noqa: S311 - who gets what does not divide evenly, not a secret
+        ordered = sorted(shares(queues, room, shift=shift), key=lambda share: by_id[share.queue_id].lease_seconds)
         for lease_seconds, sources in groupby(ordered, key=lambda share: by_id[share.queue_id].lease_seconds):
             items = await claim(
                 session,
@@ -137,20 +154,35 @@ class Pace:
         return min(MOST_HELD, max(2 * self._least, int(self._a_second)))
 
 
-def shares(queues: Sequence[ReadyQueue], room: int) -> list[Source]:
-    """Share `room` items equally among organizations, then among each one's queues; at least one a queue asked."""
+def joined(end: Turn, start: Turn, *, after: str) -> Turn:
+    """Fill the last step of a walk, which began behind `after`, up with the organizations that a walk starts with.
+
+    Without it the few organizations of a last step would have a whole turn to themselves.
+    """
+    room = ORGANIZATIONS_A_TURN - len({queue.organization_id for queue in end.queues})
+    first = sorted({queue.organization_id for queue in start.queues if queue.organization_id <= after})[:room]
+    queues = tuple(queue for queue in start.queues if queue.organization_id in first)
+    return Turn(end.queues + queues, first[-1] if first else "")
+
+
+def shares(queues: Sequence[ReadyQueue], room: int, *, shift: int = 0) -> list[Source]:
+    """Share `room` items equally among organizations, then among each one's queues.
+
+    `shift` says who gets what is left over, which is everything when there are more organizations than room: a
+    caller that changes it at random treats all alike in the long run.
+    """
     organizations = {key: list(group) for key, group in groupby(queues, key=lambda queue: queue.organization_id)}
     wanted: list[Source] = []
     for position, (organization_id, own) in enumerate(organizations.items()):
-        share = _part(room, len(organizations), position)
+        share = _part(room, len(organizations), position + shift)
         wanted += [
             Source(organization_id, queue.queue_id, take)
             for index, queue in enumerate(own)
-            if (take := _part(share, len(own), index))
+            if (take := _part(share, len(own), index + shift // len(organizations)))
         ]
     return wanted
 
 
 def _part(total: int, parts: int, index: int) -> int:
-    """Return part number `index` of `total` split into `parts` as equally as whole numbers allow."""
-    return total // parts + (1 if index < total % parts else 0)
+    """Return part number `index`, counted round, of `total` split into `parts` as equally as whole numbers allow."""
+    return total // parts + (1 if index % parts < total % parts else 0)

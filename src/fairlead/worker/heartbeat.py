@@ -19,12 +19,14 @@ import structlog
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.session import Database
 from fairlead.db.tenancy import system
+from fairlead.domain.json_values import problem
 from fairlead.engine.renew import renew
 from fairlead.runtime.loop import Loop
 from fairlead.worker.held import Held, HeldItems
 
 BATCH: Final = 500
 INTERVAL_SECONDS: Final = 0.25
+LONGEST_BACKOFF_SECONDS: Final = 1.0  # short: every second after the database is back may cost a lease
 _SCOPE: Final = system("renew leases of every organization")
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         database = Database(self._options)
-        loop = Loop("heartbeat", lambda: self._turn(database))
+        loop = Loop("heartbeat", lambda: self._turn(database), longest_backoff_seconds=LONGEST_BACKOFF_SECONDS)
         loop.start()
         await asyncio.to_thread(self._stop.wait)
         await loop.stop()
@@ -101,4 +103,9 @@ def _batches(due: Iterable[Held]) -> Iterator[tuple[int, list[Held]]]:
 
 
 def _progress(batch: list[Held]) -> dict[str, dict[str, Any]]:
-    return {held.claimed.id: held.item.progress for held in batch if held.item.progress is not None}
+    """Return what handlers reported; what one of them put there by hand must not cost the batch its leases."""
+    return {
+        held.claimed.id: progress
+        for held in batch
+        if (progress := held.item.progress) is not None and problem(progress) is None
+    }

@@ -10,13 +10,14 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from fairlead.engine.claim import ClaimedItem
 from fairlead.queries.ready_sources import ReadyQueue
 from fairlead.worker.context import Item
 
 Stop: TypeAlias = Literal["lease lost", "out of time"]
+STOP_AGAIN_SECONDS: Final = 5.0  # how long a handler may take to clean up after a cancellation
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,7 @@ class Held:
     runner: asyncio.Task[None] | None = None  # set while the handler runs; cancelling it stops the handler
     ends: float = math.inf  # monotonic seconds at which the handler has run too long
     stopped: Stop | None = None  # why the handler was stopped
+    cancels: int = 0  # how often the runner was cancelled for that
 
     def __post_init__(self) -> None:
         claimed = self.claimed
@@ -58,16 +60,21 @@ class Held:
         return self.stopped is not None
 
     def stop(self, reason: Stop) -> None:
-        """Stop the handler if it runs, and remember why; the first reason counts."""
+        """Stop the handler if it runs, and remember why; the first reason counts.
+
+        A handler that swallows the cancellation has overrun again after a while, and is cancelled again.
+        """
         if self.stopped is None:
             self.stopped = reason
             self.item._lost = reason == "lease lost"  # noqa: SLF001 - the worker's side of the item
-            if self.runner is not None:
-                self.runner.cancel()
+        if self.runner is not None:
+            self.ends = time.monotonic() + STOP_AGAIN_SECONDS
+            self.cancels += 1
+            self.runner.cancel()
 
 
 class HeldItems:
-    """The items held, by id; `room` is what may still be claimed."""
+    """The items held, by id."""
 
     def __init__(self) -> None:
         self._items: dict[str, Held] = {}
@@ -76,7 +83,9 @@ class HeldItems:
         return len(self._items)
 
     def add(self, held: Held) -> None:
-        """Hold an item just claimed."""
+        """Hold an item just claimed; an older claim of the same item is lost, whether or not that was noticed."""
+        if older := self._items.get(held.claimed.id):
+            older.stop("lease lost")
         self._items[held.claimed.id] = held
 
     def drop(self, held: Held) -> None:

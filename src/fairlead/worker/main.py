@@ -67,6 +67,8 @@ class Worker:
         )
         self._runners: list[asyncio.Task[None]] = []
         self._listener: asyncio.Task[None] | None = None
+        self._draining = False  # nothing new is begun
+        self._letting_go = False  # nothing goes on
         self._running: set[Held] = set()
         self._watch = Loop("watch", self._watch_turn)
 
@@ -98,19 +100,21 @@ class Worker:
 
     async def drain(self, let_go: asyncio.Event) -> None:
         """Finish what is running and stop; `let_go`, or the drain limit, ends the patience."""
+        self._draining = True
         self._fetcher.close()
-        await self._fetcher.loop.stop()
         self._release_buffered()
+        await self._fetcher.loop.stop()
         await self._runners_idle(let_go)
-        for runner in self._runners:
-            runner.cancel()
-        await asyncio.gather(*self._runners, return_exceptions=True)
+        await self._stop_runners()
         await self._watch.stop()
         await self._reported_or(let_go)
         await self._stop_rest()
         _log.info("worker_stopped", worker_id=self.options.worker_id, held=len(self._held))
 
     def _take(self, held: Held) -> None:
+        if self._draining:  # its claim was under way
+            self._reporter.add(Released(held))
+            return
         self._buffer.append(held)
         while self._waiting:
             waiter = self._waiting.popleft()
@@ -119,8 +123,8 @@ class Worker:
                 return
 
     async def _run(self) -> None:
-        """One runner: takes the next item, works it, reports; for ever."""
-        while True:
+        """One runner: takes the next item, works it, reports; until the worker lets go."""
+        while not self._letting_go:
             held = await self._next()
             self._running.add(held)
             try:
@@ -155,7 +159,7 @@ class Worker:
             self._loop.call_soon_threadsafe(self._lost, held)
 
     def _lost(self, held: Held) -> None:
-        if self._held.holds(held):
+        if self._held.holds(held) and not held.is_stopped():
             held.stop("lease lost")
 
     def _release_buffered(self) -> None:
@@ -168,11 +172,27 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(let_go.wait(), _DRAIN_LOOK_SECONDS)
 
+    async def _stop_runners(self) -> None:
+        """Cancel the runners, twice where a handler swallows it, and release what even then runs on."""
+        self._letting_go = True
+        left = set(self._runners)
+        for _ in range(2):
+            for runner in left:
+                runner.cancel()
+            if left:
+                _, left = await asyncio.wait(left, timeout=_LET_GO_SECONDS)
+        for held in self._running:
+            self._reporter.add(Released(held))
+
     async def _reported_or(self, let_go: asyncio.Event) -> None:
+        """Wait until everything is reported; when told to let go, for a moment only."""
         reported = asyncio.create_task(self._reporter.drained())
-        limit = _LAST_REPORT_SECONDS if let_go.is_set() else self.options.drain_seconds
-        await asyncio.wait([reported], timeout=limit)
-        reported.cancel()
+        impatient = asyncio.create_task(let_go.wait())
+        limit = self.options.drain_seconds
+        await asyncio.wait([reported, impatient], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([reported], timeout=_LAST_REPORT_SECONDS)
+        for task in (reported, impatient):
+            task.cancel()
 
     async def _stop_rest(self) -> None:
         if self._listener is not None:
@@ -185,6 +205,7 @@ class Worker:
 
 _DRAIN_LOOK_SECONDS: Final = 0.05
 _WATCH_SECONDS: Final = 0.1
+_LET_GO_SECONDS: Final = 2.0  # how long a cancelled handler may take to clean up
 _LAST_REPORT_SECONDS: Final = 5.0
 
 

@@ -18,10 +18,10 @@ from fairlead.worker.held import Held
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The handler returned."""
+    """The handler returned; `result` is written already, so that what the handler still does to it is no matter."""
 
     held: Held
-    result: Any = None
+    result: orjson.Fragment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,31 @@ def returned(held: Held, result: Any) -> Completed | Failed:
         return Completed(held)
     if place := problem(result):
         return failed(held, f"The handler's result cannot be stored: {place}.")
-    if len(orjson.dumps(result)) > RESULT_BYTES:
+    try:
+        written = orjson.dumps(result)
+    except orjson.JSONEncodeError as error:
+        return failed(held, f"The handler's result cannot be stored: {error}.")
+    if len(written) > RESULT_BYTES:
         return failed(held, f"The handler's result is larger than {RESULT_BYTES} bytes.")
-    return Completed(held, result)
+    return Completed(held, orjson.Fragment(written))
 
 
 def raised(held: Held, error: BaseException) -> Failed:
     """Judge what a handler raised."""
     if isinstance(error, GiveUp):
         return failed(held, str(error), give_up=True)
-    lines = traceback.format_exception(error)
-    return failed(held, f"{lines[-1].strip()}\n{''.join(lines[:-1])}")
+    told = traceback.TracebackException.from_exception(error)
+    return failed(held, f"{_headline(error)}\n{''.join(told.format())}")
+
+
+def _headline(error: BaseException) -> str:
+    """Return an error's type and message, whatever its own methods do."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an error that cannot say what it is still has a type
+        message = ""
+    name = type(error).__qualname__
+    return f"{name}: {message}" if message else name
 
 
 def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:
@@ -76,4 +90,5 @@ def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:
 def storable(text: str) -> str:
     """Return an error's text as PostgreSQL can keep it: no NUL, no half surrogates, at most 8 KiB characters."""
     kept = text[:ERROR_CHARACTERS].replace("\x00", "\\0")
-    return kept if kept.isascii() else kept.encode("utf-8", "backslashreplace").decode()
+    whole = kept if kept.isascii() else kept.encode("utf-8", "backslashreplace").decode()
+    return whole[:ERROR_CHARACTERS]

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -52,6 +53,8 @@ class App:
         """
         if problem := name_problem(queue):
             raise HandlerInvalid(f"A queue's name {problem}: {queue!r}.")
+        if task is not None and (problem := name_problem(task)):
+            raise HandlerInvalid(f"A task's name {problem}: {task!r} of the queue {queue!r}.")
         if timeout_seconds is not None and not timeout_seconds > 0:
             raise HandlerInvalid(
                 f"The handler of {queue!r} has timeout_seconds={timeout_seconds}; it must be positive."
@@ -60,7 +63,7 @@ class App:
         def register(function: _Function) -> _Function:
             if (queue, task) in self._handlers:
                 raise HandlerInvalid(f"The queue {queue!r} has two handlers for task {task!r}.")
-            call = function if inspect.iscoroutinefunction(function) else in_thread(function)
+            call = function if _is_async(function) else in_thread(function)
             self._handlers[queue, task] = Handler(queue, task, call, timeout_seconds)
             return function
 
@@ -76,6 +79,11 @@ class App:
         return self._handlers.get((queue, task)) or self._handlers.get((queue, None))
 
 
+def _is_async(function: HandlerFunction) -> bool:
+    """Tell whether calling it gives something to await; an object with an async `__call__` does too."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
 def in_thread(function: HandlerFunction) -> Callable[[Item], Awaitable[Any]]:
     """Run a blocking function on a thread made for the call.
 
@@ -85,43 +93,33 @@ def in_thread(function: HandlerFunction) -> Callable[[Item], Awaitable[Any]]:
 
     async def call(item: Item) -> Any:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        answer: asyncio.Future[_Answer] = loop.create_future()
 
         def run() -> None:
             try:
-                result = function(item)
+                answered = _Answer(function(item))
             except BaseException as error:  # noqa: BLE001 - whatever a handler does becomes its item's error
-                _deliver(loop, answer, error=error)
-            else:
-                _deliver(loop, answer, result=result)
+                answered = _Answer(error=error)
+            with suppress(RuntimeError):  # the loop was closed; nobody waits any more
+                loop.call_soon_threadsafe(_settle, answer, answered)
 
         threading.Thread(target=run, name=f"item-{item.id}", daemon=True).start()
-        return await answer
+        answered = await answer
+        if answered.error is not None:
+            raise answered.error
+        return answered.result
 
     return call
 
 
-def _deliver(
-    loop: asyncio.AbstractEventLoop,
-    answer: asyncio.Future[Any],
-    *,
-    result: Any = None,
-    error: BaseException | None = None,
-) -> None:
-    def settle() -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(result)
-        else:
-            answer.set_exception(HandlerExit(error) if not isinstance(error, Exception) else error)
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a function on a thread did; a future's own exception cannot be SystemExit or StopIteration."""
 
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+    result: Any = None
+    error: BaseException | None = None
 
 
-class HandlerExit(Exception):
-    """A handler on a thread raised SystemExit or its like; futures cannot carry those."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+def _settle(answer: asyncio.Future[_Answer], answered: _Answer) -> None:
+    if not answer.done():
+        answer.set_result(answered)

@@ -152,9 +152,9 @@ create table users (
     constraint users_organization_id_fkey foreign key(organization_id) references organizations (id) on delete set null
 );
 
-create unique index users_email_idx on users (email) where deleted_at is null;
-
 create index users_org_idx on users (organization_id, created_at desc, id desc);
+
+create unique index users_email_idx on users (email) where deleted_at is null;
 
 alter table users enable row level security;
 
@@ -188,9 +188,9 @@ create table api_keys (
 
 create unique index api_keys_hash_idx on api_keys (key_hash);
 
-create index api_keys_user_idx on api_keys (user_id);
-
 create index api_keys_org_idx on api_keys (organization_id);
+
+create index api_keys_user_idx on api_keys (user_id);
 
 alter table api_keys enable row level security;
 
@@ -218,9 +218,9 @@ create table credentials (
     constraint credentials_user_id_fkey foreign key(user_id) references users (id) on delete cascade
 );
 
-create index credentials_user_idx on credentials (user_id);
-
 create unique index credentials_account_idx on credentials (provider, account_id);
+
+create index credentials_user_idx on credentials (user_id);
 
 alter table credentials enable row level security;
 
@@ -422,7 +422,7 @@ create table queue_items (
     lease_expires_at timestamp with time zone,
     worker_id text collate "C",
     claims integer default 0 not null,
-    seq integer default nextval('queue_items_seq') not null,
+    seq bigint default nextval('queue_items_seq') not null,
     ready boolean default true not null,
     trace text,
     tags text[] collate "C" default '{}' not null,
@@ -474,7 +474,7 @@ create policy queue_items_live_system on queue_items_live to fairlead_system usi
 
 grant select, insert, update, delete on queue_items_live to fairlead_app;
 
-create policy queue_items_live_tenant on queue_items_live to fairlead_app using (organization_id = nullif(current_setting('fairlead.organization_id', true), '')) with check (organization_id = nullif(current_setting('fairlead.organization_id', true), ''));
+create policy queue_items_live_tenant on queue_items_live to fairlead_app using (organization_id = nullif(current_setting('fairlead.organization_id', true), '') collate "default") with check (organization_id = nullif(current_setting('fairlead.organization_id', true), '') collate "default");
 
 alter table queue_items_finished enable row level security;
 
@@ -536,9 +536,9 @@ create table schedules (
     constraint schedules_organization_id_fkey foreign key(organization_id) references organizations (id) on delete cascade
 );
 
-create index schedules_due_idx on schedules (next_run_at) where paused_at is null;
-
 create unique index schedules_name_idx on schedules (organization_id, name);
+
+create index schedules_due_idx on schedules (next_run_at) where paused_at is null;
 
 alter table schedules enable row level security;
 

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from tests.api.conftest import Key
+from tests.fixtures.organizations import Tenant
+
+from fairlead.domain.ids import is_id
+from fairlead.errors import SchemaOutdated
+
+pytestmark = pytest.mark.anyio
+FIELDS = {"error", "code", "details", "requestId"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, "NOT_FOUND"),
+        ("GET", "/api/queues/", 404, "NOT_FOUND"),
+        ("DELETE", "/api/queues", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/live", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+async def test_router_answers_have_our_shape(
+    client: httpx.AsyncClient, *, method: str, path: str, status: int, code: str
+) -> None:
+    """An unknown address and an unknown method are answered in the one shape of errors."""
+    answer = await client.request(method, path)
+
+    assert answer.status_code == status
+    assert answer.json().keys() == FIELDS
+    assert answer.json()["code"] == code
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_every_answer_has_a_request_id(client: httpx.AsyncClient) -> None:
+    """Good and bad answers carry an id of the request, and an error's body the same one."""
+    good, bad = await client.get("/live"), await client.get("/nothing")
+
+    assert is_id(good.headers["x-request-id"])
+    assert bad.json()["requestId"] == bad.headers["x-request-id"] != good.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("abc_DEF-123", True), ("a" * 64, True), ("a" * 65, False), ("", False), ("a b", False), ("<script>", False)],
+)
+async def test_given_request_ids(client: httpx.AsyncClient, *, given: str, kept: bool) -> None:
+    """A request id from outside is taken over only when it is short and harmless."""
+    answer = await client.get("/live", headers={"x-request-id": given})
+
+    assert (answer.headers["x-request-id"] == given) == kept
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a secret detail"), SchemaOutdated("a secret detail")])
+async def test_unexpected_errors_say_nothing_but_the_request_id(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, *, error: Exception
+) -> None:
+    """A defect or a broken installation is 500 without any detail; the log has it, under the same request id."""
+
+    async def broken(*_given: Any, **_more: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("fairlead.api.queues.get_queue_page", broken)
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        answer = await client.get("/api/queues")
+
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": "Something went wrong on our side.",
+        "code": "INTERNAL",
+        "details": {},
+        "requestId": answer.headers["x-request-id"],
+    }
+    [entry] = [entry for entry in logs if entry["event"] == "request_failed"]
+    assert entry["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_no_key_and_no_payload_is_logged(
+    client: httpx.AsyncClient, key: Key, ours: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the key nor the payload of a request that fails gets into the log."""
+
+    async def broken(*_given: Any, **_more: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("fairlead.api.items.enqueue_items", broken)
+    with structlog.testing.capture_logs() as logs:
+        await client.post(f"/api/queues/{ours.queue_id}/items", json={"payload": {"card": "4111"}})
+
+    text = json.dumps(logs, default=str)
+    assert logs
+    assert key.raw not in text
+    assert "4111" not in text

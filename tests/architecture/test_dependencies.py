@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from tests.architecture.source_tree import DOORS, importing, insist, layers, product
+
+SQL_LAYERS = {"schema", "db", "engine", "queries", "producer"}
+WEB_FRAMEWORKS = ("fastapi", "starlette", "typer", "rich")
+
+
+def test_sqlalchemy_stays_below_the_services() -> None:
+    """SQL is written in four folders, and in the producer that hands a statement out to the caller's transaction."""
+    elsewhere = [source for source in product() if source.layer not in SQL_LAYERS]
+    insist(
+        importing(elsewhere, "sqlalchemy"),
+        "Move the statement into queries/ (reads), engine/ (items) or db/ (rows), and call that.",
+    )
+
+
+@pytest.mark.parametrize("framework", WEB_FRAMEWORKS)
+def test_a_web_or_terminal_framework_stays_in_the_doors(framework: str) -> None:
+    """Rules know nothing of HTTP or terminals: the doors translate."""
+    elsewhere = [source for source in product() if source.layer not in DOORS]
+    insist(
+        importing(elsewhere, framework),
+        f"Only api, cli and console may import {framework}: raise an error of errors.py, return plain values.",
+    )
+
+
+def test_the_doors_call_services_and_queries() -> None:
+    """A door neither moves items itself nor knows tables: what it may do is a service's decision."""
+    insist(
+        importing(layers(*DOORS), "fairlead.engine", "fairlead.schema"),
+        "Call a function of services/ or queries/ instead; write one there when it is missing.",
+    )
+
+
+def test_settings_are_read_once() -> None:
+    """Settings are read by bootstrap and the command line; everything else gets its own small options."""
+    elsewhere = [source for source in product() if source.layer not in {"bootstrap", "cli", "settings"}]
+    insist(
+        importing(elsewhere, "fairlead.settings"),
+        "Take a frozen options object (see DatabaseOptions) as an argument and let bootstrap fill it.",
+    )
+
+
+def test_the_domain_is_pure() -> None:
+    """Rules depend on nothing that acts: no other layer, no clock, no network, no third party."""
+    insist(
+        importing(
+            [source for source in product() if source.layer == "domain"],
+            *(
+                "asyncio",
+                "datetime",
+                "httpx",
+                "orjson",
+                "psycopg",
+                "pydantic",
+                "random",
+                "socket",
+                "sqlalchemy",
+                "time",
+            ),
+            *(f"fairlead.{layer}" for layer in ("db", "engine", "queries", "schema", "services", "settings", "wire")),
+        ),
+        "Keep domain/ pure: take the time, the chance or the bytes as an argument.",
+    )

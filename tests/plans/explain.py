@@ -1,0 +1,77 @@
+"""The generic plan of an engine statement, as the server makes it for a role, and what it scans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from fairlead.db.statement import Statement
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+# The planner's memory of a table that held much once and was empty when it was last looked at.
+_CLAIM_EMPTY = "update pg_class set reltuples = 0 where oid = 'queue_items_live'::regclass"
+# A table that was loaded since it was made and never looked at.
+_CLAIM_UNKNOWN = "update pg_class set reltuples = -1, relpages = 0 where oid = 'queue_items_live'::regclass"
+_FORGET = "delete from pg_statistic where starelid = 'queue_items_live'::regclass"
+STATISTICS = {"empty": (_CLAIM_EMPTY, _FORGET), "unknown": (_CLAIM_UNKNOWN, _FORGET), "analyzed": ()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The nodes of a plan, outermost first."""
+
+    nodes: tuple[dict[str, Any], ...]
+
+    def scans_of(self, *relations: str) -> set[str]:
+        """Return how `relations` are read, as `Index Scan queue_items_queue_idx`, `Tid Scan` or `Seq Scan`."""
+        return {
+            " ".join(filter(None, (node["Node Type"], node.get("Index Name"))))
+            for node in self.nodes
+            if node.get("Relation Name") in relations and node["Node Type"] != "ModifyTable"
+        }
+
+    def sorted_inputs(self) -> set[str]:
+        """Return the relations that a sort reads from, by its own walk or below it."""
+        return {
+            relation
+            for node in self.nodes
+            if "Sort" in node["Node Type"]
+            for below in _walk(node)
+            if (relation := below.get("Relation Name"))
+        }
+
+
+@contextmanager
+def planning(url: str, role: str, *, organization_id: str, statistics: str) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection that plans as `role` does, with the table's statistics as named; nothing of it stays."""
+    with psycopg.connect(url) as connection:
+        for statement in STATISTICS[statistics]:
+            connection.execute(statement.encode())
+        connection.execute("set local plan_cache_mode = force_generic_plan")
+        connection.execute("select set_config('fairlead.organization_id', %s, true)", [organization_id])
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+        yield connection
+        connection.rollback()
+
+
+def generic_plan(connection: psycopg.Connection[Any], statement: Statement) -> Plan:
+    """Prepare the statement as the driver would and return the plan that serves all values of its parameters."""
+    text = statement.driver_text.decode()
+    names = list(dict.fromkeys(_PARAMETER.findall(text)))
+    numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", text)
+    connection.execute(f"prepare planned as {numbered}".encode())
+    values = f"({', '.join(['null'] * len(names))})"
+    (row,) = connection.execute(f"explain (format json) execute planned {values}".encode()).fetchall()
+    return Plan(tuple(_walk(row[0][0]["Plan"])))
+
+
+def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from _walk(below)

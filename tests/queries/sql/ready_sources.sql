@@ -1,0 +1,47 @@
+-- fairlead.queries.ready_sources.READY_SOURCES
+with recursive organization (id) as (
+    (select i.organization_id from queue_items_live i
+     where i.status = 'waiting' and i.ready and i.organization_id > %(after)s
+     order by i.organization_id limit 1)
+    union all
+    select n.organization_id
+    from organization o
+    cross join lateral (
+        select i.organization_id from queue_items_live i
+        where i.status = 'waiting' and i.ready and i.organization_id > o.id
+        order by i.organization_id limit 1
+    ) n
+),
+turn as materialized (
+    select id from organization limit %(organizations)s
+)
+select t.id, s.id, s.name, s.lease_seconds, s.backoff_policy, s.backoff_base_seconds, s.backoff_factor,
+    s.backoff_cap_seconds, s.backoff_jitter
+from turn t
+left join lateral (
+    with recursive ready (queue_id, stop) as (
+        (select n.queue_id, h.stop
+         from (values (cast(%(pivot)s as text), null), ('', cast(%(pivot)s as text))) h (start, stop)
+         cross join lateral (
+            select i.queue_id from queue_items_live i
+            where i.status = 'waiting' and i.ready and i.organization_id = t.id and i.queue_id > h.start
+            order by i.queue_id limit 1
+         ) n
+         where h.stop is null or n.queue_id <= h.stop)
+        union all
+        select n.queue_id, r.stop
+        from ready r
+        cross join lateral (
+            select i.queue_id from queue_items_live i
+            where i.status = 'waiting' and i.ready and i.organization_id = t.id and i.queue_id > r.queue_id
+            order by i.queue_id limit 1
+        ) n
+        where r.stop is null or n.queue_id <= r.stop
+    )
+    select q.* from ready r
+    join queues q on q.organization_id = t.id and q.id = r.queue_id
+    where q.name = any (%(names)s) and q.deleted_at is null
+        and (q.paused_at is null or q.resume_at <= statement_timestamp())
+    limit %(queues)s
+) s on true
+order by t.id, s.id

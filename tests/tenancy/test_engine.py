@@ -1,0 +1,234 @@
+"""Another organization's items are out of reach of every function of the engine, by each of two walls alone.
+
+`application` leaves only the engine's own checks (the transaction has the fleet's role), `row security` leaves only
+the database's (the function is lied to about the scope), `both` is how it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, get_type_hints
+
+import pytest
+from sqlalchemy import text
+from tests.fixtures.items import FLEET, claim_some, claimed, enqueue_some, expire, rows_of
+from tests.fixtures.organizations import Tenant
+
+import fairlead.engine
+from fairlead.db.session import Database, Session
+from fairlead.db.tenancy import Scope, SystemScope, TenantScope
+from fairlead.domain.ids import new_id
+from fairlead.engine.claim import Source, claim
+from fairlead.engine.complete import Completion, complete
+from fairlead.engine.enqueue import NewItem, enqueue
+from fairlead.engine.fail import Failure, fail
+from fairlead.engine.promote import promote
+from fairlead.engine.release import release
+from fairlead.engine.renew import renew
+from fairlead.engine.reports import Lease
+from fairlead.engine.rescue import rescue
+from fairlead.errors import NotFound
+
+pytestmark = pytest.mark.anyio
+
+Attack: TypeAlias = Callable[[Session, Scope, "Victim"], Awaitable[object]]
+
+# Functions that take a session and no scope, and why that is right.
+WITHOUT_SCOPE = {"run_fenced": "the verbs' shared second half; each verb has left out what is not the scope's before"}
+
+
+@dataclass(frozen=True)
+class Victim:
+    """Another organization with one item in every state the engine moves items from."""
+
+    owner: Tenant
+    held: Lease
+    completed: Lease
+    expired: Lease
+    waiting: str
+    due: str
+
+    @property
+    def ids(self) -> list[str]:
+        """Every item."""
+        return [self.held.id, self.completed.id, self.expired.id, self.waiting, self.due]
+
+
+async def _claim(session: Session, scope: Scope, victim: Victim) -> object:
+    sources = [Source(victim.owner.organization_id, victim.owner.queue_id, 10)]
+    return await claim(session, scope, sources=sources, worker_id="w", lease_seconds=30)
+
+
+async def _complete(session: Session, scope: Scope, victim: Victim) -> object:
+    leases = (victim.held, victim.completed)
+    return await complete(session, scope, completions=[Completion(lease, {"stolen": True}) for lease in leases])
+
+
+async def _enqueue(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    with pytest.raises(NotFound):
+        await enqueue(session, scope, queue_id=victim.owner.queue_id, items=[NewItem(id=new_id(), payload={})])
+    return []
+
+
+async def _fail(session: Session, scope: Scope, victim: Victim) -> object:
+    return await fail(session, scope, failures=[Failure(victim.held, "sabotage", give_up=True)])
+
+
+async def _promote(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await promote(session, FLEET, most=100)
+
+
+async def _release(session: Session, scope: Scope, victim: Victim) -> object:
+    return await release(session, scope, leases=[victim.held])
+
+
+async def _renew(session: Session, scope: Scope, victim: Victim) -> object:
+    return await renew(
+        session, scope, leases=[victim.held], lease_seconds=3600, progress={victim.held.id: {"stolen": True}}
+    )
+
+
+async def _rescue(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await rescue(session, FLEET, most=100)
+
+
+TENANT_ATTACKS: dict[str, Attack] = {
+    "claim": _claim,
+    "complete": _complete,
+    "enqueue": _enqueue,
+    "fail": _fail,
+    "release": _release,
+    "renew": _renew,
+}
+# These take a SystemScope, so for them the application has no organization to check: row security is the only wall.
+SYSTEM_ATTACKS: dict[str, Attack] = {"promote": _promote, "rescue": _rescue}
+
+
+@pytest.fixture
+async def victim(database: Database, theirs: Tenant) -> Victim:
+    """The other organization's items."""
+    held, completed, expired = await claimed(database, theirs, 3)
+    async with database.unit_of_work(FLEET) as session:
+        await complete(session, FLEET, completions=[Completion(completed, {"ours": False})])
+    await expire(database, expired)
+    (due,) = await enqueue_some(database, theirs, delay_seconds=3600.0)
+    async with database.unit_of_work(FLEET) as session:
+        past = text("update queue_items_live set scheduled_for = now() - interval '1 hour' where not ready")
+        await session.execute(past)
+    (waiting,) = await enqueue_some(database, theirs)
+    return Victim(theirs, held, completed, expired, waiting, due)
+
+
+def _scopes(mode: str, ours: Tenant, theirs: Tenant) -> tuple[Scope, Scope]:
+    """Return the scope that the transaction has and the scope that the function is given."""
+    if mode == "application":
+        return FLEET, ours.scope
+    if mode == "row security":
+        return ours.scope, TenantScope(theirs.organization_id)
+    return ours.scope, ours.scope
+
+
+async def _everything(database: Database) -> list[tuple[Any, ...]]:
+    whole = text("select cast(tableoid as integer), to_jsonb(i) from queue_items i order by organization_id, id")
+    async with database.unit_of_work(FLEET) as session:
+        return [tuple(row) for row in await session.execute(whole)]
+
+
+@pytest.mark.parametrize("verb", TENANT_ATTACKS)
+@pytest.mark.parametrize("mode", ["application", "row security", "both"])
+async def test_another_organizations_items_are_out_of_reach(
+    database: Database, ours: Tenant, victim: Victim, verb: str, mode: str
+) -> None:
+    """Called from the wrong organization a verb reads, changes and counts nothing, whichever wall stands alone."""
+    before = await _everything(database)
+    entered, given = _scopes(mode, ours, victim.owner)
+    async with database.unit_of_work(entered) as session:
+        answer = await TENANT_ATTACKS[verb](session, given, victim)
+    assert not answer
+    assert await _everything(database) == before
+    assert len(before) == len(victim.ids)
+
+
+@pytest.mark.parametrize("verb", SYSTEM_ATTACKS)
+async def test_in_a_tenants_transaction_the_fleets_verbs_reach_its_own_items_only(
+    database: Database, ours: Tenant, victim: Victim, verb: str
+) -> None:
+    """Were a verb of the fleet run in a tenant's transaction, row security would still hide everybody else's items."""
+    before = await rows_of(database, victim.owner, victim.ids)
+    async with database.unit_of_work(ours.scope) as session:
+        assert await SYSTEM_ATTACKS[verb](session, FLEET, victim) == []
+    assert await rows_of(database, victim.owner, victim.ids) == before
+
+
+@pytest.mark.parametrize("verb", TENANT_ATTACKS | SYSTEM_ATTACKS)
+async def test_the_owner_reaches_its_items(database: Database, victim: Victim, verb: str) -> None:
+    """The same calls succeed in the right organization, so that their failure above means something."""
+    before = await _everything(database)
+    if verb == "enqueue":
+        assert await enqueue_some(database, victim.owner)
+    else:
+        scope = FLEET if verb in SYSTEM_ATTACKS else victim.owner.scope
+        async with database.unit_of_work(scope) as session:
+            assert await (TENANT_ATTACKS | SYSTEM_ATTACKS)[verb](session, scope, victim)
+    assert await _everything(database) != before
+
+
+async def test_a_batch_of_both_touches_ones_own_only(database: Database, ours: Tenant, victim: Victim) -> None:
+    """A tenant's batch that names another one's item completes its own and leaves the other alone."""
+    await enqueue_some(database, ours)
+    (own,) = await claim_some(database, ours)
+    before = await rows_of(database, victim.owner, victim.ids)
+    async with database.unit_of_work(ours.scope) as session:
+        done = [Completion(victim.held), Completion(own.lease)]
+        assert await complete(session, ours.scope, completions=done) == {own.id}
+    assert await rows_of(database, victim.owner, victim.ids) == before
+
+
+async def test_a_foreign_item_under_ones_own_name_is_not_found(
+    database: Database, ours: Tenant, victim: Victim
+) -> None:
+    """Claiming that another one's item is one's own finds nothing: the organization is part of the key."""
+    before = await _everything(database)
+    forged = Lease(ours.organization_id, victim.held.id, victim.held.claims)
+    async with database.unit_of_work(ours.scope) as session:
+        assert await complete(session, ours.scope, completions=[Completion(forged)]) == set()
+        assert await fail(session, ours.scope, failures=[Failure(forged, "x")]) == {}
+        assert await release(session, ours.scope, leases=[forged]) == set()
+        assert await renew(session, ours.scope, leases=[forged], lease_seconds=60) == {}
+    assert await _everything(database) == before
+
+
+def _public_functions() -> dict[str, Callable[..., Any]]:
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(fairlead.engine.__path__, "fairlead.engine.")
+    ]
+    return {
+        name: function
+        for module in modules
+        for name, function in vars(module).items()
+        if inspect.iscoroutinefunction(function) and function.__module__ == module.__name__ and name[0] != "_"
+    }
+
+
+def test_every_function_with_a_scope_has_a_case() -> None:
+    """A verb of the engine without a case here is a hole nobody looked into: add it to the attacks above."""
+    functions = _public_functions()
+    assert set(functions) - set(WITHOUT_SCOPE) == set(TENANT_ATTACKS) | set(SYSTEM_ATTACKS)
+
+
+@pytest.mark.parametrize("name", sorted(_public_functions()))
+def test_the_scope_says_who_may_call(name: str) -> None:
+    """A verb that any tenant may use takes a scope with an organization; one that crosses takes a SystemScope."""
+    kinds = [
+        hint for hint in get_type_hints(_public_functions()[name]).values() if hint in (Scope, TenantScope, SystemScope)
+    ]
+    if name in WITHOUT_SCOPE:
+        assert kinds == []
+    else:
+        assert kinds == [SystemScope] if name in SYSTEM_ATTACKS else kinds in ([Scope], [TenantScope])
