@@ -22,6 +22,7 @@ from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded import binary
 from fairlead.db.migrate import migrate
 from fairlead.db.session import Database
+from fairlead.db.statement import Statement
 from fairlead.db.tenancy import system
 from fairlead.domain.ids import new_ids
 from fairlead.engine.claim import CLAIM
@@ -85,7 +86,7 @@ def _stage(url: str, trial: Trial, items: int) -> None:
                 copy.write_row((number, parameters(trial.scope, trial.queues[_QUEUE], batch)["items"]))
 
 
-def _text(statement: object, **values: str) -> str:
+def _text(statement: Statement, **values: str) -> str:
     """Return a statement's text with some of its parameters replaced by an expression; the rest stay pgbench's."""
     text = statement.clause.text.strip()
     for name, expression in values.items():

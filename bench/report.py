@@ -85,9 +85,10 @@ def _introduction(run: Run) -> str:
     commits = figure([turn.commit_milliseconds for turn in run.turns] or [0.0])
     return (
         f"{run.load.items:,} items, {rounds} round(s) with the contenders in turn; median [least to most]. "
-        f"{_machine()}. Before a turn the machine's load average was {loads.least:.1f} to {loads.most:.1f} (over a minute, so mostly "
-        f"the turn before) and a commit took {commits.least:.2f} to {commits.most:.2f} ms; where these are far apart, "
-        "somebody else was at work. A ratio to another contender is taken within each round, and the median counts."
+        f"{_machine()}. Before a turn its load average was {loads.least:.1f} to {loads.most:.1f} (over a "
+        f"minute, so mostly the turn before) and a commit took {commits.least:.2f} to {commits.most:.2f} ms; where "
+        "these are far apart, somebody else was at work. A ratio to another contender is taken within each "
+        "round, and the median counts."
     )
 
 

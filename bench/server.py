@@ -1,8 +1,7 @@
 """The server everything is measured on: the embedded PostgreSQL, or the one FAIRLEAD_DATABASE_URL names.
 
 Every contender gets a fresh database of its own for each of its turns, all owned by one login, and a checkpoint
-before it begins. Its databases are
-removed after each turn, and the embedded server's data at the end.
+before it begins. The database is removed after the turn, and the embedded server's data at the end.
 """
 
 from __future__ import annotations

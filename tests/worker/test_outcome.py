@@ -50,10 +50,9 @@ class _Mute(Exception):
 
 
 def _raised(error: BaseException) -> Failed:
-    try:
+    with pytest.raises(type(error)) as caught:
         raise error
-    except BaseException as caught:  # noqa: BLE001 - as the worker catches it
-        return raised(make_held(), caught)
+    return raised(make_held(), caught.value)
 
 
 @pytest.mark.parametrize("result", [0, False, "", [], {}, "text", 1.5, {"a": [1, None, "ü"]}, (1, 2), 2**63 - 1])

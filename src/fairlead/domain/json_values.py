@@ -29,12 +29,13 @@ def _is_fine(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind is str:
         return _is_fine_text(value)
-    if kind is dict and depth:
-        return all(type(key) is str and _is_fine_text(key) and _is_fine(value[key], depth - 1) for key in value)
-    if kind is list and depth:
-        return all(_is_fine(inner, depth - 1) for inner in value)
     if kind is int:
         return bool(-_INT64 <= value < _INT64)
+    if kind is dict:
+        fine = (type(key) is str and _is_fine_text(key) and _is_fine(value[key], depth - 1) for key in value)
+        return depth > 0 and all(fine)
+    if kind is list:
+        return depth > 0 and all(_is_fine(inner, depth - 1) for inner in value)
     return value is None or kind is bool or bool(kind is float and math.isfinite(value))
 
 

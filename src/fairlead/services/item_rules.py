@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairlead.domain import json_values, limits
 from fairlead.domain.names import name_problem
@@ -14,8 +13,7 @@ from fairlead.services.checks import range_problem
 from fairlead.wire.values import due_problem, object_problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemInput:
+class ItemInput(NamedTuple):
     """An item as somebody wants it enqueued; None means the queue's own rule, or at once."""
 
     payload: dict[str, Any]
