@@ -13,7 +13,8 @@ def test_no_test_sleeps() -> None:
     assert WAITING in {path for path, _ in found}, "tests/fixtures/waiting.py does not pause any more: mend this test"
     insist(
         [place for path, place in found if path != WAITING],
-        "Wait for what you are waiting for: `until` or `until_in_thread` of tests/fixtures/waiting.py.",
+        "Wait for what you are waiting for: `until` or `until_in_thread` of tests/fixtures/waiting.py; "
+        "to let other tasks have a turn, anyio.lowlevel.checkpoint().",
     )
 
 

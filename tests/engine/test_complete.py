@@ -22,8 +22,10 @@ from tests.fixtures.leases import LOSSES, Loss, name_of
 from tests.fixtures.organizations import Tenant
 
 from fairlead.db.session import Database
+from fairlead.domain.ids import new_id
 from fairlead.domain.item_status import ItemStatus
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.reports import Lease
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +124,23 @@ async def test_an_item_reported_twice_in_one_batch_is_completed_once(database: D
     (lease,) = await claimed(database, ours)
     assert await _complete(database, lease, lease) == {lease.id}
     assert (await row_of(database, ours, lease.id))["status"] == "completed"
+
+
+async def test_equal_ids_of_two_organizations_do_not_mix(database: Database, ours: Tenant, theirs: Tenant) -> None:
+    """An id is unique only inside its organization: a batch of the fleet keeps results and answers apart."""
+    item_id = new_id()
+    leases = []
+    for owner in (ours, theirs):
+        async with database.unit_of_work(owner.scope) as session:
+            items = [NewItem(id=item_id, payload={})]
+            await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items)
+        leases.append((await claim_one(database, owner)).lease)
+    done = [Completion(lease, {"of": lease.organization_id}) for lease in leases]
+    async with database.unit_of_work(FLEET) as session:
+        await complete(session, FLEET, completions=done)
+
+    results = [(await row_of(database, owner, item_id))["result"] for owner in (ours, theirs)]
+    assert results == [{"of": ours.organization_id}, {"of": theirs.organization_id}]
 
 
 async def test_completing_leaves_other_items_alone(database: Database, ours: Tenant) -> None:

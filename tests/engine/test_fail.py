@@ -21,8 +21,10 @@ from tests.fixtures.leases import LOSSES, Loss, name_of
 from tests.fixtures.organizations import Tenant
 
 from fairlead.db.session import Database
+from fairlead.domain.ids import new_id
 from fairlead.domain.item_status import TRANSITIONS, ItemStatus
 from fairlead.domain.limits import ERRORS_KEPT
+from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.reports import Lease
 
@@ -162,6 +164,21 @@ async def test_a_mixed_batch_answers_each_for_itself(database: Database, ours: T
     assert set(outcome) == {leases[1].id, leases[2].id}
     rows = await rows_of(database, ours, [lease.id for lease in leases])
     assert [row["error_message"] for row in rows] == [None, "b", "c"]
+
+
+async def test_equal_ids_of_two_organizations_do_not_mix(database: Database, ours: Tenant, theirs: Tenant) -> None:
+    """An id is unique only inside its organization: a batch of the fleet keeps errors apart."""
+    item_id = new_id()
+    failures = []
+    for owner in (ours, theirs):
+        async with database.unit_of_work(owner.scope) as session:
+            items = [NewItem(id=item_id, payload={})]
+            await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items)
+        failures.append(Failure((await claim_one(database, owner)).lease, f"of {owner.organization_id}"))
+    await _fail(database, *failures)
+
+    errors = [(await row_of(database, owner, item_id))["error_message"] for owner in (ours, theirs)]
+    assert errors == [f"of {ours.organization_id}", f"of {theirs.organization_id}"]
 
 
 async def test_nothing_to_fail_is_no_error(database: Database) -> None:

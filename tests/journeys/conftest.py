@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.processes import processes
 from tests.fixtures.waiting import until
+
+__all__ = ["processes"]
 
 from fairlead.db.session import Database
 

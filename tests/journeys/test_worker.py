@@ -16,8 +16,6 @@ from fairlead.db.session import Database
 
 pytestmark = pytest.mark.anyio
 
-pytest_plugins = ["tests.fixtures.processes"]
-
 ITEMS, KILLS = 300, 6
 ENOUGH_ATTEMPTS = 50
 
@@ -38,7 +36,7 @@ async def _draining(
 async def test_a_signal_drains(
     database: Database, brief: Tenant, processes: Processes, journal: Journal, number: signal.Signals
 ) -> None:
-    """SIGTERM, or Ctrl-C, lets running handlers finish, gives the others back, claims nothing more, and exits with 0."""
+    """SIGTERM, or Ctrl-C, lets running handlers finish, gives back the others, claims nothing more and exits with 0."""
     worker, ids = await _draining(database, brief, processes, journal, number=number)
     late = await put(database, brief, journal.payload)
     journal.gate.touch()
@@ -71,7 +69,7 @@ async def test_a_second_signal_lets_go(
 async def test_killed_workers_lose_nothing(
     database: Database, brief: Tenant, processes: Processes, journal: Journal
 ) -> None:
-    """Two workers are killed with SIGKILL again and again while 300 items flow: each is completed once, none is lost."""
+    """Two workers are killed with SIGKILL again and again while 300 items flow: each is completed once."""
     dice = random.Random(7)  # noqa: S311 - which one dies when
     ids = await put(database, brief, *[journal.payload] * ITEMS, max_attempts=ENOUGH_ATTEMPTS)
     url = database.options.url

@@ -16,7 +16,7 @@ import orjson
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, KEPT, Leased, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, KEPT, KEPT_OF_TAKEN, Leased, lease_report, run_fenced
 
 COMPLETE: Final = Statement(
     """
@@ -30,18 +30,19 @@ finished as (
     insert into queue_items (
         {kept},
         error_message, errors, result, status, completed_at, finished_at)
-    select {kept},
-        error_message, errors, nullif(cast(:results as jsonb) -> id, 'null'), 'completed',
-        statement_timestamp(), statement_timestamp()
-    from taken
+    select {kept_of_taken},
+        t.error_message, t.errors, nullif(h.result, 'null'), 'completed', statement_timestamp(), statement_timestamp()
+    from taken t
+    join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
 )
-select h.id, t.id is not null
+select h.organization_id, h.id, t.id is not null
 from held h
-left join taken t on t.id = h.id
+left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
 """,
-    held=HELD.strip(),
+    held=HELD.replace("{said}", ", result jsonb"),
     kept=KEPT,
+    kept_of_taken=KEPT_OF_TAKEN,
 )
 
 # Rare: asked only for reports that found no current lease.
@@ -64,11 +65,9 @@ class Completion:
 async def complete(session: Session, scope: Scope, *, completions: Sequence[Completion]) -> set[str]:
     """Complete a batch; return the ids accepted. An id that is missing has lost its lease and changed nothing."""
     own = [done for done in completions if scope.organization_id in {"", done.lease.organization_id}]
-    reports = lease_reports(done.lease for done in own)
-    results = {done.lease.id: done.result for done in own if done.result is not None}
-    rows = await run_fenced(session, COMPLETE, {"results": orjson.dumps(results).decode()}, reports=reports)
-    accepted = {row[0] for row in rows}
-    if missed := [report for report in reports if report["id"] not in accepted]:
+    reports = [lease_report(done.lease, result=done.result) for done in own]
+    accepted = {row[1] for row in await run_fenced(session, COMPLETE, {}, reports=reports)}
+    if missed := [lease_report(done.lease) for done in own if done.lease.id not in accepted]:
         before = await session.run(COMPLETED_BEFORE, {"reports": orjson.dumps(missed).decode()})
         accepted.update(row[0] for row in before)
     return accepted

@@ -11,65 +11,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
 from fairlead.domain.item_status import ItemStatus
-from fairlead.engine.reports import HELD, KEPT, Leased, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, KEPT, KEPT_OF_TAKEN, Leased, lease_report, run_fenced
 
 # Adds an error to the last ones kept; `-` with a number drops the oldest of a JSON array.
-ERRORS_KEPT = """(case when jsonb_array_length(errors) >= 10 then errors - 0 else errors end)
-            || jsonb_build_object('attempt', attempts, 'at', statement_timestamp(), 'error', {error})"""
+ERRORS_KEPT: Final = """(
+            case when jsonb_array_length({item}.errors) >= 10 then {item}.errors - 0 else {item}.errors end
+            || jsonb_build_object('attempt', {item}.attempts, 'at', statement_timestamp(), 'error', {error}))"""
 
 FAIL: Final = Statement(
     """
 with {held},
-outcome as materialized (
-    select cast(:failures as jsonb) as failure
-),
-verdict as materialized (
-    select h.row, h.id, h.attempts_left and not (o.failure -> h.id ->> 'give_up')::boolean as retried
-    from held h, outcome o
-    where h.current
-),
 again as (
     update queue_items_live i
     set status = 'waiting',
-        ready = (o.failure -> i.id ->> 'delay_seconds')::double precision <= 0,
-        scheduled_for = statement_timestamp()
-            + make_interval(secs => (o.failure -> i.id ->> 'delay_seconds')::double precision),
+        ready = h.delay_seconds <= 0,
+        scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
         seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null,
-        error_message = o.failure -> i.id ->> 'error',
-        errors = {errors_again}
-    from outcome o
-    where i.ctid = any (array(select v.row from verdict v where v.retried))
-    returning i.id
+        error_message = h.error,
+        errors = {errors_of_again}
+    from held h
+    where i.ctid = any (array(select c.row from held c where c.current and c.attempts_left and not c.give_up))
+        and i.ctid = h.row
+    returning i.organization_id, i.id
 ),
 taken as (
     delete from queue_items_live i
-    where i.ctid = any (array(select v.row from verdict v where not v.retried))
+    where i.ctid = any (array(select h.row from held h where h.current and (h.give_up or not h.attempts_left)))
     returning i.*
 ),
 finished as (
     insert into queue_items (
         {kept},
         error_message, errors, status, finished_at)
-    select {kept},
-        o.failure -> id ->> 'error', {errors_taken}, 'failed', statement_timestamp()
-    from taken, outcome o
+    select {kept_of_taken},
+        h.error, {errors_of_taken}, 'failed', statement_timestamp()
+    from taken t
+    join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
+),
+changed as (
+    select organization_id, id, 'waiting' as status from again
+    union all
+    select organization_id, id, 'failed' from taken
 )
-select v.id, a.id is not null or t.id is not null, case when v.retried then 'waiting' else 'failed' end
-from verdict v
-left join again a on a.id = v.id
-left join taken t on t.id = v.id
+select h.organization_id, h.id, c.id is not null, c.status
+from held h
+left join changed c on c.organization_id = h.organization_id and c.id = h.id
+where h.current
 """,
-    held=HELD.strip(),
+    held=HELD.replace("{said}", ", error text, delay_seconds double precision, give_up boolean"),
     kept=KEPT,
-    errors_again=ERRORS_KEPT.replace("{error}", "o.failure -> i.id ->> 'error'"),
-    errors_taken=ERRORS_KEPT.replace("{error}", "o.failure -> id ->> 'error'"),
+    kept_of_taken=KEPT_OF_TAKEN,
+    errors_of_again=ERRORS_KEPT.replace("{item}", "i").replace("{error}", "h.error"),
+    errors_of_taken=ERRORS_KEPT.replace("{item}", "t").replace("{error}", "h.error"),
 )
 
 
@@ -85,19 +83,10 @@ class Failure:
 
 async def fail(session: Session, scope: Scope, *, failures: Sequence[Failure]) -> dict[str, ItemStatus]:
     """Fail a batch; return by id what became of each. An id that is missing has lost its lease and changed nothing."""
-    own = [failure for failure in failures if scope.organization_id in {"", failure.lease.organization_id}]
-    outcome = {
-        failure.lease.id: {
-            "error": failure.error,
-            "delay_seconds": failure.delay_seconds,
-            "give_up": failure.give_up,
-        }
-        for failure in own
-    }
-    rows = await run_fenced(
-        session,
-        FAIL,
-        {"failures": orjson.dumps(outcome).decode()},
-        reports=lease_reports(failure.lease for failure in own),
-    )
-    return {row[0]: ItemStatus(row[2]) for row in rows}
+    reports = [
+        lease_report(failure.lease, error=failure.error, delay_seconds=failure.delay_seconds, give_up=failure.give_up)
+        for failure in failures
+        if scope.organization_id in {"", failure.lease.organization_id}
+    ]
+    rows = await run_fenced(session, FAIL, {}, reports=reports)
+    return {row[1]: ItemStatus(row[3]) for row in rows}

@@ -12,7 +12,7 @@ from typing import Final
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, Leased, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, Leased, lease_report, run_fenced
 
 RELEASE: Final = Statement(
     """
@@ -22,19 +22,18 @@ released as (
     set status = 'waiting', attempts = i.attempts - 1,
         started_at = null, lease_expires_at = null, worker_id = null
     where i.ctid = any (array(select h.row from held h where h.current))
-    returning i.id
+    returning i.organization_id, i.id
 )
-select h.id, r.id is not null
+select h.organization_id, h.id, r.id is not null
 from held h
-left join released r on r.id = h.id
+left join released r on r.organization_id = h.organization_id and r.id = h.id
 where h.current
 """,
-    held=HELD.strip(),
+    held=HELD.replace("{said}", ""),
 )
 
 
 async def release(session: Session, scope: Scope, *, leases: Sequence[Leased]) -> set[str]:
     """Give a batch back; return the ids released. An id that is missing has lost its lease and changed nothing."""
-    own = [lease for lease in leases if scope.organization_id in {"", lease.organization_id}]
-    rows = await run_fenced(session, RELEASE, {}, reports=lease_reports(own))
-    return {row[0] for row in rows}
+    reports = [lease_report(lease) for lease in leases if scope.organization_id in {"", lease.organization_id}]
+    return {row[1] for row in await run_fenced(session, RELEASE, {}, reports=reports)}

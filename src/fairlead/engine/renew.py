@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, Leased, lease_reports, run_fenced
+from fairlead.engine.reports import HELD, Leased, lease_report, run_fenced
 
 RENEW: Final = Statement(
     """
@@ -24,16 +22,17 @@ renewed as (
     update queue_items_live i
     set lease_expires_at = greatest(
             i.lease_expires_at, statement_timestamp() + make_interval(secs => :lease_seconds)),
-        progress = coalesce(cast(:progress as jsonb) -> i.id, i.progress)
-    where i.ctid = any (array(select h.row from held h where h.current))
-    returning i.id, i.lease_expires_at
+        progress = coalesce(h.progress, i.progress)
+    from held h
+    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
+    returning i.organization_id, i.id, i.lease_expires_at
 )
-select h.id, r.id is not null, r.lease_expires_at
+select h.organization_id, h.id, r.id is not null, r.lease_expires_at
 from held h
-left join renewed r on r.id = h.id
+left join renewed r on r.organization_id = h.organization_id and r.id = h.id
 where h.current
 """,
-    held=HELD.strip(),
+    held=HELD.replace("{said}", ", progress jsonb"),
 )
 
 
@@ -49,7 +48,11 @@ async def renew(
 
     `progress` maps item ids to what their handlers want people to see.
     """
-    own = [lease for lease in leases if scope.organization_id in {"", lease.organization_id}]
-    parameters = {"lease_seconds": lease_seconds, "progress": orjson.dumps(progress or {}).decode()}
-    rows = await run_fenced(session, RENEW, parameters, reports=lease_reports(own))
-    return {row[0]: row[2] for row in rows}
+    shown = progress or {}
+    reports = [
+        lease_report(lease, **({"progress": shown[lease.id]} if lease.id in shown else {}))
+        for lease in leases
+        if scope.organization_id in {"", lease.organization_id}
+    ]
+    rows = await run_fenced(session, RENEW, {"lease_seconds": lease_seconds}, reports=reports)
+    return {row[1]: row[3] for row in rows}

@@ -1,12 +1,11 @@
 """Reports: what a worker says of items it holds, as the engine's statements take them.
 
-One JSON array a batch, sorted by id so that two batches lock in one order. An id names one item in the whole
-installation (123 random bits), so answers are given by id alone; rows are still found by organization and id.
+One JSON array a batch, sorted by id so that two batches lock in one order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,29 +41,52 @@ class Leased(Protocol):
 
 
 # Finds the rows of a batch by key alone and locks them in id order; the fence is evaluated on the locked row. The
-# lateral sub-select cannot be flattened, so this is one index probe an item whatever the statistics say.
+# lateral sub-select cannot be flattened, so this is one index probe an item whatever the statistics say. `{said}` are
+# the further columns of a report, each with a comma before it.
 HELD = """
 report as materialized (
-    select r.organization_id, r.id, r.claims
-    from jsonb_to_recordset(:reports) as r (organization_id text, id text, claims integer)
-    order by r.id
+    select distinct on (r.id, r.organization_id, r.claims) r.*
+    from jsonb_to_recordset(:reports) as r (organization_id text, id text, claims integer{said})
+    order by r.id, r.organization_id, r.claims
 ),
 held as materialized (
-    select i.*
+    select r.*, i.row, i.attempts_left, i.current
     from report r
     cross join lateral (
-        select i.ctid as row, i.id, i.attempts < i.max_attempts as attempts_left,
+        select i.ctid as row, i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
                 and i.lease_expires_at > statement_timestamp() as current
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id
         for update
     ) i
-)"""
+)""".strip()
 
 # Every column a finished item takes along unchanged.
-KEPT = """organization_id, id, queue_id, payload, priority, attempts, max_attempts, scheduled_for, started_at,
-        created_at, task, unique_key, ordering_key, progress, worker_id, claims, seq, ready, trace, tags"""
+_KEPT = [
+    "organization_id",
+    "id",
+    "queue_id",
+    "payload",
+    "priority",
+    "attempts",
+    "max_attempts",
+    "scheduled_for",
+    "started_at",
+    "created_at",
+    "task",
+    "unique_key",
+    "ordering_key",
+    "progress",
+    "worker_id",
+    "claims",
+    "seq",
+    "ready",
+    "trace",
+    "tags",
+]
+KEPT = ", ".join(_KEPT)
+KEPT_OF_TAKEN = ", ".join(f"t.{column}" for column in _KEPT)
 
 
 async def run_fenced(
@@ -72,24 +94,24 @@ async def run_fenced(
 ) -> list[tuple[Any, ...]]:
     """Run an outcome statement for a batch and return its rows for the items that were changed.
 
-    The statement returns `(id, changed, …)` for each item whose lease is current. A row that another transaction
-    changed (a renewal, say) between our snapshot and our lock is current but not yet visible to this statement, so
-    it comes back unchanged: it is locked by us now, and a second run in the same transaction changes it.
+    The statement returns `(organization_id, id, changed, …)` for each item whose lease is current. A row that another
+    transaction changed (a renewal, say) between our snapshot and our lock is current but not yet visible to this
+    statement, so it comes back unchanged: it is locked by us now, and a second run in the same transaction changes it.
     """
     confirmed: list[tuple[Any, ...]] = []
-    remaining = sorted(reports, key=_by_id)
+    remaining = sorted(reports, key=_key)
     while remaining:
         rows = await session.run(statement, {**parameters, "reports": orjson.dumps(remaining).decode()})
-        confirmed += [row for row in rows if row[1]]
-        overtaken = {row[0] for row in rows if not row[1]}
-        remaining = [report for report in remaining if report["id"] in overtaken]
+        confirmed += [row for row in rows if row[2]]
+        overtaken = {(row[1], row[0]) for row in rows if not row[2]}
+        remaining = [report for report in remaining if _key(report) in overtaken]
     return confirmed
 
 
-def lease_reports(leases: Iterable[Leased]) -> list[dict[str, Any]]:
-    """Return leases as reports."""
-    return [{"organization_id": lease.organization_id, "id": lease.id, "claims": lease.claims} for lease in leases]
+def lease_report(lease: Leased, **said: Any) -> dict[str, Any]:
+    """Return one lease as a report, with what is said of its item."""
+    return {"organization_id": lease.organization_id, "id": lease.id, "claims": lease.claims, **said}
 
 
-def _by_id(report: dict[str, Any]) -> str:
-    return str(report["id"])
+def _key(report: dict[str, Any]) -> tuple[str, str]:
+    return report["id"], report["organization_id"]

@@ -15,9 +15,14 @@ from fairlead.db.statement import Statement
 from fairlead.db.tenancy import SystemScope
 from fairlead.domain.item_status import ItemStatus
 from fairlead.engine.fail import ERRORS_KEPT
-from fairlead.engine.reports import KEPT
+from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN
 
-_ERROR = "'the lease ran out: worker ' || coalesce(worker_id, '?') || ' did not report in time'"
+_ERROR = "'the lease ran out: worker ' || coalesce({item}.worker_id, '?') || ' did not report in time'"
+
+
+def _of(fragment: str, item: str) -> str:
+    return fragment.replace("{item}", item)
+
 
 RESCUE: Final = Statement(
     """
@@ -33,8 +38,8 @@ again as (
     update queue_items_live i
     set status = 'waiting', ready = true, scheduled_for = null, seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null,
-        error_message = {error},
-        errors = {errors}
+        error_message = {error_of_again},
+        errors = {errors_of_again}
     where i.ctid = any (array(select e.row from expired e where e.attempts_left))
     returning i.organization_id, i.queue_id, i.id
 ),
@@ -47,19 +52,22 @@ finished as (
     insert into queue_items (
         {kept},
         error_message, errors, status, finished_at)
-    select {kept},
-        {error},
-        {errors},
+    select {kept_of_taken},
+        {error_of_taken},
+        {errors_of_taken},
         'failed', statement_timestamp()
-    from taken
+    from taken t
 )
 select organization_id, queue_id, id, 'waiting' from again
 union all
 select organization_id, queue_id, id, 'failed' from taken
 """,
-    error=_ERROR,
-    errors=ERRORS_KEPT.replace("{error}", _ERROR),
     kept=KEPT,
+    kept_of_taken=KEPT_OF_TAKEN,
+    error_of_again=_of(_ERROR, "i"),
+    error_of_taken=_of(_ERROR, "t"),
+    errors_of_again=_of(ERRORS_KEPT.replace("{error}", _ERROR), "i"),
+    errors_of_taken=_of(ERRORS_KEPT.replace("{error}", _ERROR), "t"),
 )
 
 

@@ -1,14 +1,14 @@
 -- fairlead.engine.renew.RENEW
 with report as materialized (
-    select r.organization_id, r.id, r.claims
-    from jsonb_to_recordset(%(reports)s) as r (organization_id text, id text, claims integer)
-    order by r.id
+    select distinct on (r.id, r.organization_id, r.claims) r.*
+    from jsonb_to_recordset(%(reports)s) as r (organization_id text, id text, claims integer, progress jsonb)
+    order by r.id, r.organization_id, r.claims
 ),
 held as materialized (
-    select i.*
+    select r.*, i.row, i.attempts_left, i.current
     from report r
     cross join lateral (
-        select i.ctid as row, i.id, i.attempts < i.max_attempts as attempts_left,
+        select i.ctid as row, i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
                 and i.lease_expires_at > statement_timestamp() as current
         from queue_items_live i
@@ -20,11 +20,12 @@ renewed as (
     update queue_items_live i
     set lease_expires_at = greatest(
             i.lease_expires_at, statement_timestamp() + make_interval(secs => %(lease_seconds)s)),
-        progress = coalesce(cast(%(progress)s as jsonb) -> i.id, i.progress)
-    where i.ctid = any (array(select h.row from held h where h.current))
-    returning i.id, i.lease_expires_at
+        progress = coalesce(h.progress, i.progress)
+    from held h
+    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
+    returning i.organization_id, i.id, i.lease_expires_at
 )
-select h.id, r.id is not null, r.lease_expires_at
+select h.organization_id, h.id, r.id is not null, r.lease_expires_at
 from held h
-left join renewed r on r.id = h.id
+left join renewed r on r.organization_id = h.organization_id and r.id = h.id
 where h.current

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from fairlead.bootstrap import open_resources, secret_bytes
+from fairlead.db import migrate
+from fairlead.db.tenancy import system
+from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
+from fairlead.settings import Settings
+from tests.fixtures.faults import refuse_connections
+from tests.fixtures.waiting import until
+
+SECRET = "a secret for tests, at least this long"
+_MAKES_A_SECRET = """
+from fairlead.bootstrap import secret_bytes
+from fairlead.settings import Settings
+print(secret_bytes(Settings()).decode())
+"""
+
+
+def _settings(url: str) -> Settings:
+    return Settings(database_url=SecretStr(url), secret=SecretStr(SECRET))
+
+
+def _secret_in(directory: str) -> bytes:
+    return secret_bytes(Settings(data_dir=Path(directory), secret=None))
+
+
+def test_a_given_secret_is_used(tmp_path: Path) -> None:
+    """With FAIRLEAD_SECRET nothing is read or written."""
+    settings = Settings(secret=SecretStr(SECRET), data_dir=tmp_path / "data")
+
+    assert secret_bytes(settings) == SECRET.encode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_is_made_once(tmp_path: Path) -> None:
+    """Without one, a long secret is made that only we can read, and found again; nothing else is left behind."""
+    first, second = (_secret_in(str(tmp_path / "data")) for _ in range(2))
+    (path,) = (tmp_path / "data").iterdir()
+
+    assert first == second == path.read_bytes()
+    assert len(first) >= 32
+    assert path.name == "secret"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_secret_made_by_many_at_once(tmp_path: Path) -> None:
+    """Processes that make the secret at the same time end with the same one."""
+    made = _at_once(4, "-c", _MAKES_A_SECRET, FAIRLEAD_DATA_DIR=str(tmp_path))
+
+    assert set(made) == {_secret_in(str(tmp_path)).decode() + "\n"}
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+@pytest.mark.parametrize("content", [b"", b"short\n"])
+def test_a_damaged_secret_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A secret file that was cut is not used, because it would key the hashes with next to nothing."""
+    (tmp_path / "secret").write_bytes(content)
+
+    with pytest.raises(SettingsInvalid, match=r"damaged .* set FAIRLEAD_SECRET"):
+        _secret_in(str(tmp_path))
+
+
+def test_a_secret_that_cannot_be_kept(tmp_path: Path) -> None:
+    """When the data directory cannot be used, the error says what to set instead."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsInvalid, match="set FAIRLEAD_SECRET"):
+        _secret_in(str(tmp_path / "file"))
+
+
+@pytest.mark.anyio
+async def test_resources_work(database_url: str) -> None:
+    """What is opened works, has the sizes asked for, and is closed with the block."""
+    async with open_resources(_settings(database_url), application_name="opened", pool_size=3) as resources:
+        async with resources.database.unit_of_work(system("a test")):
+            pass
+        assert resources.database.options.pool_size == 3
+        assert (resources.pepper, resources.database_url) == (SECRET.encode(), database_url)
+        assert _connections(database_url, "opened") == 1
+
+    async def closed() -> bool:
+        return _connections(database_url, "opened") == 0
+
+    await until(closed, what="every connection is closed")
+
+
+def _connections(url: str, application_name: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity where application_name = %s and datname = current_database()",
+            [application_name],
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+@pytest.mark.anyio
+async def test_a_foreign_database_is_not_migrated(empty_url: str) -> None:
+    """A database without our schema is left alone, with an error that says what to run."""
+    with pytest.raises(SchemaOutdated, match=r"lacks \d+ migration.*run 'fairlead db migrate'"):
+        async with open_resources(_settings(empty_url), application_name="tests", wait_for_database=True):
+            pass
+
+    assert migrate.pending(empty_url)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("url", ["mysql://host/name", "not a url", ""])
+async def test_an_impossible_url_is_named(url: str) -> None:
+    """A URL that is not PostgreSQL's is refused at once, its variable named."""
+    with pytest.raises(SettingsInvalid, match="FAIRLEAD_DATABASE_URL"):
+        async with open_resources(_settings(url), application_name="tests", wait_for_database=True):
+            pass
+
+
+@pytest.mark.anyio
+async def test_an_unreachable_database() -> None:
+    """A caller that does not wait hears at once that the database cannot be reached, and why."""
+    settings = _settings("postgresql://somebody:hidden@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable, match=r"cannot be reached: .*refused") as raised:
+        async with open_resources(settings, application_name="tests"):
+            pass
+
+    assert "hidden" not in str(raised.value)
+
+
+@pytest.mark.anyio
+async def test_waiting_for_a_database(fresh_url: str, server_url: str) -> None:
+    """A caller that waits goes on as soon as the database is there; that it waits, and for what, is said once."""
+    refuse_connections(server_url, fresh_url, refuse=True)
+    opened = asyncio.Event()
+
+    async def opening() -> None:
+        async with open_resources(_settings(fresh_url), application_name="tests", wait_for_database=True):
+            opened.set()
+
+    with capture_logs() as logs:
+        task = asyncio.create_task(opening())
+
+        async def awaited() -> bool:
+            return bool(logs)
+
+        await until(awaited, what="it says that it waits")
+        assert not opened.is_set()
+        refuse_connections(server_url, fresh_url, refuse=False)
+        await asyncio.wait_for(task, 10)
+
+    assert [line["event"] for line in logs] == ["database_awaited", "database_reached"]
+    assert "not currently accepting connections" in logs[0]["error"]
+
+
+def _at_once(count: int, *arguments: str, **environment: str) -> list[str]:
+    """Run Python several times at once; return what each wrote, none having failed."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    written = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * count
+    return written
+
+
+def test_two_processes_migrate_at_once(empty_url: str) -> None:
+    """Two processes that migrate at the same time apply each migration once, and both succeed."""
+    wanted = migrate.pending(empty_url)
+    written = _at_once(2, "-m", "fairlead", "db", "migrate", "--json", FAIRLEAD_DATABASE_URL=empty_url)
+
+    assert sorted((orjson.loads(text)["applied"] for text in written), key=len) == [[], wanted]
+    assert migrate.pending(empty_url) == []
+
+
+@pytest.mark.anyio
+async def test_the_embedded_database_is_looked_after(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Without a URL a PostgreSQL is started, brought to the newest schema, and stopped when nobody needs it."""
+    directory = tmp_path_factory.mktemp("e")
+    settings = Settings(database_url=None, secret=SecretStr(SECRET), data_dir=directory)
+    async with open_resources(settings, application_name="tests") as resources:
+        assert await asyncio.to_thread(migrate.pending, resources.database_url) == []
+        (pid_file,) = directory.rglob("postmaster.pid")
+        postmaster = int(pid_file.read_text().split()[0])
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(postmaster, 0)
