@@ -194,8 +194,6 @@ async def test_the_embedded_database_is_looked_after(tmp_path_factory: pytest.Te
     settings = Settings(database_url=None, secret=SecretStr(SECRET), data_dir=directory)
     async with open_resources(settings, application_name="tests") as resources:
         assert await asyncio.to_thread(migrate.pending, resources.database_url) == []
-        (pid_file,) = directory.rglob("postmaster.pid")
-        postmaster = int(pid_file.read_text().split()[0])
+        assert list(directory.rglob("postmaster.pid"))
 
-    with pytest.raises(ProcessLookupError):
-        os.kill(postmaster, 0)
+    assert not list(directory.rglob("postmaster.pid"))
