@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 
+import anyio.lowlevel
 import pytest
 from structlog.testing import capture_logs
 
@@ -87,7 +88,7 @@ async def test_stopping_before_the_start(turns: Turns) -> None:
     """A loop that was stopped before it started never takes a turn."""
     await turns.loop.stop()
     turns.loop.start()
-    await asyncio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
     assert turns.taken == 0
 
@@ -131,7 +132,7 @@ async def test_the_turn_under_way_is_finished() -> None:
     loop.start()
     await begun.wait()
     stopping = asyncio.ensure_future(loop.stop())
-    await asyncio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     assert not stopping.done()
     go_on.set()
     await asyncio.wait_for(stopping, 5)
@@ -146,7 +147,7 @@ async def test_waking_ends_a_wait(turns: Turns) -> None:
     turns.loop.wake()
     turns.loop.wake()
     await turns.until(lambda: turns.taken == 2)
-    await asyncio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
     assert turns.taken == 2
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 
+import anyio.lowlevel
 import pytest
 
 from fairlead.runtime.signals import StopSignals, stop_signals
@@ -22,7 +23,7 @@ async def test_two_signals(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         await asyncio.wait_for(stop.release.wait(), 5)
         os.kill(os.getpid(), number)
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     assert told == [True]
 

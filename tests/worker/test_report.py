@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import anyio.lowlevel
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -108,7 +109,7 @@ async def test_what_comes_in_meanwhile_is_the_next_batch(reporting: Reporting, o
         await session.execute(text("select from queue_items_live for update"))
         reporting.reporter.add(returned(first, None))
         waiting = asyncio.ensure_future(reporting.reporter.drained())
-        await asyncio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         reporting.reporter.add(returned(second, None))
         assert not waiting.done()
     await asyncio.wait_for(waiting, 10)
