@@ -49,8 +49,11 @@ bench: .venv/.installed ## Measure: ours, the raw limit and the peers, on one se
 clean: ## Remove what make put into the checkout, databases included
 	rm -rf .venv .tools .cache .fairlead dist
 
+# The second try is for networks whose certificates only the system knows.
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --locked --quiet --compile-bytecode --python "$$($(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Fairlead needs Python 3.11 or newer"; print(sys.executable)')"
+	@python=$$($(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Fairlead needs Python 3.11 or newer"; print(sys.executable)') \
+		&& sync="$(UV) sync --locked --quiet --compile-bytecode --python $$python" \
+		&& { $$sync 2>/dev/null || $$sync --system-certs; }
 	@touch $@
 
 .tools/bin/uv:
