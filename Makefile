@@ -7,6 +7,11 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
 
+# Where there is no home to cache in, the packages are kept in the checkout.
+ifeq ($(shell test -w "$$HOME" && echo yes),)
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+endif
+
 # uv from the machine, or put into the checkout by pip where it is missing.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
@@ -58,4 +63,7 @@ clean: ## Remove what make put into the checkout, databases included
 
 .tools/bin/uv:
 	@echo "Installing uv into .tools"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .tools uv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target .tools uv \
+		|| { $(PYTHON) -m venv .tools/venv && .tools/venv/bin/pip install --quiet --target .tools uv; } \
+		|| { echo "Fairlead installs itself with uv, and $(PYTHON) has no pip to get it with: install pip (or uv), or"; \
+		     echo "name a Python that has it: make PYTHON=/path/to/python3"; exit 1; }

@@ -122,24 +122,16 @@ async def _reached(url: str, *, embedded: bool, wait: bool) -> None:
         try:
             await asyncio.to_thread(_ensure_schema, url, embedded=embedded)
         except DatabaseUnavailable as error:
-            reason = _reason(error)
             if not wait:
-                raise DatabaseUnavailable(f"The database cannot be reached: {reason}.") from error
+                raise
             if attempt == 1:
-                _log.warning("database_awaited", code=error.code, error=reason)
+                _log.warning("database_awaited", code=error.code, error=error.message)
         else:
             if attempt > 1:
                 _log.info("database_reached")
             return
         longest = delay_seconds(_RECONNECT, attempt, chance=1)
         await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, not a secret
-
-
-def _reason(error: DatabaseUnavailable) -> str:
-    """Return the driver's own sentence; it names host, port and user, never a password."""
-    cause = error.__cause__
-    lines = str(getattr(cause, "orig", cause)).strip().splitlines()
-    return lines[0].rstrip(".") if lines else str(error)
 
 
 def _ensure_schema(url: str, *, embedded: bool) -> None:

@@ -40,7 +40,7 @@ class FairleadError(Exception):
 
     def __init__(self, message: str | None = None, *, details: dict[str, str] | None = None) -> None:
         """Take a sentence for people, and for wrong fields a sentence a field."""
-        self.message = message or _first_line(type(self))
+        self.message = str(message) if message else _first_line(type(self))  # people do give an exception
         self.details = details or {}
         super().__init__(self.message)
 

@@ -17,7 +17,7 @@ from fairlead.errors import SettingsInvalid
 class Settings(BaseSettings):
     """Everything that can be set from outside. A field `x` is the variable `FAIRLEAD_X`."""
 
-    model_config = SettingsConfigDict(env_prefix="FAIRLEAD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FAIRLEAD_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         "FAIRLEAD_DATA_DIR/secret.",
     )
     database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections one process opens at most.")
-    statement_timeout_seconds: float = Field(default=30, gt=0, le=3600, description="Longest time of one statement.")
+    statement_timeout_seconds: float = Field(default=30, ge=0.1, le=3600, description="Longest time of one statement.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="auto: text on a terminal, else JSON."

@@ -118,6 +118,7 @@ async def test_a_stopped_worker_is_not_believed(
 async def test_a_poison_item_ends(database: Database, brief: Tenant, processes: Processes, journal: Journal) -> None:
     """An item that kills every worker that touches it has failed after its attempts; the others are completed."""
     (poison,) = await put(database, brief, journal.payload, task="poison", max_attempts=3)
+    # What a worker holds when it is killed is charged an attempt too, so the others get more than the poison can take.
     others = await put(database, brief, *[journal.payload] * 30, max_attempts=ENOUGH_ATTEMPTS)
     running = processes.worker(url=database.options.url)
 

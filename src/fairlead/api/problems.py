@@ -45,7 +45,7 @@ def error_response(error: FairleadError, *, request_id: str, headers: Mapping[st
     body = ErrorBody(
         error=error.message,
         code=error.code,
-        details={_camel_path(field): sentence for field, sentence in error.details.items()},
+        details=error.details,
         request_id=request_id,
     )
     return Response(
@@ -67,6 +67,7 @@ def _on_fairlead_error(request: Request, error: Exception) -> Response:
         raise error
     if error.status == _INTERNAL_STATUS:
         _log.error("request_failed", path=request.url.path, exc_info=error)
+    error.details = {_camel_path(field): sentence for field, sentence in error.details.items()}
     return error_response(error, request_id=request.state.request_id)
 
 

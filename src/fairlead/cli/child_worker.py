@@ -20,10 +20,13 @@ async def child_worker(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `fairlead worker` as a process of its own on the same database, and drain it at the end.
 
-    It gets a session of its own, so that a Ctrl-C reaches this process alone, which then stops it in order.
+    It gets a session of its own, so that a Ctrl-C reaches this process alone, which then stops it in order, and a pipe
+    whose end tells it to stop should this process be killed.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fairlead", "worker", application, "--concurrency", str(concurrency)),
+        *(sys.executable, "-m", "fairlead", "worker", application),
+        *("--concurrency", str(concurrency), "--until-input-ends"),
+        stdin=asyncio.subprocess.PIPE,
         env={
             **os.environ,
             "FAIRLEAD_DATABASE_URL": resources.database_url,

@@ -81,11 +81,15 @@ def _files_below(directory: Path) -> list[Path]:
     found = [
         path
         for path in sorted(root.rglob("*"))
-        if not any(part.startswith(".") for part in path.relative_to(root).parts) and _is_readable_file(path)
+        if not any(_is_left_out(part) for part in path.relative_to(root).parts) and _is_readable_file(path)
     ]
     if len(found) < len(_ORGANIZATIONS):
         raise ValidationFailed(f"There are no files below {root} to work on; name a directory that has some.")
     return found
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
 
 
 def _is_readable_file(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import sys
@@ -19,7 +20,7 @@ from fairlead.errors import FairleadError, HandlerInvalid
 from fairlead.maintenance.promoter import promoter
 from fairlead.maintenance.rescuer import rescuer
 from fairlead.runtime.loop import Loop
-from fairlead.runtime.signals import stop_signals
+from fairlead.runtime.signals import StopSignals, stop_signals
 from fairlead.settings import Settings
 from fairlead.worker.main import Worker, WorkerOptions
 from fairlead.worker.registry import App
@@ -34,24 +35,43 @@ def worker(
     ] = "",
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Handlers that run at once.")] = 10,
     drain_seconds: Annotated[float, typer.Option(min=0, help="How long handlers get to finish on SIGTERM.")] = 30,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Run handlers until stopped: SIGTERM or Ctrl-C drains, a second one gives everything back at once."""
     settings = loaded()
     app = load_app(application)
     names = [name.strip() for name in queues.split(",") if name.strip()]
     options = WorkerOptions(queues=names, concurrency=concurrency, drain_seconds=drain_seconds)
-    run(_work(settings, app, options))
+    run(_work(settings, app, options, until_input_ends=until_input_ends))
 
 
-async def _work(settings: Settings, app: App, options: WorkerOptions) -> None:
+async def _work(settings: Settings, app: App, options: WorkerOptions, *, until_input_ends: bool) -> None:
+    """Work until told to stop; a handler that swallows every cancellation does not keep the process from ending."""
     with stop_signals(lambda: messages.print("Draining; once more to give everything back at once.")) as stop:
         async with AsyncExitStack() as stack:
+            if until_input_ends:
+                _stop_with_input(stop)
             resources = await opened(stack, settings, application_name="fairlead worker", stop=stop)
             process = Worker(resources, app, options=options)
             await process.start()
             stack.push_async_callback(process.drain, stop.release)
             await run_maintenance(stack, resources)
             await stop.drain.wait()
+    if process.has_stubborn_handlers:
+        messages.print("A handler cannot be stopped; ending without it.")
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _stop_with_input(stop: StopSignals) -> None:
+    """Drain when standard input ends: the command that started this worker is gone, killed perhaps."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(0)
+        stop.receive()
+
+    loop.add_reader(0, ended)
 
 
 async def run_maintenance(stack: AsyncExitStack, resources: Resources) -> list[Loop]:

@@ -16,12 +16,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from fairlead.db.connect import driver_url
 from fairlead.db.sqlstate import translated
-from fairlead.errors import OperatorError
+from fairlead.errors import DatabaseUnavailable, OperatorError
 
 VERSION_TABLE = "fairlead_migrations"
 _LOCK = 4_919_111_418_901_031_125  # any number that no other program on the server uses
@@ -98,5 +98,17 @@ def _locked(url: str) -> Iterator[Connection]:
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
     engine = create_engine(driver_url(url), poolclass=NullPool, connect_args={"connect_timeout": 5})
-    with translated(), engine.connect() as connection:
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise DatabaseUnavailable(
+            f"The database cannot be reached: {_reason(error)}. Check FAIRLEAD_DATABASE_URL."
+        ) from error
+    with translated(), connection:
         yield connection
+
+
+def _reason(error: OperationalError) -> str:
+    """Return the driver's own sentence; it names host, port and user, never a password."""
+    lines = str(error.orig).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

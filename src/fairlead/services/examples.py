@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import TenantScope, system, tenant
 from fairlead.domain.permissions import KEY_SCOPES
-from fairlead.errors import NotFound
+from fairlead.errors import Conflict, NotFound
 from fairlead.queries.organizations import get_organization_by_slug
 from fairlead.queries.page import Window
 from fairlead.queries.queues import get_queue_page
@@ -19,6 +20,7 @@ from fairlead.services.queues import create_queue
 from fairlead.services.users import create_user
 
 _SCOPE = system("an example organization")
+_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +35,43 @@ class Example:
 async def ensure_example(
     database: Database, *, name: str, slug: str, email: str, queues: Sequence[str], pepper: bytes
 ) -> Example:
-    """Make the example, or find the one made before and give it what it lacks and a fresh key."""
-    async with database.unit_of_work(_SCOPE) as session:
-        scope = await _ensure_organization(session, name, slug, email)
-    async with database.unit_of_work(scope) as session:
-        made = await _ensure_queues(session, scope, queues)
-        owner = await get_user_by_email(session, scope, email=email)
-        _, raw = await create_api_key(
-            session, scope, name="fairlead dev", user_id=owner.id, scopes=KEY_SCOPES, pepper=pepper, kind="test"
-        )
-    return Example(name, made, raw)
+    """Make the example, or find the one made before and give it what it lacks and a fresh key.
+
+    Two processes that make it at once meet in a Conflict; the one that comes second then finds what the first made.
+    """
+    for _ in range(_TRIES):
+        with suppress(Conflict):
+            async with database.unit_of_work(_SCOPE) as session:
+                scope = await _ensure_organization(session, name, slug)
+                owner_id = await _ensure_owner(session, scope, email)
+            async with database.unit_of_work(scope) as session:
+                made = await _ensure_queues(session, scope, queues)
+                raw = await _fresh_key(session, scope, owner_id, pepper)
+            return Example(name, made, raw)
+    raise Conflict(f"The example organization '{slug}' cannot be made: something of the same name is in its way.")
 
 
-async def _ensure_organization(session: Session, name: str, slug: str, email: str) -> TenantScope:
+async def _fresh_key(session: Session, scope: TenantScope, owner_id: str, pepper: bytes) -> str:
+    _, raw = await create_api_key(
+        session, scope, name="fairlead dev", user_id=owner_id, scopes=KEY_SCOPES, pepper=pepper, kind="test"
+    )
+    return raw
+
+
+async def _ensure_organization(session: Session, name: str, slug: str) -> TenantScope:
     try:
         return tenant((await get_organization_by_slug(session, _SCOPE, slug=slug)).id)
     except NotFound:
-        made = await create_organization(session, _SCOPE, name=name, slug=slug)
-        owner = email.partition("@")[0].capitalize()
-        await create_user(session, _SCOPE, email=email, name=owner, organization_id=made.id, role="owner")
-        return tenant(made.id)
+        return tenant((await create_organization(session, _SCOPE, name=name, slug=slug)).id)
+
+
+async def _ensure_owner(session: Session, scope: TenantScope, email: str) -> str:
+    try:
+        return (await get_user_by_email(session, scope, email=email)).id
+    except NotFound:
+        name, organization_id = email.partition("@")[0].capitalize(), scope.organization_id
+        made = await create_user(session, _SCOPE, email=email, name=name, organization_id=organization_id, role="owner")
+        return made.id
 
 
 async def _ensure_queues(session: Session, scope: TenantScope, names: Sequence[str]) -> dict[str, str]:

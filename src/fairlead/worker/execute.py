@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from fairlead.worker.held import Held
+from fairlead.worker.held import CANCELS, Held
 from fairlead.worker.outcome import Outcome, failed, raised, returned
 from fairlead.worker.registry import App, Handler
 
@@ -40,7 +40,10 @@ async def _attempt(handler: Handler, held: Held) -> Outcome | None:
     if handler.timeout_seconds is not None:
         held.ends = time.monotonic() + handler.timeout_seconds
     try:
-        return returned(held, await handler.call(held.item))
+        result = await handler.call(held.item)
+        if time.monotonic() > held.ends:  # it blocked the event loop, so that nobody could stop it
+            held.stopped = held.stopped or "out of time"
+        return returned(held, result)
     except asyncio.CancelledError as error:
         if not held.is_stopped() and task is not None and task.cancelling():
             raise
@@ -62,9 +65,21 @@ def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
     return failed(held, f"The handler did not finish within {limit:g} seconds.")
 
 
-def stop_overdue(running: Iterable[Held]) -> None:
-    """Stop every handler that has run longer than it may, or longer than a stopped one may."""
+def stop_overdue(running: Iterable[Held]) -> list[Held]:
+    """Stop every handler that has run longer than it may, or longer than a stopped one may.
+
+    Return those that have swallowed every cancellation they will get: they can only be abandoned.
+    """
     now = time.monotonic()
-    for held in running:
-        if held.ends <= now:
+    overdue = [held for held in running if held.ends <= now]
+    for held in overdue:
+        if held.cancels < CANCELS:
             held.stop("out of time")
+    return [held for held in overdue if held.ends <= now]
+
+
+def abandoned(app: App, held: Held) -> Outcome | None:
+    """Give up on a handler that cannot be stopped: it may run on, and what it comes to is dropped."""
+    held.abandoned = True
+    _log.warning("handler_abandoned", item_id=held.claimed.id, queue=held.queue.name)
+    return _stopped(held, app.resolve(held.queue.name, held.claimed.task))

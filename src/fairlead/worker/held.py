@@ -17,6 +17,7 @@ from fairlead.queries.ready_sources import ReadyQueue
 from fairlead.worker.context import Item
 
 Stop: TypeAlias = Literal["lease lost", "out of time"]
+CANCELS: Final = 2  # how often a handler is told to stop before it is abandoned
 STOP_AGAIN_SECONDS: Final = 5.0  # how long a handler may take to clean up after a cancellation
 
 
@@ -33,6 +34,7 @@ class Held:
     ends: float = math.inf  # monotonic seconds at which the handler has run too long
     stopped: Stop | None = None  # why the handler was stopped
     cancels: int = 0  # how often the runner was cancelled for that
+    abandoned: bool = False  # whether the handler runs on without anybody waiting for it
 
     def __post_init__(self) -> None:
         claimed = self.claimed

@@ -22,11 +22,11 @@ from fairlead.db.listen import listen
 from fairlead.domain.ids import new_id
 from fairlead.errors import HandlerInvalid
 from fairlead.runtime.loop import Loop
-from fairlead.worker.execute import execute, stop_overdue
+from fairlead.worker.execute import abandoned, execute, stop_overdue
 from fairlead.worker.fetch import Fetcher, FetchOptions
 from fairlead.worker.heartbeat import Heartbeat
 from fairlead.worker.held import Held, HeldItems
-from fairlead.worker.outcome import Released
+from fairlead.worker.outcome import Outcome, Released, failed
 from fairlead.worker.registry import App
 from fairlead.worker.report import Reporter
 
@@ -71,6 +71,11 @@ class Worker:
         self._letting_go = False  # nothing goes on
         self._running: set[Held] = set()
         self._watch = Loop("watch", self._watch_turn)
+
+    @property
+    def has_stubborn_handlers(self) -> bool:
+        """Whether handlers still run that swallow every cancellation: the event loop could not end by itself."""
+        return any(not runner.done() for runner in self._runners) and self._letting_go
 
     @property
     def is_idle(self) -> bool:
@@ -130,10 +135,15 @@ class Worker:
             try:
                 outcome = await execute(self._app, held)
             except asyncio.CancelledError:
-                self._reporter.add(Released(held))
+                self._report_unless_abandoned(held, Released(held))
                 raise
+            except Exception:  # noqa: BLE001 - a defect of ours must cost neither the item nor the runner
+                _log.exception("attempt_not_judged", item_id=held.claimed.id)
+                outcome = failed(held, "The worker could not tell what the handler did.")
             finally:
                 self._running.discard(held)
+            if held.abandoned:
+                return
             if outcome is None:
                 self._held.drop(held)
                 self._reported(0)
@@ -148,8 +158,23 @@ class Worker:
         return self._buffer.popleft()
 
     async def _watch_turn(self) -> float:
-        stop_overdue(list(self._running))
+        for held in stop_overdue(list(self._running)):
+            self._abandon(held)
         return _WATCH_SECONDS
+
+    def _abandon(self, held: Held) -> None:
+        """Report for a handler that cannot be stopped, and put another runner in the place of its own."""
+        outcome = abandoned(self._app, held)
+        self._running.discard(held)
+        if outcome is None:
+            self._held.drop(held)
+        else:
+            self._reporter.add(outcome)
+        self._runners.append(asyncio.create_task(self._run(), name="runner"))
+
+    def _report_unless_abandoned(self, held: Held, outcome: Outcome) -> None:
+        if not held.abandoned:
+            self._reporter.add(outcome)
 
     def _reported(self, count: int) -> None:
         self._fetcher.reported(count)

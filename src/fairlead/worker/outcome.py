@@ -62,19 +62,25 @@ def returned(held: Held, result: Any) -> Completed | Failed:
 def raised(held: Held, error: BaseException) -> Failed:
     """Judge what a handler raised."""
     if isinstance(error, GiveUp):
-        return failed(held, str(error), give_up=True)
-    told = traceback.TracebackException.from_exception(error)
-    return failed(held, f"{_headline(error)}\n{''.join(told.format())}")
+        return failed(held, error.message, give_up=True)
+    return failed(held, f"{_headline(error)}\n{_told(error)}".strip())
 
 
 def _headline(error: BaseException) -> str:
     """Return an error's type and message, whatever its own methods do."""
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot say what it is still has a type
+    except BaseException:  # noqa: BLE001 - an error that cannot say what it is still has a type
         message = ""
     name = type(error).__qualname__
     return f"{name}: {message}" if message else name
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return "".join(traceback.TracebackException.from_exception(error).format())
+    except BaseException:  # noqa: BLE001 - its own attributes may raise whatever they like
+        return ""
 
 
 def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:

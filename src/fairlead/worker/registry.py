@@ -51,6 +51,8 @@ class App:
         has failed; None means no limit. A function that is not async runs in a thread of its own.
         Raises HandlerInvalid for a second handler of the same queue and task.
         """
+        if not isinstance(queue, str):
+            raise HandlerInvalid("Name the queue: write @app.handler('queue'), with parentheses.")
         if problem := name_problem(queue):
             raise HandlerInvalid(f"A queue's name {problem}: {queue!r}.")
         if task is not None and (problem := name_problem(task)):
