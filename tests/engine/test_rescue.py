@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from sqlalchemy import text
 from tests.fixtures.items import (
     FINISHED,
     FLEET,
+    bring_due,
     claim_one,
     claim_some,
     claimed,
@@ -73,6 +76,7 @@ async def test_a_poison_item_ends(database: Database, ours: Tenant) -> None:
     while items := await claim_some(database, ours):
         await expire(database, *[item.lease for item in items])
         outcomes += [rescued.status for rescued in await rescue_all(database)]
+        await bring_due(database)
 
     assert outcomes == [ItemStatus.WAITING, ItemStatus.WAITING, ItemStatus.FAILED]
     (transition,) = [transition for transition in TRANSITIONS if transition.verb == "rescue"]
@@ -82,12 +86,27 @@ async def test_a_poison_item_ends(database: Database, ours: Tenant) -> None:
     assert len(row["errors"]) == 3
 
 
+async def test_what_died_together_twice_comes_back_apart(database: Database, ours: Tenant) -> None:
+    """Items rescued together a second time become ready at moments of their own, spread over ten seconds."""
+    ids = await enqueue_some(database, ours, 50)
+    for _ in range(2):
+        await expire(database, *[item.lease for item in await claim_some(database, ours)])
+        await rescue_all(database)
+
+    rows = await rows_of(database, ours, ids)
+    due = sorted(datetime.fromisoformat(row["scheduled_for"]) for row in rows)
+    assert not any(row["ready"] for row in rows)
+    assert 5 < (due[-1] - due[0]).total_seconds() <= 10
+    assert len(set(due)) > 40
+
+
 async def test_only_the_last_errors_are_kept(database: Database, ours: Tenant) -> None:
     """However often an item is rescued it remembers the last ten errors."""
     (item_id,) = await enqueue_some(database, ours, max_attempts=1000)
     for _ in range(ERRORS_KEPT + 2):
         await expire(database, (await claim_one(database, ours)).lease)
         await rescue_all(database)
+        await bring_due(database)
     row = await row_of(database, ours, item_id)
     assert [error["attempt"] for error in row["errors"]] == list(range(3, ERRORS_KEPT + 3))
 

@@ -1,7 +1,9 @@
 """Rescue: take items back from leases that ran out, whoever held them.
 
-processing, lease expired → waiting (attempts left: at once, with a new place in the order) or → failed.  The attempt
-counts, so an item that kills its workers ends.  Locks: the picked items only, skipping what is locked.
+processing, lease expired → waiting (attempts left, with a new place in the order) or → failed.  The attempt counts, so
+an item that kills its workers ends. What one worker held is rescued together, and one item in it may be the killer:
+the first time they are ready at once, from the second time on at moments spread over ten seconds (drawn from id and
+claims), so that they are not all held together, and lost together, again.  Locks: the picked items only, skipping what is locked.
 Index: queue_items_status_idx, from the longest expired. The lease alone decides: no worker's row is asked.
 """
 
@@ -36,7 +38,10 @@ with expired as materialized (
 ),
 again as (
     update queue_items_live i
-    set status = 'waiting', ready = true, scheduled_for = null, seq = nextval('queue_items_seq'),
+    set status = 'waiting',
+        ready = i.attempts < {spread_from},
+        scheduled_for = case when i.attempts >= {spread_from} then statement_timestamp() + {spread} end,
+        seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null,
         error_message = {error_of_again},
         errors = {errors_of_again}
@@ -62,6 +67,8 @@ select organization_id, queue_id, id, 'waiting' from again
 union all
 select organization_id, queue_id, id, 'failed' from taken
 """,
+    spread_from="2",
+    spread="make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0)",
     kept=KEPT,
     kept_of_taken=KEPT_OF_TAKEN,
     error_of_again=_of(_ERROR, "i"),

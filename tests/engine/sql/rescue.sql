@@ -9,7 +9,10 @@ with expired as materialized (
 ),
 again as (
     update queue_items_live i
-    set status = 'waiting', ready = true, scheduled_for = null, seq = nextval('queue_items_seq'),
+    set status = 'waiting',
+        ready = i.attempts < 2,
+        scheduled_for = case when i.attempts >= 2 then statement_timestamp() + make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0) end,
+        seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null,
         error_message = 'the lease ran out: worker ' || coalesce(i.worker_id, '?') || ' did not report in time',
         errors = (
