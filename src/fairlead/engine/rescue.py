@@ -1,10 +1,11 @@
 """Rescue: take items back from leases that ran out, whoever held them.
 
 processing, lease expired → waiting (attempts left, with a new place in the order) or → failed.  The attempt counts, so
-an item that kills its workers ends. What one worker held is rescued together, and one item in it may be the killer:
-the first time they are ready at once, from the second time on at moments spread over ten seconds (drawn from id and
-claims), so that they are not all held together, and lost together, again.  Locks: the picked items only, skipping what is locked.
-Index: queue_items_status_idx, from the longest expired. The lease alone decides: no worker's row is asked.
+an item that kills its workers ends.  What one worker held is rescued together, and the killer may be among it: the
+first time all are ready at once, from the second time on at moments spread over ten seconds (drawn from id and
+claims), so that they are not held together, and lost together, again.
+Locks: the picked items only, skipping what is locked.  Index: queue_items_status_idx, from the longest expired.
+The lease alone decides: no worker's row is asked.
 """
 
 from __future__ import annotations
