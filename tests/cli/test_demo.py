@@ -77,6 +77,8 @@ async def test_interrupting_the_demo(
     database: Database, processes: Processes, directory: Path, number: signal.Signals
 ) -> None:
     """Interrupted in the middle, the demo stops its workers, removes its organizations, and shows no traceback."""
+    for position in range(2000):  # enough to be in the middle for a while
+        (directory / f"more-{position}.txt").write_text("word\n")
     process = processes.start("demo", str(directory), url=database.options.url)
 
     async def begun() -> bool:

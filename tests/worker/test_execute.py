@@ -244,6 +244,76 @@ async def test_swallowed_cancellations_do_not_keep_the_slot(
     assert row["error_message"] == "The handler did not finish within 0.1 seconds."
 
 
+async def test_a_handler_that_cannot_be_stopped_is_abandoned(
+    database: Database, ours: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that swallows every cancellation has failed, and its place in the worker is filled again."""
+    monkeypatch.setattr("fairlead.worker.held.STOP_AGAIN_SECONDS", 0.1)
+    app, released = App(), asyncio.Event()
+
+    @app.handler("work", timeout_seconds=0.1)
+    async def unstoppable(_item: Item) -> str:
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+        return "much too late"
+
+    row = await _worked(database, ours, app)
+    released.set()
+
+    assert (row["status"], row["result"]) == ("failed", None)
+    assert row["error_message"] == "The handler did not finish within 0.1 seconds."
+
+
+async def test_blocking_the_loop_does_not_outlast_the_limit(database: Database, ours: Tenant) -> None:
+    """An async handler that blocks the event loop beyond its limit cannot be stopped, but it has failed."""
+    app = App()
+
+    @app.handler("work", timeout_seconds=0.1)
+    async def blocking(_item: Item) -> str:
+        threading.Event().wait(0.3)
+        return "too late"
+
+    row = await _worked(database, ours, app)
+
+    assert row["error_message"] == "The handler did not finish within 0.1 seconds."
+
+
+class _Unspeakable(Exception):
+    """Raises whatever is asked of it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise SystemExit(3)
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+_MISBEHAVING: dict[str, Callable[[], Exception]] = {
+    "given an error": lambda: GiveUp(ValueError("no")),  # type: ignore[arg-type]  # as people do
+    "given an object": lambda: GiveUp({"a": 1}),  # type: ignore[arg-type]  # as people do
+    "unspeakable": _Unspeakable,
+}
+
+
+@pytest.mark.parametrize("kind", _MISBEHAVING)
+async def test_errors_that_misbehave_cost_no_runner(database: Database, ours: Tenant, kind: str) -> None:
+    """An error given something else than a text, or one that raises when looked at, fails its item and nothing else."""
+    app = App()
+
+    @app.handler("work")
+    async def misbehaving(_item: Item) -> None:
+        misbehaving_error = _MISBEHAVING[kind]()
+        raise misbehaving_error
+
+    row = await _worked(database, ours, app)
+
+    assert row["status"] == "failed"
+    assert row["error_message"]
+
+
 async def test_no_limit_means_none(database: Database, ours: Tenant) -> None:
     """A handler without a time limit is left alone by the watch that stops the others."""
     app = App()

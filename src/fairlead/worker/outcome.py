@@ -61,8 +61,8 @@ def returned(held: Held, result: Any) -> Completed | Failed:
 
 def raised(held: Held, error: BaseException) -> Failed:
     """Judge what a handler raised."""
-    if isinstance(error, GiveUp):
-        return failed(held, error.message, give_up=True)
+    if issubclass(type(error), GiveUp):  # not isinstance, which would ask the error itself
+        return failed(held, _headline(error).partition(": ")[2] or _headline(error), give_up=True)
     return failed(held, f"{_headline(error)}\n{_told(error)}".strip())
 
 
