@@ -108,7 +108,10 @@ async def _give_back(connection: PooledConnection, driver: AsyncConnection[Any])
     """Return a connection to the pool, which rolls back what was not committed; a broken one is thrown away."""
     if driver.closed:
         await connection.invalidate()
-    await asyncio.shield(connection.close())  # a second cancellation must not leave the transaction open
+    if driver.info.transaction_status is TransactionStatus.IDLE:
+        await connection.close()
+    else:  # a second cancellation must not leave the transaction open
+        await asyncio.shield(connection.close())
 
 
 async def _end(driver: AsyncConnection[Any]) -> None:

@@ -66,7 +66,10 @@ async def enqueue(session: Session, scope: TenantScope, *, queue_id: str, items:
 
 
 def _written(item: NewItem) -> dict[str, Any]:
+    if item[2:] == _NOTHING_ELSE:  # most items; the rest costs four times as much
+        return {"id": item.id, "payload": item.payload}
     return {name: value for name, value in zip(_FIELDS, item, strict=True) if value is not None and value != ()}
 
 
 _FIELDS: Final = NewItem._fields
+_NOTHING_ELSE: Final = NewItem("", {})[2:]
