@@ -76,7 +76,10 @@ def test_a_directory_without_files(run: Run, directory: Path, what: str) -> None
 async def test_interrupting_the_demo(
     database: Database, processes: Processes, directory: Path, number: signal.Signals
 ) -> None:
-    """Interrupted in the middle, the demo stops its workers, removes its organizations, and shows no traceback."""
+    """Interrupted in the middle, the demo stops its workers, removes its organizations, and shows no traceback.
+
+    Also when it was started with SIGINT ignored, as a shell starts a background job.
+    """
     for position in range(2000):  # enough to be in the middle for a while
         (directory / f"more-{position}.txt").write_text("word\n")
     process = processes.start("demo", str(directory), url=database.options.url)
