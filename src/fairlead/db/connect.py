@@ -13,6 +13,7 @@ import orjson
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fairlead.errors import SettingsInvalid
@@ -36,7 +37,7 @@ def driver_url(url: str) -> URL:
     """Return `url` for SQLAlchemy on psycopg 3; raises SettingsInvalid for anything but PostgreSQL."""
     try:
         parsed = make_url(url)
-    except Exception as error:
+    except (ArgumentError, ValueError) as error:
         raise SettingsInvalid("FAIRLEAD_DATABASE_URL is not a URL.") from error
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise SettingsInvalid("FAIRLEAD_DATABASE_URL must start with postgresql://")
