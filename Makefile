@@ -40,9 +40,11 @@ check: .venv/.installed ## Only what needs no database: format, lint, types, lay
 	@$(MAKE) --no-print-directory verify
 
 verify: .venv/.installed ## Fail when a generated file is out of date
+	$(RUN)python -m tools.row_types --check
 	$(RUN)python -m tools.golden_sql --check
 
 golden: .venv/.installed ## Write the generated files again
+	$(RUN)python -m tools.row_types
 	$(RUN)python -m tools.golden_sql
 
 format: .venv/.installed ## Format and mend what ruff can

@@ -8,6 +8,7 @@ FairleadError
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
 │   └── Conflict                   409 CONFLICT            something with that name is already there
+│       ├── LastOwner              409 LAST_OWNER          an organization always has an owner
 │       └── LeaseLost              409 LEASE_LOST          somebody else may hold the item now; drop the work
 ├── AccessError                    show other credentials
 │   ├── Unauthenticated            401 UNAUTHENTICATED
@@ -15,6 +16,7 @@ FairleadError
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
 │   └── Busy                       503 BUSY                a lock or time limit stood in the way
+│       └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
 ├── OperatorError                  somebody who runs the installation has to act
 │   ├── SettingsInvalid            500 SETTINGS_INVALID    names the variable
 │   ├── EmbeddedDatabaseFailed     500 EMBEDDED_DATABASE_FAILED
@@ -93,6 +95,12 @@ class Conflict(RequestError):
     code, status = "CONFLICT", 409
 
 
+class LastOwner(Conflict):
+    """An organization needs an owner, and this one is its last; make somebody else an owner first."""
+
+    code = "LAST_OWNER"
+
+
 class LeaseLost(Conflict):
     """This lease is no longer current; nothing was changed."""
 
@@ -138,6 +146,12 @@ class Busy(TemporaryError):
     """The database was too busy to answer in time; nothing was changed."""
 
     code = "BUSY"
+
+
+class TransactionConflict(Busy):
+    """Another transaction changed the same rows at the same moment; nothing was changed."""
+
+    code = "TRANSACTION_CONFLICT"
 
 
 class OperatorError(FairleadError):

@@ -15,7 +15,6 @@ from fairlead.api.app import create_app
 from fairlead.bootstrap import Resources
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
-from fairlead.db.tenancy import system
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.services.api_keys import create_api_key
@@ -40,17 +39,8 @@ class Key:
 
 async def make_key(database: Database, tenant: Tenant, *, scopes: Collection[str] = KEY_SCOPES, **options: Any) -> Key:
     """Make an owner and a key of theirs; keywords are `create_api_key`'s."""
-    fleet = system("a test's key")
-    async with database.unit_of_work(fleet) as session:
-        user = await create_user(
-            session,
-            fleet,
-            email=f"{new_id()}@example.org",
-            name="Ada",
-            organization_id=tenant.organization_id,
-            role="owner",
-        )
     async with database.unit_of_work(tenant.scope) as session:
+        user = await create_user(session, tenant.scope, email=f"{new_id()}@example.org", name="Ada", role="owner")
         key, raw = await create_api_key(
             session, tenant.scope, name="tests", user_id=user.id, scopes=scopes, pepper=PEPPER, **options
         )

@@ -5,7 +5,7 @@ import pytest
 from tests.cli.conftest import Made, Run
 
 from fairlead.db.session import Database
-from fairlead.db.tenancy import system
+from fairlead.db.tenancy import system, tenant
 from fairlead.domain.ids import is_id
 from fairlead.services.organizations import create_organization
 from fairlead.services.users import create_user
@@ -21,9 +21,7 @@ async def acme(database: Database) -> None:
     """The organization and the user that the commands below would make, made already."""
     async with database.unit_of_work(system("tests")) as session:
         made = await create_organization(session, system("tests"), name="Acme", slug="acme")
-        await create_user(
-            session, system("tests"), email="ada@acme.example", name="Ada", organization_id=made.id, role="owner"
-        )
+        await create_user(session, tenant(made.id), email="ada@acme.example", name="Ada", role="owner")
 
 
 def test_what_a_first_request_needs(made: Made) -> None:

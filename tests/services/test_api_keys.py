@@ -14,7 +14,7 @@ from fairlead.domain.api_keys import is_well_formed, new_key
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES, SYSTEM_ROLES
 from fairlead.errors import Forbidden, NotFound, Unauthenticated, ValidationFailed
-from fairlead.queries.api_keys import ApiKey
+from fairlead.rows import ApiKey
 from fairlead.services.access import Principal
 from fairlead.services.api_keys import authenticate, create_api_key
 from fairlead.services.users import create_user
@@ -26,15 +26,8 @@ YEAR = timedelta(days=365)
 
 async def make_user(database: Database, tenant: Tenant, role: str = "owner") -> str:
     """Make a member in a role and return their id."""
-    async with database.unit_of_work(FLEET) as session:
-        made = await create_user(
-            session,
-            FLEET,
-            email=f"{new_id()}@example.org",
-            name="A",
-            organization_id=tenant.organization_id,
-            role=role,
-        )
+    async with database.unit_of_work(tenant.scope) as session:
+        made = await create_user(session, tenant.scope, email=f"{new_id()}@example.org", name="A", role=role)
     return made.id
 
 

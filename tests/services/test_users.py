@@ -6,6 +6,7 @@ from tests.fixtures.items import FLEET
 from tests.fixtures.organizations import Tenant
 
 from fairlead.db.session import Database
+from fairlead.db.tenancy import tenant
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import Conflict, NotFound, ValidationFailed
@@ -22,7 +23,7 @@ async def make(
 ) -> str:
     """Make a user in a transaction of its own and return the id."""
     async with database.unit_of_work(FLEET) as session:
-        made = await create_user(session, FLEET, email=email, name=name, organization_id=organization_id, role=role)
+        made = await create_user(session, tenant(organization_id), email=email, name=name, role=role)
     return made.id
 
 
@@ -30,15 +31,13 @@ async def test_organization_with_its_owner(database: Database) -> None:
     """An organization and its owner are made in one transaction, and found by id, slug and address."""
     async with database.unit_of_work(FLEET) as session:
         made = await create_organization(session, FLEET, name="Acme", slug="acme")
-        user = await create_user(
-            session, FLEET, email=" Ada@Example.ORG ", name="Ada", organization_id=made.id, role="owner"
-        )
+        user = await create_user(session, tenant(made.id), email=" Ada@Example.ORG ", name="Ada", role="owner")
 
     async with database.unit_of_work(FLEET) as session:
         assert await get_organization_by_slug(session, FLEET, slug="acme") == made
         assert await get_organization(session, FLEET, organization_id=made.id) == made
         actions = (await session.execute(text("select action from audit_events"))).scalars().all()
-    assert sorted(actions) == ["organization.created", "user.created"]
+    assert sorted(actions) == ["member.role_granted", "organization.created", "user.created"]
     assert user.email == "ada@example.org"
 
 

@@ -13,8 +13,9 @@ from fairlead.cli.running import command, loaded, run
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope, system, tenant
 from fairlead.errors import NotFound
-from fairlead.queries.organizations import Organization, get_organization_by_slug
-from fairlead.queries.users import User, get_user_by_email
+from fairlead.queries.organizations import get_organization_by_slug
+from fairlead.queries.users import get_user_by_email
+from fairlead.rows import Organization, User
 from fairlead.services import api_keys as key_services
 from fairlead.services import organizations as organization_services
 from fairlead.services import queues as queue_services
@@ -69,10 +70,8 @@ def create_user(
 
     async def work(resources: Resources) -> Any:
         async with resources.database.unit_of_work(_OPERATOR) as session:
-            home = await _organization(session, organization)
-            return await user_services.create_user(
-                session, _OPERATOR, email=email, name=name, organization_id=home.id, role=role
-            )
+            home = tenant((await _organization(session, organization)).id)
+            return await user_services.create_user(session, home, email=email, name=name, role=role)
 
     show(_done(work), as_json=as_json, title="User")
 

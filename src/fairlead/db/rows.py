@@ -1,23 +1,29 @@
-"""Rows of plain nouns, written and read as frozen dataclasses.
+"""Rows of plain nouns: written, read, changed and deleted inside a scope, as the frozen dataclasses of `rows/`.
 
-A read model names the columns it shows: each of its fields is a column of the table. What is written and what comes
-back are therefore one statement. Items are not plain: their statements are the engine's.
+Every function takes the scope and keeps to it by itself (`tenancy.within`), so that no caller can forget. A `key` says
+which row, column by column. A row whose `deleted_at` is set is not there unless `deleted` asks for it. What is written
+and what comes back are one statement. Items are not plain: their statements are the engine's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Select, insert
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from fairlead.db.session import Session
+from fairlead.db.tenancy import Scope, TenantScope, within
+from fairlead.domain import json_values
 from fairlead.errors import NotFound
 from fairlead.schema.base import Base
 
 Model = TypeVar("Model")
+Key: TypeAlias = Mapping[str, Any]
+
+NOW: Final = func.statement_timestamp()  # as a value to write: the database's clock, never the process's
 
 
 def columns(table: type[Base], model: Any) -> list[InstrumentedAttribute[Any]]:
@@ -25,17 +31,32 @@ def columns(table: type[Base], model: Any) -> list[InstrumentedAttribute[Any]]:
     return [getattr(table, field.name) for field in fields(model)]
 
 
+def visible(scope: Scope, table: type[Base], *, deleted: bool = False) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a row of `table` may be read in `scope`."""
+    return [within(scope, table, shared=True), *_alive(table, deleted)]
+
+
+def owned(scope: Scope, table: type[Base], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a new row; a tenant's row is its organization's, whatever `values` say."""
+    column = table.row_security.column
+    if not isinstance(scope, TenantScope):
+        return dict(values)
+    if column is None:
+        raise TypeError(f"{table.__tablename__} is written in a SystemScope only")
+    return {**values, column: scope.organization_id}
+
+
 async def insert_row(
-    session: Session, table: type[Base], *, values: Mapping[str, Any], model: Callable[..., Model]
+    session: Session, scope: Scope, table: type[Base], *, values: Mapping[str, Any], model: Callable[..., Model]
 ) -> Model:
-    """Insert one row and return it, with what the database filled in, as `model`."""
-    statement = insert(table).values(**values).returning(*columns(table, model))
+    """Insert one row, a tenant's always into its own organization; return it with what the database filled in."""
+    statement = insert(table).values(**owned(scope, table, values)).returning(*columns(table, model))
     return model(*(await session.execute(statement)).one())
 
 
-async def add_row(session: Session, table: type[Base], *, values: Mapping[str, Any]) -> None:
+async def add_row(session: Session, scope: Scope, table: type[Base], *, values: Mapping[str, Any]) -> None:
     """Insert one row that nobody needs to see again."""
-    await session.execute(insert(table).values(**values).inline())
+    await session.execute(insert(table).values(**owned(scope, table, values)).inline())
 
 
 async def read_rows(session: Session, statement: Select[Any], *, model: Callable[..., Model]) -> list[Model]:
@@ -43,9 +64,132 @@ async def read_rows(session: Session, statement: Select[Any], *, model: Callable
     return [model(*row) for row in (await session.execute(statement)).all()]
 
 
-async def read_row(session: Session, statement: Select[Any], *, model: Callable[..., Model]) -> Model:
-    """Return the one row of a select of `columns(…, model)`; raises NotFound when there is none."""
-    rows = await read_rows(session, statement, model=model)
-    if not rows:
+async def find_row(
+    session: Session,
+    scope: Scope,
+    table: type[Base],
+    *,
+    key: Key,
+    model: Callable[..., Model],
+    deleted: bool = False,
+) -> Model | None:
+    """Return the one row that `key` names, or None."""
+    if not _storable(key):
+        return None
+    statement = select(*columns(table, model)).where(*visible(scope, table, deleted=deleted), *_equal(table, key))
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else model(*row)
+
+
+async def get_row(
+    session: Session,
+    scope: Scope,
+    table: type[Base],
+    *,
+    key: Key,
+    model: Callable[..., Model],
+    deleted: bool = False,
+) -> Model:
+    """Return the one row that `key` names; raises NotFound when it is not there."""
+    found = await find_row(session, scope, table, key=key, model=model, deleted=deleted)
+    if found is None:
         raise NotFound
-    return rows[0]
+    return found
+
+
+async def lock_row(
+    session: Session,
+    scope: Scope,
+    table: type[Base],
+    *,
+    key: Key,
+    model: Callable[..., Model],
+    deleted: bool = False,
+    alone: bool = False,
+) -> Model:
+    """Return a row of one's own as it is, and keep it so until the transaction ends; raises NotFound.
+
+    `alone` also keeps others from writing rows that refer to it.
+    """
+    statement = select(*columns(table, model)).where(*_own(scope, table, key, deleted=deleted))
+    row = (await session.execute(statement.with_for_update(key_share=not alone))).one_or_none()
+    if row is None:
+        raise NotFound
+    return model(*row)
+
+
+async def update_row(
+    session: Session,
+    scope: Scope,
+    table: type[Base],
+    *,
+    key: Key,
+    values: Mapping[str, Any],
+    model: Callable[..., Model],
+    deleted: bool = False,
+) -> tuple[Model, Model]:
+    """Change the fields given and `updated_at`; return the row before and after. Raises NotFound."""
+    before = await lock_row(session, scope, table, key=key, model=model, deleted=deleted)
+    if not values:
+        return before, before
+    statement = update(table).where(*_own(scope, table, key, deleted=True)).values(**values)
+    row = (await session.execute(statement.returning(*columns(table, model)))).one()
+    return before, model(*row)
+
+
+async def delete_row(
+    session: Session,
+    scope: Scope,
+    table: type[Base],
+    *,
+    key: Key,
+    model: Callable[..., Model],
+    deleted: bool = False,
+) -> Model:
+    """Delete a row of one's own and what hangs on it; return it as it was. Raises NotFound."""
+    statement = delete(table).where(*_own(scope, table, key, deleted=deleted)).returning(*columns(table, model))
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound
+    return model(*row)
+
+
+async def soft_delete_row(
+    session: Session, scope: Scope, table: type[Base], *, key: Key, model: Callable[..., Model]
+) -> tuple[Model, Model]:
+    """Let a row be as good as gone until it is restored; return it before and after. Raises NotFound."""
+    return await update_row(session, scope, table, key=key, values={"deleted_at": NOW}, model=model)
+
+
+async def restore_row(
+    session: Session, scope: Scope, table: type[Base], *, key: Key, model: Callable[..., Model]
+) -> tuple[Model, Model]:
+    """Bring a soft-deleted row back; return it before and after, the same when it was there all the time.
+
+    Raises NotFound, and Conflict when something of the same name has taken its place.
+    """
+    before: Any = await lock_row(session, scope, table, key=key, model=model, deleted=True)
+    if before.deleted_at is None:
+        return before, before
+    return await update_row(session, scope, table, key=key, values={"deleted_at": None}, model=model, deleted=True)
+
+
+def _own(scope: Scope, table: type[Base], key: Key, *, deleted: bool) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions for a row that may be changed: the shared ones are for reading."""
+    if not _storable(key):
+        raise NotFound
+    return [within(scope, table), *_alive(table, deleted), *_equal(table, key)]
+
+
+def _alive(table: type[Base], deleted: bool) -> list[ColumnElement[bool]]:
+    deleted_at = getattr(table, "deleted_at", None)
+    return [] if deleted or deleted_at is None else [deleted_at.is_(None)]
+
+
+def _equal(table: type[Base], key: Key) -> list[ColumnElement[bool]]:
+    return [getattr(table, name) == value for name, value in key.items()]
+
+
+def _storable(key: Key) -> bool:
+    """Tell whether such a row could be there at all: no row has a NUL or half a surrogate pair in its key."""
+    return all(json_values.problem(value) is None for value in key.values())

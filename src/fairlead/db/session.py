@@ -15,39 +15,80 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.errors import InFailedSqlTransaction, OperationalError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Executable, Result
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection as PooledConnection
 
 from fairlead.db.connect import DatabaseOptions, async_engine
-from fairlead.db.sqlstate import translated
+from fairlead.db.sqlstate import from_driver, from_sqlalchemy, translated
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, entering
 
+Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
+_BEGIN: Final[dict[Isolation, str]] = {
+    "read committed": "begin",  # the server's default, unless somebody changed it for the login
+    "repeatable read": "begin isolation level repeatable read",
+    "serializable": "begin isolation level serializable",
+}
+
 
 class Session:
-    """An open transaction: `run` for the engine's statements, `execute` for SQLAlchemy's."""
+    """An open transaction: `run` for the engine's statements, `execute` for SQLAlchemy's.
+
+    Both raise the errors of `db/sqlstate.py`, so that what is caught inside a savepoint is one of Fairlead's own.
+    """
 
     def __init__(self, connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._driver = driver
+        self._savepoints = 0
 
     async def run(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run an engine statement on the driver and return its rows, none when it returns none."""
-        cursor = await self._driver.execute(statement.driver_text, parameters)
-        return await cursor.fetchall() if cursor.description is not None else []
+        try:
+            cursor = await self._driver.execute(statement.driver_text, parameters)
+            return await cursor.fetchall() if cursor.description is not None else []
+        except psycopg.Error as error:
+            raise (from_driver(error) or error) from error
 
     async def row_count(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
         """Run an engine statement that returns no rows and return how many it changed."""
-        return (await self._driver.execute(statement.driver_text, parameters)).rowcount
+        try:
+            return (await self._driver.execute(statement.driver_text, parameters)).rowcount
+        except psycopg.Error as error:
+            raise (from_driver(error) or error) from error
 
     async def execute(self, statement: Executable) -> Result[Any]:
         """Run a SQLAlchemy statement."""
-        return await self._connection.execute(statement)
+        try:
+            return await self._connection.execute(statement)
+        except DBAPIError as error:
+            raise (from_sqlalchemy(error) or error) from error
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo what the block changed when it raises, and only that: the transaction goes on.
+
+        They nest. A cancellation is not an error of the block but the end of the whole transaction.
+        """
+        self._savepoints += 1
+        name = f"s{self._savepoints}"
+        await self._tell(f"savepoint {name}")
+        try:
+            yield
+        except Exception:
+            await self._tell(f"rollback to savepoint {name}; release savepoint {name}")
+            raise
+        await self._tell(f"release savepoint {name}")
+
+    async def _tell(self, command: str) -> None:
+        await self._driver.execute(command.encode(), prepare=False)
 
 
 class Database:
@@ -62,9 +103,12 @@ class Database:
         )
 
     @asynccontextmanager
-    async def unit_of_work(self, scope: Scope) -> AsyncIterator[Session]:
-        """Open a transaction in `scope`; raises the errors of `db/sqlstate.py`."""
-        begin = f"begin; {self._limits}; {entering(scope)}".encode()
+    async def unit_of_work(self, scope: Scope, *, isolation: Isolation = "read committed") -> AsyncIterator[Session]:
+        """Open a transaction in `scope`; raises the errors of `db/sqlstate.py`.
+
+        Above `read committed` the database may end it with `TransactionConflict`: `db/retry.py` tries again.
+        """
+        begin = f"{_BEGIN[isolation]}; {self._limits}; {entering(scope)}".encode()
         with translated():
             connection, driver = await self._begun(begin)
             try:

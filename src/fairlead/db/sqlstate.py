@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -19,10 +20,12 @@ from fairlead.errors import (
     FairleadError,
     NotFound,
     SchemaOutdated,
+    TransactionConflict,
     ValidationFailed,
 )
 
-_CONFLICTS = {
+# Every unique index that somebody's input can hit; the others hold what Fairlead itself draws at random.
+CONFLICTS: Final = {
     "organizations_slug_idx": ("slug", "is taken"),
     "users_email_idx": ("email", "is taken"),
     "queues_name_idx": ("name", "is the name of another queue of this organization"),
@@ -30,9 +33,8 @@ _CONFLICTS = {
     "user_roles_pkey": ("role", "is one this member already has"),
 }
 _GONE_CLASSES = ("08", "57P")  # connection exceptions; server shutting down, starting or crashed
+_RETRY_STATES = {"40001": "serialization failure", "40P01": "deadlock"}  # the server has rolled back
 _BUSY_STATES = {
-    "40001": "serialization failure",
-    "40P01": "deadlock",
     "53300": "too many connections",
     "55P03": "lock timeout",
     "57014": "statement timeout",
@@ -47,7 +49,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise (_from_sqlalchemy(error) or error) from error
+        raise (from_sqlalchemy(error) or error) from error
     except psycopg.Error as error:
         raise (from_driver(error) or error) from error
     except PoolTimeout as error:
@@ -63,6 +65,8 @@ def from_driver(error: psycopg.Error) -> FairleadError | None:
         return DatabaseUnavailable() if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else None
     if state.startswith(_GONE_CLASSES):
         return DatabaseUnavailable()
+    if state in _RETRY_STATES:
+        return TransactionConflict()
     if state in _BUSY_STATES:
         return Busy()
     if state in _SCHEMA_STATES:
@@ -72,16 +76,28 @@ def from_driver(error: psycopg.Error) -> FairleadError | None:
 
 def _from_row_state(state: str, error: psycopg.Error) -> FairleadError | None:
     if state == "23505":
-        field, sentence = _CONFLICTS.get(error.diag.constraint_name or "", ("", ""))
+        field, sentence = CONFLICTS.get(error.diag.constraint_name or "", ("", ""))
         return Conflict(details={field: sentence} if field else None)
-    if state == "23503":
+    if state == "23503":  # what is referred to is not there; nothing of ours deletes what is still referred to
         return NotFound()
+    if state == "23514":
+        return ValidationFailed(details=_checked_field(error))
+    if state == "23502":
+        return ValidationFailed(details={error.diag.column_name or "row": "must be given"})
     if state in _UNSTORABLE_STATES:
         return ValidationFailed("A value cannot be stored by PostgreSQL.")
     return None
 
 
-def _from_sqlalchemy(error: DBAPIError) -> FairleadError | None:
+def _checked_field(error: psycopg.Error) -> dict[str, str]:
+    """Name the field by its check, which the schema calls <table>_<field>_check."""
+    constraint, table = error.diag.constraint_name or "", error.diag.table_name or ""
+    field = constraint.removesuffix("_check").removeprefix(f"{table}_")
+    return {field or "row": "is not acceptable"}
+
+
+def from_sqlalchemy(error: DBAPIError) -> FairleadError | None:
+    """Return our error for one that SQLAlchemy wrapped, or None when there is none."""
     if error.connection_invalidated:
         return DatabaseUnavailable()
     return from_driver(error.orig) if isinstance(error.orig, psycopg.Error) else None

@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from sqlalchemy import ColumnElement, false, literal_column, or_, true
+
 from fairlead.domain.ids import is_id
 from fairlead.errors import NotFound
+from fairlead.schema.base import Base
 from fairlead.schema.row_security import APP_ROLE, ORGANIZATION_SETTING, SYSTEM_ROLE
 
 
@@ -49,6 +52,20 @@ def tenant(organization_id: str) -> TenantScope:
 def system(reason: str) -> SystemScope:
     """Make the scope that crosses organizations."""
     return SystemScope(reason)
+
+
+def within(scope: Scope, table: type[Base], *, shared: bool = False) -> ColumnElement[bool]:
+    """Return the condition that a row of `table` is in `scope`; `shared` adds the rows that every tenant may read.
+
+    This is the application's own check. Row-level security makes the same one again, beneath and by itself.
+    """
+    if isinstance(scope, SystemScope):
+        return true()
+    security = table.row_security
+    if security.column is None:
+        return false()
+    own: ColumnElement[bool] = getattr(table, security.column) == scope.organization_id
+    return or_(own, literal_column(security.shared)) if shared and security.shared else own
 
 
 def entering(scope: Scope) -> str:

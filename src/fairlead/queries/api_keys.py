@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from fairlead.db.session import Session
@@ -27,23 +26,6 @@ where k.key_hash = :key_hash and k.revoked_at is null
     and (k.expires_at is null or k.expires_at > statement_timestamp())
     and granted.permissions is not null
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key without its secret. `queue_ids` None means every queue."""
-
-    id: str
-    name: str
-    key_prefix: str
-    user_id: str
-    organization_id: str
-    scopes: list[str]
-    queue_ids: list[str] | None
-    last_used_at: datetime | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

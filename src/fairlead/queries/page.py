@@ -1,10 +1,21 @@
-"""Pages: which part of a list is asked for, and what comes back, with the total under the same filter."""
+"""Lists, part by part: numbered pages with a total, and slices that follow a cursor for lists without end.
+
+Every list is newest first, `(created_at desc, id desc)`, so that its order is total and stays. A page and its total
+come from one statement and therefore one snapshot: they agree under any isolation. A page far down costs what lies
+before it; a slice costs the same everywhere, and rows that appear meanwhile move nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
 
+from sqlalchemy import ColumnElement, Select, func, literal, select, true, tuple_
+
+from fairlead.db.rows import columns, read_rows
+from fairlead.db.session import Session
 from fairlead.domain.limits import PAGE_ITEMS
 from fairlead.errors import ValidationFailed
 
@@ -48,3 +59,72 @@ class Page(Generic[T]):
     def total_pages(self) -> int:
         """How many pages the whole list has; 0 for an empty one."""
         return -(-self.total // self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a list: the row it names is the last one already seen."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The part of a list that is asked for: up to `limit` rows after a position; None is the beginning."""
+
+    position: Position | None = None
+    limit: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse what no list has."""
+        Window(limit=self.limit)
+
+
+@dataclass(frozen=True)
+class Slice(Generic[T]):
+    """One part of a list, and where the next one starts; None when this was the last."""
+
+    data: tuple[T, ...]
+    next: Position | None
+
+
+async def read_page(
+    session: Session, table: Any, *, where: Sequence[ColumnElement[bool]], window: Window, model: Callable[..., T]
+) -> Page[T]:
+    """Return the page of `table` that `window` asks for, and the total under the same conditions."""
+    part = _newest_first(table, where, model, more=(literal(value=True).label("is_there"),))
+    page = part.limit(window.limit).offset(window.offset).subquery("page")
+    total = select(func.count().label("total")).select_from(table).where(*where).subquery("counted")
+    statement = (
+        select(total.c.total, *page.c)
+        .select_from(total.outerjoin(page, true()))
+        .order_by(page.c.created_at.desc(), page.c.id.desc())
+    )
+    rows = (await session.execute(statement)).all()
+    data = tuple(model(*row[1:-1]) for row in rows if row[-1])
+    return Page(data, window.page, window.limit, rows[0][0])
+
+
+async def read_slice(
+    session: Session, table: Any, *, where: Sequence[ColumnElement[bool]], after: After, model: Callable[..., Any]
+) -> Slice[Any]:
+    """Return the slice of `table` that `after` asks for; walks the index that lists of this table have."""
+    statement = _newest_first(table, where, model)
+    if after.position is not None:
+        place = tuple_(literal(after.position.created_at), literal(after.position.id))
+        statement = statement.where(tuple_(table.created_at, table.id) < place)
+    rows = await read_rows(session, statement.limit(after.limit + 1), model=model)
+    return sliced(rows, limit=after.limit)
+
+
+def sliced(rows: Sequence[Any], *, limit: int) -> Slice[Any]:
+    """Return the slice that `limit` + 1 rows make, if there are so many; every row has `created_at` and `id`."""
+    data = tuple(rows[:limit])
+    return Slice(data, Position(data[-1].created_at, data[-1].id) if len(rows) > limit else None)
+
+
+def _newest_first(
+    table: Any, where: Sequence[ColumnElement[bool]], model: Any, more: Sequence[ColumnElement[Any]] = ()
+) -> Select[Any]:
+    return select(*columns(table, model), *more).where(*where).order_by(table.created_at.desc(), table.id.desc())

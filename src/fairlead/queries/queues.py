@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, collate, func, select
+from sqlalchemy import ColumnElement, func, not_, select
 
-from fairlead.db.rows import columns, read_row, read_rows
+from fairlead.db.rows import get_row, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
 from fairlead.errors import NotFound
-from fairlead.queries.page import Page, Window
+from fairlead.queries.page import Page, Window, read_page
+from fairlead.queries.search import matches
+from fairlead.rows import Queue
 from fairlead.schema.queues import Queue as QueueTable
 
 CLAIM_RULES: Final = Statement("""
@@ -25,29 +26,6 @@ where q.organization_id = :organization_id and q.id = :queue_id and q.deleted_at
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """One queue and its rules; None for a limit means none."""
-
-    id: str
-    organization_id: str
-    name: str
-    description: str | None
-    max_concurrency: int | None
-    max_attempts: int
-    lease_seconds: int
-    backoff_policy: str
-    backoff_base_seconds: float
-    backoff_factor: float
-    backoff_cap_seconds: float
-    backoff_jitter: bool
-    paused_at: datetime | None
-    resume_at: datetime | None
-    created_by: str | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimRules:
     """What a claim has to know of its queue, by the database's clock."""
 
@@ -55,10 +33,14 @@ class ClaimRules:
     paused: bool
 
 
-async def get_queue(session: Session, scope: TenantScope, *, queue_id: str) -> Queue:
-    """Return a queue; raises NotFound for an unknown, deleted or another organization's one."""
-    statement = select(*columns(QueueTable, Queue)).where(*_visible(scope), QueueTable.id == queue_id)
-    return await read_row(session, statement, model=Queue)
+async def get_queue(session: Session, scope: TenantScope, *, queue_id: str, deleted: bool = False) -> Queue:
+    """Return a queue; raises NotFound for an unknown or another organization's one, a deleted one unless asked."""
+    return await get_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue, deleted=deleted)
+
+
+async def get_queue_by_name(session: Session, scope: TenantScope, *, name: str) -> Queue:
+    """Return the queue of that name; raises NotFound as `get_queue` does."""
+    return await get_row(session, scope, QueueTable, key={"name": name}, model=Queue)
 
 
 async def get_claim_rules(session: Session, scope: TenantScope, *, queue_id: str) -> ClaimRules:
@@ -76,37 +58,29 @@ async def get_queue_page(
     window: Window,
     search: str | None = None,
     queue_ids: Collection[str] | None = None,
+    paused: bool | None = None,
+    deleted: bool = False,
 ) -> Page[Queue]:
-    """Return a page of queues, newest first.
+    """Return a page of queues, newest first; `deleted` shows the soft-deleted ones too.
 
     `search` is found anywhere in the name, in any case, and taken literally; `queue_ids` limits the list to some.
     """
-    conditions = [*_visible(scope), *_filter(search, queue_ids)]
-    statement = (
-        select(*columns(QueueTable, Queue))
-        .where(*conditions)
-        .order_by(QueueTable.created_at.desc(), QueueTable.id.desc())
-        .limit(window.limit)
-        .offset(window.offset)
-    )
-    total = (await session.execute(select(func.count()).select_from(QueueTable).where(*conditions))).scalar_one()
-    rows = await read_rows(session, statement, model=Queue) if total > window.offset else []
-    return Page(tuple(rows), window.page, window.limit, total)
+    where = visible(scope, QueueTable, deleted=deleted)
+    if search:
+        where.append(matches(search, QueueTable.name))
+    if queue_ids is not None:
+        where.append(QueueTable.id.in_(queue_ids))
+    if paused is not None:
+        where.append(_paused() if paused else not_(_paused()))
+    return await read_page(session, QueueTable, where=where, window=window, model=Queue)
 
 
 async def find_queue_ids(session: Session, scope: TenantScope, *, queue_ids: Collection[str]) -> frozenset[str]:
     """Return which of these queues exist here."""
-    statement = select(QueueTable.id).where(*_visible(scope), QueueTable.id.in_(queue_ids))
+    statement = select(QueueTable.id).where(*visible(scope, QueueTable), QueueTable.id.in_(queue_ids))
     return frozenset((await session.execute(statement)).scalars())
 
 
-def _visible(scope: TenantScope) -> Sequence[ColumnElement[bool]]:
-    return [QueueTable.organization_id == scope.organization_id, QueueTable.deleted_at.is_(None)]
-
-
-def _filter(search: str | None, queue_ids: Collection[str] | None) -> Iterator[ColumnElement[bool]]:
-    if search:
-        # Names compare bytewise, where only ASCII has cases; the database's own collation knows more.
-        yield collate(QueueTable.name, "default").icontains(search, autoescape=True)
-    if queue_ids is not None:
-        yield QueueTable.id.in_(queue_ids)
+def _paused() -> ColumnElement[bool]:
+    later = QueueTable.resume_at.is_(None) | (QueueTable.resume_at > func.statement_timestamp())
+    return QueueTable.paused_at.is_not(None) & later

@@ -1,19 +1,23 @@
-"""Users of an organization and what their roles let them do."""
+"""Users of an organization, and what their roles let them do."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from fairlead.db.rows import columns, read_row
+from fairlead.db.rows import columns, get_row, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import TenantScope
+from fairlead.db.tenancy import Scope, TenantScope, within
+from fairlead.domain.ids import is_id
 from fairlead.domain.names import canonical_email
-from fairlead.schema.user_roles import UserRole
+from fairlead.errors import NotFound
+from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
+from fairlead.queries.search import matches
+from fairlead.rows import Organization, User
+from fairlead.schema.organizations import Organization as OrganizationTable
+from fairlead.schema.user_roles import UserRole as UserRoleTable
 from fairlead.schema.users import User as UserTable
 
 PERMISSIONS: Final = Statement("""
@@ -26,31 +30,95 @@ where m.organization_id = :organization_id and m.user_id = :user_id
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person; `organization_id` is the home organization."""
+class UserAndOrganization(NamedTuple):
+    """A user with the home organization; None when there is none, or when it is deleted."""
 
-    id: str
-    email: str
-    name: str
-    image: str | None
-    organization_id: str | None
-    email_verified: bool
-    created_at: datetime
-    updated_at: datetime
+    user: User
+    organization: Organization | None
 
 
-async def get_user_by_email(session: Session, scope: TenantScope, *, email: str) -> User:
-    """Return the member of this organization with that address, however it is written; raises NotFound."""
-    statement = select(*columns(UserTable, User)).where(
-        UserTable.email == canonical_email(email),
-        UserTable.deleted_at.is_(None),
-        UserTable.id.in_(select(UserRole.user_id).where(UserRole.organization_id == scope.organization_id)),
+async def get_user(session: Session, scope: Scope, *, user_id: str, deleted: bool = False) -> User:
+    """Return a user; raises NotFound for an unknown or another organization's one, and a deleted one unless asked."""
+    return await get_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=deleted)
+
+
+async def get_user_by_email(session: Session, scope: Scope, *, email: str) -> User:
+    """Return the user with that address, however it is written; raises NotFound as `get_user` does."""
+    return await get_row(session, scope, UserTable, key={"email": canonical_email(email)}, model=User)
+
+
+async def get_user_page(
+    session: Session,
+    scope: Scope,
+    *,
+    window: Window,
+    search: str | None = None,
+    email_verified: bool | None = None,
+    role_id: str | None = None,
+    deleted: bool = False,
+) -> Page[User]:
+    """Return a page of users, newest first; `deleted` shows the soft-deleted ones too.
+
+    `search` is found anywhere in the name or the address, in any case, and taken literally. The other filters are None
+    for everybody.
+    """
+    where = _where(scope, search=search, email_verified=email_verified, role_id=role_id, deleted=deleted)
+    return await read_page(session, UserTable, where=where, window=window, model=User)
+
+
+async def get_user_slice(
+    session: Session,
+    scope: Scope,
+    *,
+    after: After,
+    search: str | None = None,
+    email_verified: bool | None = None,
+    role_id: str | None = None,
+    deleted: bool = False,
+) -> Slice[User]:
+    """Return a slice of what `get_user_page` lists, for walking all of it."""
+    where = _where(scope, search=search, email_verified=email_verified, role_id=role_id, deleted=deleted)
+    return await read_slice(session, UserTable, where=where, after=after, model=User)
+
+
+async def get_user_with_organization(session: Session, scope: Scope, *, user_id: str) -> UserAndOrganization:
+    """Return a user with the home organization, in one statement; raises NotFound as `get_user` does."""
+    user_columns, organization_columns = columns(UserTable, User), columns(OrganizationTable, Organization)
+    statement = (
+        select(*user_columns, *organization_columns)
+        .outerjoin(
+            OrganizationTable,
+            (OrganizationTable.id == UserTable.organization_id) & OrganizationTable.deleted_at.is_(None),
+        )
+        .where(*visible(scope, UserTable), UserTable.id == user_id)
     )
-    return await read_row(session, statement, model=User)
+    row = (await session.execute(statement)).one_or_none()
+    if row is None:
+        raise NotFound
+    of_user, of_organization = row[: len(user_columns)], row[len(user_columns) :]
+    return UserAndOrganization(User(*of_user), Organization(*of_organization) if of_organization[0] else None)
 
 
 async def permissions_of(session: Session, scope: TenantScope, *, user_id: str) -> frozenset[str]:
     """Return what a member's roles allow in this organization; nothing for anybody else."""
     rows = await session.run(PERMISSIONS, {"organization_id": scope.organization_id, "user_id": user_id})
     return frozenset(row[0] for row in rows)
+
+
+async def is_member(session: Session, scope: TenantScope, *, user_id: str) -> bool:
+    """Tell whether somebody has a role in this organization."""
+    return bool(is_id(user_id) and await permissions_of(session, scope, user_id=user_id))
+
+
+def _where(
+    scope: Scope, *, search: str | None, email_verified: bool | None, role_id: str | None, deleted: bool
+) -> list[ColumnElement[bool]]:
+    where = visible(scope, UserTable, deleted=deleted)
+    if search:
+        where.append(matches(search, UserTable.name, UserTable.email))
+    if email_verified is not None:
+        where.append(UserTable.email_verified.is_(email_verified))
+    if role_id is not None:
+        holders = select(UserRoleTable.user_id).where(within(scope, UserRoleTable), UserRoleTable.role_id == role_id)
+        where.append(UserTable.id.in_(holders))
+    return where

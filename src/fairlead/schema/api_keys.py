@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 
 
 class ApiKey(Base):
@@ -17,7 +17,7 @@ class ApiKey(Base):
 
     id: Mapped[Id]
     name: Mapped[str]
-    key_hash: Mapped[KeyText]
+    key_hash: Mapped[KeyText] = mapped_column(info=HIDDEN)
     key_prefix: Mapped[str]
     user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))

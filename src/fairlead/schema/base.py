@@ -26,7 +26,12 @@ NAMING = {
 KeyText = Annotated[str, mapped_column(Text(collation="C"))]
 Id = Annotated[str, mapped_column(Text(collation="C"), primary_key=True)]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
-UpdatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now(), onupdate=func.now())]
+UpdatedAt = Annotated[
+    datetime, mapped_column(DateTime(timezone=True), server_default=func.now(), onupdate=func.statement_timestamp())
+]
+
+# A hidden column is in no row type (`fairlead.rows`): hashes of secrets, and what only keys and checks need.
+HIDDEN: dict[Any, Any] = {"hidden": True}
 
 
 class Base(DeclarativeBase):

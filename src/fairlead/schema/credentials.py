@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText, UpdatedAt
 from fairlead.schema.row_security import RowSecurity
 
 
@@ -21,7 +21,7 @@ class Credential(Base):
     user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     provider: Mapped[KeyText]
     account_id: Mapped[KeyText]
-    secret_hash: Mapped[str | None]
+    secret_hash: Mapped[str | None] = mapped_column(info=HIDDEN)
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

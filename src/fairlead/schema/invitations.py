@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 
 
 class Invitation(Base):
@@ -19,9 +19,9 @@ class Invitation(Base):
     organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     email: Mapped[KeyText]
     role_id: Mapped[KeyText]
-    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"))
+    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"), info=HIDDEN)
     invited_by: Mapped[KeyText | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    token_hash: Mapped[KeyText]
+    token_hash: Mapped[KeyText] = mapped_column(info=HIDDEN)
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

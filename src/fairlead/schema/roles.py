@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Computed, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText, UpdatedAt
 from fairlead.schema.row_security import RowSecurity
 
 
@@ -22,7 +22,7 @@ class Role(Base):
     id: Mapped[Id]
     organization_id: Mapped[KeyText | None] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     owner_scope: Mapped[str] = mapped_column(
-        Text(collation="C"), Computed("coalesce(organization_id, '*')", persisted=True)
+        Text(collation="C"), Computed("coalesce(organization_id, '*')", persisted=True), info=HIDDEN
     )
     name: Mapped[KeyText]
     description: Mapped[str | None]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 from fairlead.schema.row_security import RowSecurity
 
 
@@ -19,7 +19,7 @@ class Session(Base):
 
     id: Mapped[Id]
     user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    token_hash: Mapped[KeyText]
+    token_hash: Mapped[KeyText] = mapped_column(info=HIDDEN)
     user_agent: Mapped[str | None]
     address: Mapped[str | None]
     last_seen_at: Mapped[CreatedAt]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 
 
 class UserRole(Base):
@@ -16,7 +16,7 @@ class UserRole(Base):
     organization_id: Mapped[Id] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     user_id: Mapped[Id] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     role_id: Mapped[Id]
-    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"))
+    role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"), info=HIDDEN)
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 from fairlead.schema.row_security import RowSecurity
 
 
@@ -21,7 +21,7 @@ class Verification(Base):
     user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     purpose: Mapped[KeyText]
     email: Mapped[KeyText]
-    token_hash: Mapped[KeyText]
+    token_hash: Mapped[KeyText] = mapped_column(info=HIDDEN)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

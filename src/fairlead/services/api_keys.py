@@ -6,7 +6,6 @@ Only the HMAC of a key is stored; the raw key is returned once, by `create_api_k
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import datetime
 
 from fairlead.db.rows import insert_row
@@ -17,9 +16,10 @@ from fairlead.domain.ids import is_id, new_id
 from fairlead.domain.names import name_problem
 from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.errors import Forbidden, NotFound, Unauthenticated
-from fairlead.queries.api_keys import ApiKey, find_key_holder
+from fairlead.queries.api_keys import find_key_holder
 from fairlead.queries.queues import find_queue_ids
 from fairlead.queries.users import permissions_of
+from fairlead.rows import ApiKey
 from fairlead.schema.api_keys import ApiKey as ApiKeyTable
 from fairlead.services import audit
 from fairlead.services.access import Principal
@@ -53,14 +53,12 @@ async def create_api_key(
         "key_hash": key_hash(raw, pepper=pepper),
         "key_prefix": visible_prefix(raw),
         "user_id": user_id,
-        "organization_id": scope.organization_id,
         "scopes": sorted({str(wanted) for wanted in scopes}),
         "queue_ids": None if queue_ids is None else sorted(set(queue_ids)),
         "expires_at": expires_at,
     }
-    made = await insert_row(session, ApiKeyTable, values=values, model=ApiKey)
-    subject = audit.Subject(scope.organization_id, "api_key", made.id)
-    await audit.record(session, scope, actor=actor, action="api_key.created", subject=subject, after=asdict(made))
+    made = await insert_row(session, scope, ApiKeyTable, values=values, model=ApiKey)
+    await audit.record_change(session, scope, actor=actor, action="api_key.created", kind="api_key", after=made)
     return made, raw
 
 

@@ -1,10 +1,14 @@
-"""The audit trail: who changed what, written in the transaction of the change; secrets never get here."""
+"""The audit trail: who changed what, written in the transaction of the change; secrets never get here.
+
+What people and keys can see is audited: organizations, users, roles, memberships, API keys, queues, and items that a
+person edits. The traffic of items (enqueue, claim, outcomes) is not: an item carries its own history.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, TypeAlias
 
 from fairlead.db.rows import add_row
 from fairlead.db.session import Session
@@ -12,31 +16,45 @@ from fairlead.db.tenancy import Scope
 from fairlead.domain.ids import new_id
 from fairlead.schema.audit_events import AuditEvent
 
+_UNTOLD: Final = {"updated_at"}  # moves with every change, says nothing of it
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it: a person, a key, somebody at the command line, or Fairlead itself."""
+    """Who does it: a person, a key, somebody at the command line, or Fairlead itself.
+
+    `permissions` is what a person or a key may do here, so that nobody hands out more than they have; the other two
+    may do everything.
+    """
 
     kind: Literal["user", "api_key", "operator", "system"]
     id: str | None = None
     request_id: str | None = None
+    permissions: frozenset[str] = frozenset()
+
+    def lacks(self, permissions: Iterable[str]) -> list[str]:
+        """Return which of `permissions` the actor does not have, in order."""
+        return [] if self.kind in {"operator", "system"} else sorted(set(permissions) - self.permissions)
 
 
 OPERATOR: Final = Actor("operator")
 
 
+SubjectKind: TypeAlias = Literal["organization", "user", "member", "role", "api_key", "queue", "item"]
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was changed, and whose it is."""
+    """What was changed. `organization_id` says whose it is where the scope does not; None is nobody's."""
 
-    organization_id: str
-    kind: Literal["organization", "user", "api_key", "queue"]
+    kind: SubjectKind
     id: str
+    organization_id: str | None = None
 
 
 async def record(
     session: Session,
-    _scope: Scope,
+    scope: Scope,
     *,
     actor: Actor,
     action: str,
@@ -47,7 +65,7 @@ async def record(
     """Write one event; `before` and `after` are what changed, as JSON, without secrets."""
     values = {
         "id": new_id(),
-        "organization_id": subject.organization_id,
+        "organization_id": scope.organization_id or subject.organization_id,
         "actor_kind": actor.kind,
         "actor_id": actor.id,
         "action": action,
@@ -57,4 +75,36 @@ async def record(
         "after": None if after is None else dict(after),
         "request_id": actor.request_id,
     }
-    await add_row(session, AuditEvent, values={name: value for name, value in values.items() if value is not None})
+    given = {name: value for name, value in values.items() if value is not None}
+    await add_row(session, scope, AuditEvent, values=given)
+
+
+async def record_change(
+    session: Session,
+    scope: Scope,
+    *,
+    actor: Actor,
+    action: str,
+    kind: SubjectKind,
+    before: Any = None,
+    after: Any = None,
+) -> None:
+    """Write one event for a row of `rows/` that was made (no `before`), deleted (no `after`) or changed.
+
+    Of a change only the fields that differ are kept; when none does, nothing happened and nothing is written.
+    """
+    row = after or before
+    subject = Subject(kind, row.id, row.id if kind == "organization" else row.organization_id)
+    old, new = _told(before), _told(after)
+    if old is not None and new is not None:
+        differing = sorted(name for name in new if old.get(name) != new[name])
+        if not differing:
+            return
+        old, new = ({name: told[name] for name in differing} for told in (old, new))
+    await record(session, scope, actor=actor, action=action, subject=subject, before=old, after=new)
+
+
+def _told(row: Any) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {name: value for name, value in asdict(row).items() if name not in _UNTOLD}

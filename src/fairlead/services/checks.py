@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
 from fairlead.domain import json_values
 from fairlead.domain.limits import DESCRIPTION_CHARACTERS
+from fairlead.domain.names import name_problem
 from fairlead.errors import ValidationFailed
 
+Check: TypeAlias = Callable[[Any], str | None]
 
-def refuse(problems: dict[str, str | None]) -> None:
+
+def refuse(problems: Mapping[str, str | None]) -> None:
     """Raise ValidationFailed with every field whose problem is not None; do nothing when there is none."""
     if details := {field: problem for field, problem in problems.items() if problem is not None}:
         raise ValidationFailed(details=details)
 
 
-def range_problem(value: float | None, *, least: float, most: float) -> str | None:
+def problems(values: Mapping[str, Any], *, checks: Mapping[str, Check]) -> dict[str, str | None]:
+    """Check each field given by the check of its name; one that has no check cannot be given."""
+    return {field: checks.get(field, _unknown)(value) for field, value in values.items()}
+
+
+def refuse_fields(values: Mapping[str, Any], *, checks: Mapping[str, Check]) -> None:
+    """Raise ValidationFailed with every field that has one of `problems`."""
+    refuse(problems(values, checks=checks))
+
+
+def named(value: Any) -> str | None:
+    """Return why a name is unacceptable."""
+    return name_problem(value) if isinstance(value, str) else "must be text"
+
+
+def ranged(least: float, most: float, *, optional: bool = False) -> Check:
+    """Return the check of a number; `optional` lets None through, which is then no limit."""
+
+    def check(value: Any) -> str | None:
+        if value is None and not optional:
+            return "must be given"
+        return range_problem(value, least=least, most=most)
+
+    return check
+
+
+def range_problem(value: Any, *, least: float, most: float) -> str | None:
     """Return why a number is unacceptable; None is always fine. Anything that is not a number is not."""
-    if value is None or (least <= value <= most and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int | float) and least <= value <= most and not isinstance(value, bool)):
         return None
     return f"must be between {least:,} and {most:,}"
 
 
-def text_problem(text: str | None, *, most: int = DESCRIPTION_CHARACTERS) -> str | None:
+def text_problem(text: Any, *, most: int = DESCRIPTION_CHARACTERS) -> str | None:
     """Return why free text is unacceptable; line breaks are fine, None is too."""
     if text is None:
         return None
+    if not isinstance(text, str):
+        return "must be text"
     if len(text) > most:
         return f"is longer than {most} characters"
     return "contains a character that cannot be stored" if json_values.problem(text) else None
+
+
+def _unknown(_value: Any) -> str:
+    return "cannot be given here"

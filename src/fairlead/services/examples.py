@@ -69,9 +69,8 @@ async def _ensure_owner(session: Session, scope: TenantScope, email: str) -> str
     try:
         return (await get_user_by_email(session, scope, email=email)).id
     except NotFound:
-        name, organization_id = email.partition("@")[0].capitalize(), scope.organization_id
-        made = await create_user(session, _SCOPE, email=email, name=name, organization_id=organization_id, role="owner")
-        return made.id
+        name = email.partition("@")[0].capitalize()
+        return (await create_user(session, scope, email=email, name=name, role="owner")).id
 
 
 async def _ensure_queues(session: Session, scope: TenantScope, names: Sequence[str]) -> dict[str, str]:

@@ -1,31 +1,148 @@
-"""Organizations: making tenants."""
+"""Organizations: making tenants, changing and removing them.
+
+A tenant may change its own organization, never make one or look at another. A soft-deleted organization is as good as
+gone: its keys stop, and no worker takes its items.
+"""
 
 from __future__ import annotations
 
-from fairlead.db.rows import insert_row
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
+
+from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
-from fairlead.db.tenancy import SystemScope
+from fairlead.db.tenancy import Scope, SystemScope, tenant
+from fairlead.domain import limits
 from fairlead.domain.ids import new_id
-from fairlead.domain.names import name_problem, slug_problem
-from fairlead.queries.organizations import Organization
+from fairlead.domain.names import slug_problem
+from fairlead.rows import Organization, Queue, User
 from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.services import audit
-from fairlead.services.checks import refuse
+from fairlead.services.checks import Check, named, ranged, refuse_fields
+from fairlead.services.queues import create_queue
+from fairlead.services.users import create_user
+
+
+class OrganizationChanges(TypedDict, total=False):
+    """The fields of an organization that can be changed; what is not given stays. A limit of None is none."""
+
+    name: str
+    slug: str
+    weight: int
+    max_queue_depth: int | None
+    max_concurrency: int | None
+
+
+class Founded(NamedTuple):
+    """What a new organization starts with."""
+
+    organization: Organization
+    owner: User
+    queue: Queue
+
+
+def _slug_problem(value: Any) -> str | None:
+    return slug_problem(value) if isinstance(value, str) else "must be text"
+
+
+_CHECKS: Final[dict[str, Check]] = {
+    "name": named,
+    "slug": _slug_problem,
+    "weight": ranged(1, limits.WEIGHT),
+    "max_queue_depth": ranged(1, limits.QUEUE_DEPTH, optional=True),
+    "max_concurrency": ranged(1, limits.ORGANIZATION_CONCURRENCY, optional=True),
+}
 
 
 async def create_organization(
     session: Session, scope: SystemScope, *, name: str, slug: str, actor: audit.Actor = audit.OPERATOR
 ) -> Organization:
     """Make an organization. Raises ValidationFailed, and Conflict when the slug is taken."""
-    refuse({"name": name_problem(name), "slug": slug_problem(slug)})
-    values = {"id": new_id(), "name": name, "slug": slug}
-    made = await insert_row(session, OrganizationTable, values=values, model=Organization)
-    await audit.record(
-        session,
-        scope,
-        actor=actor,
-        action="organization.created",
-        subject=audit.Subject(made.id, "organization", made.id),
-        after={"name": name, "slug": slug},
-    )
+    values = {"name": name, "slug": slug}
+    refuse_fields(values, checks=_CHECKS)
+    made = await insert_row(session, scope, OrganizationTable, values={"id": new_id(), **values}, model=Organization)
+    await _record(session, scope, actor=actor, action="organization.created", after=made)
     return made
+
+
+async def found_organization(
+    session: Session,
+    scope: SystemScope,
+    *,
+    name: str,
+    slug: str,
+    owner_email: str,
+    owner_name: str,
+    queue_name: str = "default",
+    actor: audit.Actor = audit.OPERATOR,
+) -> Founded:
+    """Make an organization with its owner, in the owner's role, and its first queue, all or nothing.
+
+    Raises as `create_organization`, `create_user` and `create_queue` do.
+    """
+    organization = await create_organization(session, scope, name=name, slug=slug, actor=actor)
+    own = tenant(organization.id)
+    owner = await create_user(session, own, email=owner_email, name=owner_name, role="owner", actor=actor)
+    queue = await create_queue(session, own, name=queue_name, created_by=owner.id, actor=actor)
+    return Founded(organization, owner, queue)
+
+
+async def update_organization(
+    session: Session,
+    scope: Scope,
+    *,
+    organization_id: str,
+    actor: audit.Actor = audit.OPERATOR,
+    **changes: Unpack[OrganizationChanges],
+) -> Organization:
+    """Change the fields given, and only those. Raises ValidationFailed, NotFound, and Conflict for a taken slug."""
+    refuse_fields(changes, checks=_CHECKS)
+    key = {"id": organization_id}
+    before, after = await update_row(session, scope, OrganizationTable, key=key, values=changes, model=Organization)
+    await _record(session, scope, actor=actor, action="organization.updated", before=before, after=after)
+    return after
+
+
+async def delete_organization(
+    session: Session, scope: SystemScope, *, organization_id: str, actor: audit.Actor = audit.OPERATOR
+) -> None:
+    """Delete an organization for good with everything in it; only its audit trail stays. Raises NotFound.
+
+    Users who were at home in it stay, without a home.
+    """
+    key = {"id": organization_id}
+    gone = await delete_row(session, scope, OrganizationTable, key=key, model=Organization, deleted=True)
+    await _record(session, scope, actor=actor, action="organization.deleted", before=gone)
+
+
+async def soft_delete_organization(
+    session: Session, scope: Scope, *, organization_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Organization:
+    """Let an organization be as good as gone until restored. Raises NotFound."""
+    key = {"id": organization_id}
+    before, after = await soft_delete_row(session, scope, OrganizationTable, key=key, model=Organization)
+    await _record(session, scope, actor=actor, action="organization.soft_deleted", before=before, after=after)
+    return after
+
+
+async def restore_organization(
+    session: Session, scope: SystemScope, *, organization_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Organization:
+    """Bring a soft-deleted organization back. Raises NotFound, and Conflict when its slug is taken now."""
+    key = {"id": organization_id}
+    before, after = await restore_row(session, scope, OrganizationTable, key=key, model=Organization)
+    await _record(session, scope, actor=actor, action="organization.restored", before=before, after=after)
+    return after
+
+
+async def _record(
+    session: Session,
+    scope: Scope,
+    *,
+    actor: audit.Actor,
+    action: str,
+    before: Organization | None = None,
+    after: Organization | None = None,
+) -> None:
+    await audit.record_change(
+        session, scope, actor=actor, action=action, kind="organization", before=before, after=after
+    )

@@ -1,23 +1,79 @@
-"""Queues: making them, with the rules their items are worked under."""
+"""Queues: making them with the rules their items are worked under, changing and removing them, all of it live."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
-from fairlead.db.rows import insert_row
+from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
-from fairlead.domain.names import name_problem
 from fairlead.domain.retry import BACKOFF_POLICIES, Backoff
-from fairlead.queries.queues import Queue
+from fairlead.queries.users import is_member
+from fairlead.rows import Queue
 from fairlead.schema.queues import Queue as QueueTable
 from fairlead.services import audit
-from fairlead.services.checks import range_problem, refuse, text_problem
+from fairlead.services.checks import Check, named, problems, ranged, refuse, refuse_fields, text_problem
+from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import enqueue_items
 
-_DEFAULT_BACKOFF: Final = Backoff()
 _BACKOFF_FACTOR: Final = 100
+
+
+class QueueRules(TypedDict, total=False):
+    """How a queue's items are worked. A limit of None is none; times are in seconds."""
+
+    description: str | None
+    max_concurrency: int | None
+    max_attempts: int
+    lease_seconds: int
+    backoff: Backoff
+    rate_limit: int | None
+    rate_period_seconds: int
+    max_depth: int | None
+    retention_seconds: int | None
+
+
+class QueueChanges(QueueRules, total=False):
+    """The fields of a queue that can be changed; what is not given stays."""
+
+    name: str
+
+
+class QueueWithItems(NamedTuple):
+    """A new queue, and the ids of its first items in the order given."""
+
+    queue: Queue
+    item_ids: list[str]
+
+
+def _policy_problem(value: Any) -> str | None:
+    return None if value in BACKOFF_POLICIES else f"must be one of {', '.join(BACKOFF_POLICIES)}"
+
+
+def _switch_problem(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+_CHECKS: Final[dict[str, Check]] = {
+    "name": named,
+    "description": text_problem,
+    "max_concurrency": ranged(1, limits.MAX_CONCURRENCY, optional=True),
+    "max_attempts": ranged(1, limits.MAX_ATTEMPTS),
+    "lease_seconds": ranged(1, limits.LEASE_SECONDS),
+    "backoff_policy": _policy_problem,
+    "backoff_base_seconds": ranged(0, limits.DELAY_SECONDS),
+    "backoff_factor": ranged(1, _BACKOFF_FACTOR),
+    "backoff_cap_seconds": ranged(0, limits.DELAY_SECONDS),
+    "backoff_jitter": _switch_problem,
+    "rate_limit": ranged(1, limits.RATE, optional=True),
+    "rate_period_seconds": ranged(1, limits.DELAY_SECONDS),
+    "max_depth": ranged(1, limits.QUEUE_DEPTH, optional=True),
+    "retention_seconds": ranged(0, limits.RETENTION_SECONDS, optional=True),
+}
 
 
 async def create_queue(
@@ -25,53 +81,105 @@ async def create_queue(
     scope: TenantScope,
     *,
     name: str,
-    description: str | None = None,
-    max_concurrency: int | None = 5,
-    max_attempts: int = 3,
-    lease_seconds: int = 30,
-    backoff: Backoff = _DEFAULT_BACKOFF,
     created_by: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
+    **rules: Unpack[QueueRules],
 ) -> Queue:
-    """Make a queue; `max_concurrency` None means unlimited, `created_by` is a user's id.
+    """Make a queue; a rule that is not given has its default, `created_by` is a member's id.
 
     Raises ValidationFailed, and Conflict when another queue of the organization has that name.
     """
-    rules: dict[str, Any] = {
-        "name": name,
-        "description": description,
-        "max_concurrency": max_concurrency,
-        "max_attempts": max_attempts,
-        "lease_seconds": lease_seconds,
-        "backoff_policy": backoff.policy,
-        "backoff_base_seconds": backoff.base_seconds,
-        "backoff_factor": backoff.factor,
-        "backoff_cap_seconds": backoff.cap_seconds,
-        "backoff_jitter": backoff.jitter,
-    }
-    _check(rules)
-    keys = {"id": new_id(), "organization_id": scope.organization_id, "created_by": created_by}
-    made = await insert_row(session, QueueTable, values={**keys, **rules}, model=Queue)
-    subject = audit.Subject(scope.organization_id, "queue", made.id)
-    await audit.record(session, scope, actor=actor, action="queue.created", subject=subject, after=rules)
+    values = _columns({"name": name, **rules})
+    stranger = created_by is not None and not await is_member(session, scope, user_id=created_by)
+    refuse(
+        {**problems(values, checks=_CHECKS), "created_by": "is not a member of this organization" if stranger else None}
+    )
+    keys = {"id": new_id(), "created_by": created_by}
+    made = await insert_row(session, scope, QueueTable, values={**keys, **values}, model=Queue)
+    await audit.record_change(session, scope, actor=actor, action="queue.created", kind="queue", after=made)
     return made
 
 
-def _check(rules: dict[str, Any]) -> None:
-    policies = ", ".join(BACKOFF_POLICIES)
-    ranges: dict[str, tuple[float, float]] = {
-        "max_concurrency": (1, limits.MAX_CONCURRENCY),
-        "max_attempts": (1, limits.MAX_ATTEMPTS),
-        "lease_seconds": (1, limits.LEASE_SECONDS),
-        "backoff_base_seconds": (0, limits.DELAY_SECONDS),
-        "backoff_factor": (1, _BACKOFF_FACTOR),
-        "backoff_cap_seconds": (0, limits.DELAY_SECONDS),
-    }
-    refuse(
-        {
-            "name": name_problem(rules["name"]),
-            "description": text_problem(rules["description"]),
-            "backoff_policy": None if rules["backoff_policy"] in BACKOFF_POLICIES else f"must be one of {policies}",
-            **{field: range_problem(rules[field], least=least, most=most) for field, (least, most) in ranges.items()},
-        }
+async def create_queue_with_items(
+    session: Session,
+    scope: TenantScope,
+    *,
+    name: str,
+    items: Sequence[ItemInput],
+    created_by: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
+    **rules: Unpack[QueueRules],
+) -> QueueWithItems:
+    """Make a queue with its first 1 to 1,000 items, all or nothing. Raises as `create_queue` and `enqueue_items`."""
+    queue = await create_queue(session, scope, name=name, created_by=created_by, actor=actor, **rules)
+    return QueueWithItems(queue, await enqueue_items(session, scope, queue_id=queue.id, items=items))
+
+
+async def update_queue(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    actor: audit.Actor = audit.OPERATOR,
+    **changes: Unpack[QueueChanges],
+) -> Queue:
+    """Change the fields given, and only those; they hold from the next claim on.
+
+    Raises ValidationFailed, NotFound, and Conflict when another queue has that name.
+    """
+    values = _checked(changes)
+    before, after = await update_row(session, scope, QueueTable, key={"id": queue_id}, values=values, model=Queue)
+    await audit.record_change(
+        session, scope, actor=actor, action="queue.updated", kind="queue", before=before, after=after
     )
+    return after
+
+
+async def delete_queue(
+    session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+) -> None:
+    """Delete a queue for good, soft-deleted or not, with all its items. Raises NotFound.
+
+    It takes as long as the queue is full; `soft_delete_queue` takes no time.
+    """
+    gone = await delete_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue, deleted=True)
+    await audit.record_change(session, scope, actor=actor, action="queue.deleted", kind="queue", before=gone)
+
+
+async def soft_delete_queue(
+    session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Queue:
+    """Let a queue be as good as gone until restored: nothing is enqueued or claimed, held items may be finished.
+
+    Raises NotFound.
+    """
+    before, after = await soft_delete_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue)
+    await audit.record_change(
+        session, scope, actor=actor, action="queue.soft_deleted", kind="queue", before=before, after=after
+    )
+    return after
+
+
+async def restore_queue(
+    session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Queue:
+    """Bring a soft-deleted queue back with its items. Raises NotFound, and Conflict when its name is taken now."""
+    before, after = await restore_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue)
+    await audit.record_change(
+        session, scope, actor=actor, action="queue.restored", kind="queue", before=before, after=after
+    )
+    return after
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    values = _columns(given)
+    refuse_fields(values, checks=_CHECKS)
+    return values
+
+
+def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(given)
+    if isinstance(backoff := values.get("backoff"), Backoff):
+        del values["backoff"]
+        values |= {f"backoff_{field}": value for field, value in asdict(backoff).items()}
+    return values

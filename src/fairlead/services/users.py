@@ -1,49 +1,214 @@
-"""Users: making people members of an organization."""
+"""Users: making people known, changing and removing them.
+
+A user is at home in the organization of the scope; in a SystemScope a user has no home yet, and whoever is meant is
+meant in every organization. An address is kept in one canonical form and is unique among users that are not deleted;
+one that somebody of another organization has is refused with the same words as any other.
+"""
 
 from __future__ import annotations
 
-from fairlead.db.rows import add_row, insert_row
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NotRequired, TypedDict, Unpack
+
+from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
-from fairlead.db.tenancy import SystemScope
+from fairlead.db.tenancy import Scope, TenantScope
+from fairlead.db.upsert import upsert_rows
 from fairlead.domain.ids import new_id
-from fairlead.domain.names import canonical_email, email_problem, name_problem
+from fairlead.domain.limits import BATCH_ITEMS, URL_CHARACTERS
+from fairlead.domain.names import canonical_email, email_problem
 from fairlead.domain.permissions import SYSTEM_ROLES
-from fairlead.queries.organizations import get_organization
-from fairlead.queries.users import User
-from fairlead.schema.user_roles import UserRole
+from fairlead.errors import Conflict, NotFound, ValidationFailed
+from fairlead.queries.roles import get_role
+from fairlead.queries.users import get_user
+from fairlead.rows import User
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
-from fairlead.services.checks import refuse
+from fairlead.services.checks import Check, named, problems, refuse, refuse_fields, text_problem
+from fairlead.services.members import grant_role, keeping_an_owner
+
+
+class UserInput(TypedDict):
+    """A user as somebody wants one to be; `image` is an address of a picture."""
+
+    email: str
+    name: str
+    image: NotRequired[str | None]
+
+
+class UserChanges(TypedDict, total=False):
+    """The fields of a user that can be changed; what is not given stays."""
+
+    email: str
+    name: str
+    image: str | None
+
+
+def _image_problem(value: Any) -> str | None:
+    return text_problem(value, most=URL_CHARACTERS)
+
+
+def _email_problem(value: Any) -> str | None:
+    return email_problem(value) if isinstance(value, str) else "must be text"
+
+
+_CHECKS: Final[dict[str, Check]] = {"email": _email_problem, "name": named, "image": _image_problem}
 
 
 async def create_user(
     session: Session,
-    scope: SystemScope,
+    scope: Scope,
     *,
     email: str,
     name: str,
-    organization_id: str,
-    role: str,
+    image: str | None = None,
+    role: str = "member",
     actor: audit.Actor = audit.OPERATOR,
 ) -> User:
-    """Make a user, at home in an organization and a member of it in one of the system roles.
+    """Make a user, at home in the scope's organization and a member of it in a role, named by its id.
 
-    Raises ValidationFailed, NotFound for an unknown organization, and Conflict when the address is taken.
+    In a SystemScope the user has neither a home nor a role. Raises ValidationFailed, also for an unknown role, Conflict
+    when the address is taken, and Forbidden for a role that may do more than the actor.
     """
-    address = canonical_email(email)
-    known_roles = None if role in SYSTEM_ROLES else f"must be one of {', '.join(SYSTEM_ROLES)}"
-    refuse({"email": email_problem(address), "name": name_problem(name), "role": known_roles})
-    await get_organization(session, scope, organization_id=organization_id)
-    values = {"id": new_id(), "email": address, "name": name, "organization_id": organization_id}
-    made = await insert_row(session, UserTable, values=values, model=User)
-    membership = {"organization_id": organization_id, "user_id": made.id, "role_id": role}
-    await add_row(session, UserRole, values=membership)
-    await audit.record(
-        session,
-        scope,
-        actor=actor,
-        action="user.created",
-        subject=audit.Subject(organization_id, "user", made.id),
-        after={"email": address, "name": name, "role": role},
-    )
+    values = _canonical({"email": email, "name": name, "image": image})
+    refuse({**problems(values, checks=_CHECKS), "role": await _role_problem(session, scope, role)})
+    made = await insert_row(session, scope, UserTable, values={"id": new_id(), **values}, model=User)
+    await audit.record_change(session, scope, actor=actor, action="user.created", kind="user", after=made)
+    if isinstance(scope, TenantScope):
+        await grant_role(session, scope, user_id=made.id, role_id=role, actor=actor)
     return made
+
+
+async def update_user(
+    session: Session,
+    scope: Scope,
+    *,
+    user_id: str,
+    actor: audit.Actor = audit.OPERATOR,
+    **changes: Unpack[UserChanges],
+) -> User:
+    """Change the fields given, and only those; a new address has to be verified again.
+
+    Raises ValidationFailed, NotFound, and Conflict when the address is taken.
+    """
+    values = _checked(changes)
+    if "email" in values:
+        there = await get_user(session, scope, user_id=user_id)
+        values |= {} if there.email == values["email"] else {"email_verified": False}
+    before, after = await update_row(session, scope, UserTable, key={"id": user_id}, values=values, model=User)
+    await audit.record_change(
+        session, scope, actor=actor, action="user.updated", kind="user", before=before, after=after
+    )
+    return after
+
+
+async def delete_user(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR) -> None:
+    """Delete a user for good, soft-deleted or not, with the user's API keys, roles and sessions.
+
+    Raises NotFound and LastOwner.
+    """
+    async with keeping_an_owner(session, scope):
+        gone = await delete_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True)
+    await audit.record_change(session, scope, actor=actor, action="user.deleted", kind="user", before=gone)
+
+
+async def soft_delete_user(
+    session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR
+) -> User:
+    """Let a user be as good as gone until restored: the API keys stop, the address is free again.
+
+    Raises NotFound and LastOwner.
+    """
+    async with keeping_an_owner(session, scope):
+        before, after = await soft_delete_row(session, scope, UserTable, key={"id": user_id}, model=User)
+    await audit.record_change(
+        session, scope, actor=actor, action="user.soft_deleted", kind="user", before=before, after=after
+    )
+    return after
+
+
+async def restore_user(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR) -> User:
+    """Bring a soft-deleted user back, with roles and keys; a user who is there stays as is.
+
+    Raises NotFound, and Conflict when somebody else has the address now.
+    """
+    before, after = await restore_row(session, scope, UserTable, key={"id": user_id}, model=User)
+    await audit.record_change(
+        session, scope, actor=actor, action="user.restored", kind="user", before=before, after=after
+    )
+    return after
+
+
+async def upsert_user(
+    session: Session,
+    scope: TenantScope,
+    *,
+    email: str,
+    name: str,
+    image: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
+) -> User:
+    """Make a user with that address, or give the one there the name and image. Raises as `upsert_users` does."""
+    given = UserInput(email=email, name=name, image=image)
+    _checked(given)
+    [user] = await upsert_users(session, scope, users=[given], actor=actor)
+    return user
+
+
+async def upsert_users(
+    session: Session, scope: TenantScope, *, users: Sequence[UserInput], actor: audit.Actor = audit.OPERATOR
+) -> list[User]:
+    """Make or change 1 to 1,000 users by their addresses, all or none; return them in the order given.
+
+    A new one becomes a member. Raises ValidationFailed naming every wrong field, also for an address given twice, and
+    Conflict when one is somebody's of another organization.
+    """
+    rows = _checked_all(users)
+    done = await upsert_rows(session, scope, UserTable, rows=rows, by="email", model=User)
+    if taken := [index for index, row in enumerate(rows) if row["email"] not in done]:
+        raise Conflict(details={f"users[{index}].email": "is taken" for index in taken})
+    for before, after in done.values():
+        action = "user.updated" if before else "user.created"
+        await audit.record_change(session, scope, actor=actor, action=action, kind="user", before=before, after=after)
+        if before is None:
+            await grant_role(session, scope, user_id=after.id, role_id="member", actor=actor)
+    return [done[row["email"]].after for row in rows]
+
+
+async def _role_problem(session: Session, scope: Scope, role: str) -> str | None:
+    if isinstance(scope, TenantScope):
+        try:
+            await get_role(session, scope, role_id=role)
+        except NotFound:
+            return f"must be one of {', '.join(SYSTEM_ROLES)}, or the id of a role of this organization"
+    return None
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    values = _canonical(given)
+    refuse_fields(values, checks=_CHECKS)
+    return values
+
+
+def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
+    email = given.get("email")
+    return {**given, "email": canonical_email(email)} if isinstance(email, str) else dict(given)
+
+
+def _checked_all(users: Sequence[UserInput]) -> list[dict[str, Any]]:
+    if not 1 <= len(users) <= BATCH_ITEMS:
+        raise ValidationFailed(details={"users": f"must be 1 to {BATCH_ITEMS:,} users"})
+    rows: list[dict[str, Any]] = []
+    wrong: dict[str, str | None] = {}
+    seen: set[str] = set()
+    for index, user in enumerate(users):
+        try:
+            rows.append(_checked({"image": None, **user}))
+        except ValidationFailed as error:
+            wrong |= {f"users[{index}].{field}": sentence for field, sentence in error.details.items()}
+            continue
+        if rows[-1]["email"] in seen:
+            wrong[f"users[{index}].email"] = "is given twice"
+        seen.add(rows[-1]["email"])
+    refuse(wrong)
+    return rows

@@ -1,0 +1,53 @@
+"""Generated from schema/ by `make golden`; do not edit.
+
+What every table's rows are, and what may be given for new ones: plain frozen values that mypy knows field by field.
+"""
+
+from fairlead.rows.api_keys import ApiKey, NewApiKey
+from fairlead.rows.audit_events import AuditEvent, NewAuditEvent
+from fairlead.rows.credentials import Credential, NewCredential
+from fairlead.rows.invitations import Invitation, NewInvitation
+from fairlead.rows.item_counters import ItemCounter, NewItemCounter
+from fairlead.rows.organizations import NewOrganization, Organization
+from fairlead.rows.queue_items import NewQueueItem, QueueItem
+from fairlead.rows.queues import NewQueue, Queue
+from fairlead.rows.roles import NewRole, Role
+from fairlead.rows.schedules import NewSchedule, Schedule
+from fairlead.rows.sessions import NewSession, Session
+from fairlead.rows.user_roles import NewUserRole, UserRole
+from fairlead.rows.users import NewUser, User
+from fairlead.rows.verifications import NewVerification, Verification
+from fairlead.rows.workers import NewWorker, Worker
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "Credential",
+    "Invitation",
+    "ItemCounter",
+    "NewApiKey",
+    "NewAuditEvent",
+    "NewCredential",
+    "NewInvitation",
+    "NewItemCounter",
+    "NewOrganization",
+    "NewQueue",
+    "NewQueueItem",
+    "NewRole",
+    "NewSchedule",
+    "NewSession",
+    "NewUser",
+    "NewUserRole",
+    "NewVerification",
+    "NewWorker",
+    "Organization",
+    "Queue",
+    "QueueItem",
+    "Role",
+    "Schedule",
+    "Session",
+    "User",
+    "UserRole",
+    "Verification",
+    "Worker",
+]

@@ -1,0 +1,28 @@
+"""Generated from schema/item_counters.py by `make golden`; do not edit.
+
+`ItemCounter` is one row of `item_counters` as it is read, `NewItemCounter` what may be given to make one.
+"""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from fairlead.domain.item_status import ItemStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounter:
+    """How many items of one queue entered (or, negative, left) one status."""
+
+    id: int
+    organization_id: str
+    queue_id: str
+    status: ItemStatus
+    change: int
+
+
+class NewItemCounter(TypedDict):
+    """What may be given for a new row of `item_counters`."""
+
+    queue_id: str
+    status: ItemStatus
+    change: int

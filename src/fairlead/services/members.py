@@ -1,0 +1,124 @@
+"""Members: who has which role in an organization.
+
+An organization that has an owner never loses its last one, whatever happens at the same moment: everything that could
+take an owner away goes through `keeping_an_owner`, which lets one such change at a time into an organization. Nobody
+gives, or takes away, a role that may do more than they may themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from fairlead.db.rows import add_row, delete_row
+from fairlead.db.session import Session
+from fairlead.db.tenancy import Scope, TenantScope
+from fairlead.db.turn import take_turn
+from fairlead.errors import Forbidden, LastOwner, NotFound
+from fairlead.queries.roles import get_role, has_owner, roles_of
+from fairlead.queries.users import get_user
+from fairlead.rows import Role, UserRole
+from fairlead.schema.user_roles import UserRole as UserRoleTable
+from fairlead.services import audit
+
+
+@asynccontextmanager
+async def keeping_an_owner(session: Session, scope: Scope) -> AsyncIterator[None]:
+    """Raise LastOwner when the block took the organization's last owner away.
+
+    In a SystemScope there is no organization to keep one for.
+    """
+    if not isinstance(scope, TenantScope):
+        yield
+        return
+    await take_turn(session, scope)
+    had_one = await has_owner(session, scope)
+    yield
+    if had_one and not await has_owner(session, scope):
+        raise LastOwner
+
+
+async def grant_role(
+    session: Session, scope: TenantScope, *, user_id: str, role_id: str, actor: audit.Actor = audit.OPERATOR
+) -> None:
+    """Give a user of this organization a role.
+
+    Raises NotFound for an unknown user or role, Conflict when the user has it, and Forbidden for a role that may do
+    more than the actor.
+    """
+    await get_user(session, scope, user_id=user_id)
+    role = await get_role(session, scope, role_id=role_id)
+    await _grant(session, scope, user_id, role, actor)
+
+
+async def revoke_role(
+    session: Session, scope: TenantScope, *, user_id: str, role_id: str, actor: audit.Actor = audit.OPERATOR
+) -> None:
+    """Take a role from a member; who has none left is no member any more.
+
+    Raises NotFound when the member does not have it, LastOwner, and Forbidden for a role that may do more than the
+    actor.
+    """
+    role = await get_role(session, scope, role_id=role_id)
+    async with keeping_an_owner(session, scope):
+        await _revoke(session, scope, user_id, role, actor)
+
+
+async def set_roles(
+    session: Session,
+    scope: TenantScope,
+    *,
+    user_id: str,
+    role_ids: Collection[str],
+    actor: audit.Actor = audit.OPERATOR,
+) -> list[Role]:
+    """Let a user have these roles and no others; none at all takes the user out of the organization.
+
+    Raises as `grant_role` and `revoke_role` do.
+    """
+    await get_user(session, scope, user_id=user_id)
+    wanted = {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
+    async with keeping_an_owner(session, scope):
+        present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
+        for role_id in sorted(wanted.keys() - present.keys()):
+            await _grant(session, scope, user_id, wanted[role_id], actor)
+        for role_id in sorted(present.keys() - wanted.keys()):
+            await _revoke(session, scope, user_id, present[role_id], actor)
+    return list(wanted.values())
+
+
+async def remove_member(
+    session: Session, scope: TenantScope, *, user_id: str, actor: audit.Actor = audit.OPERATOR
+) -> None:
+    """Take every role from a member; the user stays. Raises NotFound, LastOwner and Forbidden as `revoke_role`."""
+    async with keeping_an_owner(session, scope):
+        roles = await roles_of(session, scope, user_id=user_id)
+        if not roles:
+            raise NotFound
+        for role in roles:
+            await _revoke(session, scope, user_id, role, actor)
+
+
+async def _grant(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:
+    _refuse_more_than_ones_own(actor, role)
+    values = {"user_id": user_id, "role_id": role.id, "role_scope": role.organization_id or "*"}
+    await add_row(session, scope, UserRoleTable, values=values)
+    subject = audit.Subject("member", user_id)
+    await audit.record(session, scope, actor=actor, action="member.role_granted", subject=subject, after=_named(role))
+
+
+async def _revoke(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:
+    _refuse_more_than_ones_own(actor, role)
+    key = {"user_id": user_id, "role_id": role.id}
+    await delete_row(session, scope, UserRoleTable, key=key, model=UserRole)
+    subject = audit.Subject("member", user_id)
+    await audit.record(session, scope, actor=actor, action="member.role_revoked", subject=subject, before=_named(role))
+
+
+def _refuse_more_than_ones_own(actor: audit.Actor, role: Role) -> None:
+    if lacking := actor.lacks(role.permissions):
+        raise Forbidden(f"The role '{role.name}' may do '{lacking[0]}', which you may not.")
+
+
+def _named(role: Role) -> dict[str, str]:
+    return {"role": role.id, "name": role.name}
