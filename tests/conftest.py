@@ -95,7 +95,7 @@ def database_url(process_url: str) -> str:
     """The URL of this process's database, emptied of everything but the system roles."""
     with psycopg.connect(process_url, autocommit=True) as connection:
         connection.execute("set role fairlead_system")
-        for table in ("organizations", "users", "workers"):
+        for table in ("organizations", "users", "workers", "audit_events"):
             connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
     return process_url
 

@@ -14,6 +14,7 @@ from fairlead.db import migrate
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import OperatorError
 
+ALL = ["20261122_baseline", "20261123_data_layer"]
 _LOCK_WAITS = """
 select 1 from pg_locks where locktype = 'advisory' and not granted
     and database = (select oid from pg_database where datname = current_database())
@@ -50,14 +51,15 @@ def test_two_runs_at_once_apply_each_revision_once(empty_url: str) -> None:
         def the_other_waits() -> bool:
             return observer.execute(_LOCK_WAITS).fetchone() is not None
 
-        def hold_until_the_other_waits(_revision: str) -> None:
-            first_has_started.set()
-            until_in_thread(the_other_waits, what="the second run waits for the first")
+        def hold_until_the_other_waits(revision: str) -> None:
+            if revision == ALL[0]:
+                first_has_started.set()
+                until_in_thread(the_other_waits, what="the second run waits for the first")
 
         first = threads.submit(migrate.migrate, empty_url, on_step=hold_until_the_other_waits)
         assert first_has_started.wait(timeout=20)
         second = threads.submit(migrate.migrate, empty_url)
-        assert (first.result(timeout=30), second.result(timeout=30)) == (["20261122_baseline"], [])
+        assert (first.result(timeout=30), second.result(timeout=30)) == (ALL, [])
 
 
 def test_a_login_without_rights_is_told_what_to_run(foreign_url: str) -> None:
@@ -84,7 +86,7 @@ def test_what_the_message_says_is_enough(server_url: str, foreign_url: str, stra
     with administrator as connection:
         for statement in statements:
             connection.execute(statement.replace("<your login>", name).encode())
-    assert migrate.migrate(foreign_url) == ["20261122_baseline"]
+    assert migrate.migrate(foreign_url) == ALL
 
 
 def test_a_login_that_owns_the_database_only_is_told_what_to_run(

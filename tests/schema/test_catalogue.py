@@ -230,6 +230,7 @@ class TestWithoutTheRightOrganization:
         with connection.transaction():
             connection.execute("set local role fairlead_system")
             connection.execute("delete from organizations where id = %s", [another])
+            connection.execute("delete from audit_events where organization_id = %s", [another])
         connection.execute("set local role fairlead_app")
         if request.param != "never set":
             setting = "" if request.param == "empty" else another

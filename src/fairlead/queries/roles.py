@@ -9,7 +9,7 @@ from sqlalchemy import exists, or_, select
 from fairlead.db.rows import columns, get_row, read_rows, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import Scope, TenantScope, within
+from fairlead.db.tenancy import Scope, SystemScope, TenantScope, within
 from fairlead.queries.page import Page, Window, read_page
 from fairlead.queries.search import matches
 from fairlead.rows import Role
@@ -63,6 +63,13 @@ async def has_owner(session: Session, scope: TenantScope) -> bool:
     """Tell whether the organization has an owner who is not deleted."""
     [(found,)] = await session.run(HAS_OWNER, {"organization_id": scope.organization_id})
     return bool(found)
+
+
+async def organizations_owned(session: Session, scope: SystemScope, *, user_id: str) -> list[str]:
+    """Return the ids, in order, of the organizations that a user is an owner of."""
+    owner = [UserRoleTable.role_scope == "*", UserRoleTable.role_id == "owner", UserRoleTable.user_id == user_id]
+    statement = select(UserRoleTable.organization_id).where(within(scope, UserRoleTable), *owner)
+    return list((await session.execute(statement.order_by(UserRoleTable.organization_id))).scalars())
 
 
 def _holds() -> Any:

@@ -23,6 +23,7 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime
+    rotated_from: str | None
 
 
 class NewApiKey(TypedDict):
@@ -39,3 +40,4 @@ class NewApiKey(TypedDict):
     expires_at: NotRequired[datetime | None]
     revoked_at: NotRequired[datetime | None]
     created_at: NotRequired[datetime]
+    rotated_from: NotRequired[str | None]

@@ -10,10 +10,10 @@ from typing import Any, NotRequired, TypedDict
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One change by one actor, with the values before and after; never a secret."""
+    """One change by one actor, with the values before and after; never a secret. No organization: nobody's thing."""
 
     id: str
-    organization_id: str
+    organization_id: str | None
     actor_kind: str
     actor_id: str | None
     action: str

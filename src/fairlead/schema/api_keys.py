@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
 
 
 class ApiKey(Base):
-    """A key: only its HMAC and its visible prefix are kept. `queue_ids` null means every queue."""
+    """A key: only its HMAC and its visible prefix are kept. `queue_ids` null means every queue.
+
+    `rotated_from` is the key this one replaces; a key is replaced once.
+    """
 
     __tablename__ = "api_keys"
 
@@ -27,9 +30,17 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+    rotated_from: Mapped[KeyText | None]
 
     __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        ForeignKeyConstraint(
+            ["organization_id", "rotated_from"],
+            ["api_keys.organization_id", "api_keys.id"],
+            ondelete="SET NULL (rotated_from)",
+        ),
         Index("api_keys_hash_idx", "key_hash", unique=True),
         Index("api_keys_org_idx", "organization_id"),
         Index("api_keys_user_idx", "user_id"),
+        Index("api_keys_rotated_idx", "rotated_from", unique=True),
     )

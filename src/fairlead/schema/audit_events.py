@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.orm import Mapped
 
 from fairlead.schema.base import Base, CreatedAt, Id, KeyText
 from fairlead.schema.row_security import RowSecurity
 
 
 class AuditEvent(Base):
-    """One change by one actor, with the values before and after; never a secret."""
+    """One change by one actor, with the values before and after; never a secret. No organization: nobody's thing."""
 
     __tablename__ = "audit_events"
     row_security = RowSecurity(grant="select, insert")
 
     id: Mapped[Id]
-    organization_id: Mapped[KeyText] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    organization_id: Mapped[KeyText | None]  # no foreign key: the trail outlives its organization
     actor_kind: Mapped[KeyText]
     actor_id: Mapped[KeyText | None]
     action: Mapped[KeyText]
@@ -32,4 +32,5 @@ class AuditEvent(Base):
     __table_args__ = (
         CheckConstraint("actor_kind in ('user', 'api_key', 'operator', 'system')", name="actor_kind"),
         Index("audit_events_org_idx", "organization_id", text("created_at desc"), text("id desc")),
+        Index("audit_events_subject_idx", "organization_id", "subject_id", text("created_at desc"), text("id desc")),
     )

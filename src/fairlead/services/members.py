@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 
 from fairlead.db.rows import add_row, delete_row
 from fairlead.db.session import Session
-from fairlead.db.tenancy import Scope, TenantScope
+from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.db.turn import take_turn
 from fairlead.errors import Forbidden, LastOwner, NotFound
-from fairlead.queries.roles import get_role, has_owner, roles_of
+from fairlead.queries.roles import get_role, has_owner, organizations_owned, roles_of
 from fairlead.queries.users import get_user
 from fairlead.rows import Role, UserRole
 from fairlead.schema.user_roles import UserRole as UserRoleTable
@@ -23,19 +23,24 @@ from fairlead.services import audit
 
 
 @asynccontextmanager
-async def keeping_an_owner(session: Session, scope: Scope) -> AsyncIterator[None]:
-    """Raise LastOwner when the block took the organization's last owner away.
+async def keeping_an_owner(session: Session, scope: Scope, *, user_id: str) -> AsyncIterator[None]:
+    """Raise LastOwner when the block, which takes something from a user, took an organization's last owner away.
 
-    In a SystemScope there is no organization to keep one for.
+    It waits for every other such block in the same organization to be committed, and sees what that left. In a
+    SystemScope every organization that the user owns is looked after.
     """
-    if not isinstance(scope, TenantScope):
-        yield
-        return
-    await take_turn(session, scope)
-    had_one = await has_owner(session, scope)
+    own = [scope] if isinstance(scope, TenantScope) else await _owned_by(session, scope, user_id)
+    for organization in own:
+        await take_turn(session, organization)
+    had_one = [organization for organization in own if await has_owner(session, organization)]
     yield
-    if had_one and not await has_owner(session, scope):
-        raise LastOwner
+    for organization in had_one:
+        if not await has_owner(session, organization):
+            raise LastOwner
+
+
+async def _owned_by(session: Session, scope: SystemScope, user_id: str) -> list[TenantScope]:
+    return [tenant(organization_id) for organization_id in await organizations_owned(session, scope, user_id=user_id)]
 
 
 async def grant_role(
@@ -60,7 +65,7 @@ async def revoke_role(
     actor.
     """
     role = await get_role(session, scope, role_id=role_id)
-    async with keeping_an_owner(session, scope):
+    async with keeping_an_owner(session, scope, user_id=user_id):
         await _revoke(session, scope, user_id, role, actor)
 
 
@@ -78,7 +83,7 @@ async def set_roles(
     """
     await get_user(session, scope, user_id=user_id)
     wanted = {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
-    async with keeping_an_owner(session, scope):
+    async with keeping_an_owner(session, scope, user_id=user_id):
         present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
         for role_id in sorted(wanted.keys() - present.keys()):
             await _grant(session, scope, user_id, wanted[role_id], actor)
@@ -91,7 +96,7 @@ async def remove_member(
     session: Session, scope: TenantScope, *, user_id: str, actor: audit.Actor = audit.OPERATOR
 ) -> None:
     """Take every role from a member; the user stays. Raises NotFound, LastOwner and Forbidden as `revoke_role`."""
-    async with keeping_an_owner(session, scope):
+    async with keeping_an_owner(session, scope, user_id=user_id):
         roles = await roles_of(session, scope, user_id=user_id)
         if not roles:
             raise NotFound

@@ -107,7 +107,7 @@ async def delete_user(session: Session, scope: Scope, *, user_id: str, actor: au
 
     Raises NotFound and LastOwner.
     """
-    async with keeping_an_owner(session, scope):
+    async with keeping_an_owner(session, scope, user_id=user_id):
         gone = await delete_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True)
     await audit.record_change(session, scope, actor=actor, action="user.deleted", kind="user", before=gone)
 
@@ -119,7 +119,7 @@ async def soft_delete_user(
 
     Raises NotFound and LastOwner.
     """
-    async with keeping_an_owner(session, scope):
+    async with keeping_an_owner(session, scope, user_id=user_id):
         before, after = await soft_delete_row(session, scope, UserTable, key={"id": user_id}, model=User)
     await audit.record_change(
         session, scope, actor=actor, action="user.soft_deleted", kind="user", before=before, after=after
