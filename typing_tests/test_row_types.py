@@ -41,11 +41,12 @@ def api_keys(row: ApiKey) -> None:
     assert_type(row.expires_at, datetime | None)
     assert_type(row.revoked_at, datetime | None)
     assert_type(row.created_at, datetime)
+    assert_type(row.rotated_from, str | None)
 
 
 def audit_events(row: AuditEvent) -> None:
     assert_type(row.id, str)
-    assert_type(row.organization_id, str)
+    assert_type(row.organization_id, str | None)
     assert_type(row.actor_kind, str)
     assert_type(row.actor_id, str | None)
     assert_type(row.action, str)
