@@ -16,7 +16,7 @@ endif
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help setup demo dev test check verify golden format bench clean
+.PHONY: help setup demo dev test check verify golden format mutants bench clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,13 +42,18 @@ check: .venv/.installed ## Only what needs no database: format, lint, types, lay
 verify: .venv/.installed ## Fail when a generated file is out of date
 	$(RUN)python -m tools.row_types --check
 	$(RUN)python -m tools.golden_sql --check
+	$(RUN)python -m tools.permissions_page --check
 
 golden: .venv/.installed ## Write the generated files again
 	$(RUN)python -m tools.row_types
 	$(RUN)python -m tools.golden_sql
+	$(RUN)python -m tools.permissions_page
 
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
+
+mutants: .venv/.installed ## Take each guard between organizations away and see that the tests notice (minutes)
+	$(RUN)python -m tools.tenancy_mutants
 
 bench: .venv/.installed ## Measure: ours, the raw limit and the peers, on one server in one run
 	$(RUN)python -m bench

@@ -1,1 +1,1 @@
-"""The comparison benchmark: ours, the raw limit of the database, and the peers, on one server in one run."""
+"""Benchmarks: `python -m bench` compares with the raw limit and the peers, `python -m bench.search` looks at lists."""

@@ -51,6 +51,7 @@ select json_agg(json_build_object('organization_id', organization_id, 'id', id, 
 from claimed \gset
 {complete};
 """
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
@@ -87,11 +88,9 @@ def _stage(url: str, trial: Trial, items: int) -> None:
 
 
 def _text(statement: Statement, **values: str) -> str:
-    """Return a statement's text with some of its parameters replaced by an expression; the rest stay pgbench's."""
-    text = statement.clause.text.strip()
-    for name, expression in values.items():
-        text = re.sub(rf"(?<!:):{name}\b", lambda _match, replacement=expression: replacement, text)
-    return text
+    """Return a statement's text with some of its parameters replaced by an expression; the rest become pgbench's."""
+    text = statement.driver_text.decode().strip().replace("%%", "%")
+    return _PARAMETER.sub(lambda found: values.get(found[1], f":{found[1]}"), text)
 
 
 def _pgbench(url: str, trial: Trial, script: str, *, role: str, times: int) -> float:

@@ -39,7 +39,7 @@ def as_json(run: Run) -> dict[str, Any]:
     """Return the run with every single measurement."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": _machine(),
+        "machine": machine(),
         "load": asdict(run.load),
         "server": run.settings,
         "contenders": {contender.name: contender.how for contender in run.contenders},
@@ -85,7 +85,7 @@ def _introduction(run: Run) -> str:
     commits = figure([turn.commit_milliseconds for turn in run.turns] or [0.0])
     return (
         f"{run.load.items:,} items, {rounds} round(s) with the contenders in turn; median [least to most]. "
-        f"{_machine()}. Before a turn its load average was {loads.least:.1f} to {loads.most:.1f} (over a "
+        f"{machine()}. Before a turn its load average was {loads.least:.1f} to {loads.most:.1f} (over a "
         f"minute, so mostly the turn before) and a commit took {commits.least:.2f} to {commits.most:.2f} ms; where "
         "these are far apart, somebody else was at work. A ratio to another contender is taken within each "
         "round, and the median counts."
@@ -98,7 +98,7 @@ def _figures_table(run: Run) -> list[str]:
     for measure, title in _MEASURES.items():
         if any(measure in measures for measures in found.values()):
             rows.append([title, *(_shown(measures.get(measure)) for measures in found.values())])
-    return _table(rows)
+    return table(rows)
 
 
 def _targets_table(run: Run) -> list[str]:
@@ -108,10 +108,10 @@ def _targets_table(run: Run) -> list[str]:
     for verdict in verdicts(run.turns):
         mark = "reached" if verdict.reached else "**not reached**"
         rows.append([verdict.target.name, verdict.target.wanted, _shown(verdict.value), mark])
-    return _table(rows)
+    return table(rows)
 
 
-def _table(rows: list[list[str]]) -> list[str]:
+def table(rows: list[list[str]]) -> list[str]:
     """Return a Markdown table whose columns line up, the first row its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -128,5 +128,6 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if value < _PRECISE_BELOW else f"{value:,.0f}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what everything was measured on."""
     return f"{os.cpu_count()} CPUs, {platform.system()} {platform.machine()}, Python {platform.python_version()}"

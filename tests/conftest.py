@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from fcntl import LOCK_EX, flock
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import make_url
 
-from fairlead.db import migrate
 from fairlead.db.connect import DatabaseOptions
-from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
+from fairlead.db.embedded_shared import shared_server
+from fairlead.db.scratch import ScratchServer, empty, migrated_template, scratch_database
 from fairlead.db.session import Database
+from tests.fixtures.databases import LOGIN, as_login, database_of
 
 pytest_plugins = ["tests.fixtures.organizations"]
 
@@ -34,69 +30,51 @@ def server_url(testrun_uid: str) -> Iterator[str]:
     if given := os.environ.get("FAIRLEAD_TEST_DATABASE_URL"):
         yield given
         return
-    directory = Path(tempfile.gettempdir()) / f"fairlead-{testrun_uid[:8]}"
-    with EmbeddedServer.open(EmbeddedOptions(data_dir=directory)) as server:
+    with shared_server(testrun_uid[:8]) as server:
         yield server.superuser_url
-    if not list(directory.rglob("postmaster.pid")):
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str, testrun_uid: str) -> str:
+def scratch(server_url: str) -> ScratchServer:
+    """The same server, where databases are made for a login that has no more rights than the product asks for."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtext(%s))", [LOGIN])
+        _ensure_login(connection)
+    return ScratchServer(server_url, as_login(server_url, database_of(server_url)))
+
+
+@pytest.fixture(scope="session")
+def template(scratch: ScratchServer, testrun_uid: str) -> Iterator[str]:
     """The name of a database that the migrations built, made once a run."""
-    name, login = f"template_{testrun_uid[:8]}", "fairlead_tests"
-    with Path(tempfile.gettempdir(), f"{name}.lock").open("w") as lock, _connected(server_url) as connection:
-        flock(lock, LOCK_EX)
-        if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            _ensure_login(connection, login)
-            _create(connection, f"{name}_draft", owner=login)
-            migrate.migrate(_as_login(server_url, f"{name}_draft"))
-            connection.execute(
-                sql.SQL("alter database {} rename to {}").format(sql.Identifier(f"{name}_draft"), sql.Identifier(name))
-            )
-    return name
+    with migrated_template(scratch, name=f"template_{testrun_uid[:8]}") as name:
+        yield name
 
 
 @pytest.fixture(scope="session")
-def process_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
+def process_url(scratch: ScratchServer, template: str, worker_id: str) -> Iterator[str]:
     """The URL, as the application's login, of a database that only this test process uses."""
-    name = f"{template}_{worker_id}"
-    with _connected(server_url) as connection:
-        _create(connection, name, owner="fairlead_tests", template=template)
-    yield _as_login(server_url, name)
-    with _connected(server_url) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with scratch_database(scratch, name=f"{template}_{worker_id}", template=template) as url:
+        yield url
 
 
 @pytest.fixture
-def fresh_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
+def fresh_url(scratch: ScratchServer, template: str, worker_id: str) -> Iterator[str]:
     """The URL of a migrated database that only this test uses."""
-    name = f"{template}_{worker_id}_fresh"
-    with _connected(server_url) as connection:
-        _create(connection, name, owner="fairlead_tests", template=template)
-    yield _as_login(server_url, name)
-    with _connected(server_url) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with scratch_database(scratch, name=f"{template}_{worker_id}_fresh", template=template) as url:
+        yield url
 
 
 @pytest.fixture
-def empty_url(server_url: str, testrun_uid: str, worker_id: str, template: str) -> Iterator[str]:  # noqa: ARG001 - the roles exist
+def empty_url(scratch: ScratchServer, testrun_uid: str, worker_id: str, template: str) -> Iterator[str]:  # noqa: ARG001 - the roles exist
     """The URL of a database in which nothing was made yet."""
-    name = f"empty_{testrun_uid[:8]}_{worker_id}"
-    with _connected(server_url) as connection:
-        _create(connection, name, owner="fairlead_tests")
-    yield _as_login(server_url, name)
-    with _connected(server_url) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with scratch_database(scratch, name=f"empty_{testrun_uid[:8]}_{worker_id}") as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(process_url: str) -> str:
     """The URL of this process's database, emptied of everything but the system roles."""
-    with psycopg.connect(process_url, autocommit=True) as connection:
-        connection.execute("set role fairlead_system")
-        for table in ("organizations", "users", "workers", "audit_events"):
-            connection.execute(sql.SQL("delete from {}").format(sql.Identifier(table)))
+    empty(process_url)
     return process_url
 
 
@@ -108,32 +86,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-def _connected(url: str) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(url, autocommit=True)
-
-
-def _create(
-    connection: psycopg.Connection[tuple[object, ...]], name: str, *, owner: str, template: str = "template1"
-) -> None:
-    names = [sql.Identifier(part) for part in (name, owner, template)]
-    connection.execute(sql.SQL("drop database if exists {} with (force)").format(names[0]))
-    connection.execute(sql.SQL("create database {} owner {} template {}").format(*names))
-
-
-def _ensure_login(connection: psycopg.Connection[tuple[object, ...]], login: str) -> None:
-    if not connection.execute("select 1 from pg_roles where rolname = %s", [login]).fetchone():
+def _ensure_login(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    login = sql.Identifier(LOGIN)
+    if not connection.execute("select 1 from pg_roles where rolname = %s", [LOGIN]).fetchone():
         connection.execute(
-            sql.SQL("create role {} login createrole nobypassrls password 'fairlead_tests'").format(
-                sql.Identifier(login)
-            )
+            sql.SQL("create role {} login createrole nobypassrls password {}").format(login, sql.Literal(LOGIN))
         )
     for role in ("fairlead_owner", "fairlead_app", "fairlead_system"):
         if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-            connection.execute(
-                sql.SQL("grant {} to {} with admin option").format(sql.Identifier(role), sql.Identifier(login))
-            )
-
-
-def _as_login(url: str, database_name: str) -> str:
-    changed = make_url(url).set(database=database_name, username="fairlead_tests", password="fairlead_tests")
-    return changed.render_as_string(hide_password=False)
+            connection.execute(sql.SQL("grant {} to {} with admin option").format(sql.Identifier(role), login))

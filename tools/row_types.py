@@ -155,8 +155,13 @@ def _columns(model: type[Base]) -> Iterable[Column[Any]]:
 
 
 def _types(model: type[Base]) -> dict[str, Any]:
-    """Return what each attribute holds: `Mapped[str | None]` holds `str | None`."""
-    return {name: get_args(hint)[0] for name, hint in get_type_hints(model).items() if get_args(hint)}
+    """Return what each attribute holds: `Mapped[str | None]` holds `str | None`.
+
+    Relations name models that their file imports for mypy only.
+    """
+    models = {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
+    hints = get_type_hints(model, localns=models)
+    return {name: get_args(hint)[0] for name, hint in hints.items() if get_args(hint)}
 
 
 def _lines(fields: dict[str, Any]) -> str:

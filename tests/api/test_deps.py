@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import text
 from tests.api.conftest import Key, make_key
 from tests.fixtures.items import FLEET
+from tests.fixtures.keys import knock
 from tests.fixtures.organizations import Tenant
 
+from fairlead.api.deps import Caller
+from fairlead.bootstrap import Resources
 from fairlead.db.session import Database
 from fairlead.domain.api_keys import new_key
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES, Permission
+from fairlead.services.audit import Actor
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +138,13 @@ async def test_key_can_do_no_more_than_its_maker_today(client: httpx.AsyncClient
 
     assert (await client.get("/api/queues")).status_code == 200
     assert (await client.post("/api/queues", json={"name": "more"})).status_code == 403
+
+
+async def test_the_actor_carries_what_the_key_may_do(database: Database, resources: Resources, ours: Tenant) -> None:
+    """The audit trail's actor for a request is the key, with its scopes, so that it hands out no more than it has."""
+    principal = await knock(database, (await make_key(database, ours, scopes={Permission.QUEUES_MANAGE})).raw)
+
+    actor = Caller(principal, Permission.QUEUES_MANAGE, resources, "the-request").actor
+
+    assert actor == Actor("api_key", principal.api_key_id, "the-request", frozenset({"queues:manage"}))
+    assert actor.lacks(["queues:manage", "queues:read"]) == ["queues:read"]

@@ -29,9 +29,15 @@ def test_a_web_or_terminal_framework_stays_in_the_doors(framework: str) -> None:
 def test_the_doors_call_services_and_queries() -> None:
     """A door neither moves items itself nor knows tables: what it may do is a service's decision."""
     insist(
-        importing(layers(*DOORS), "fairlead.engine", "fairlead.schema"),
+        importing(layers(*DOORS, "testing"), "fairlead.engine", "fairlead.schema"),
         "Call a function of services/ or queries/ instead; write one there when it is missing.",
     )
+
+
+def test_only_the_fixtures_need_pytest() -> None:
+    """Whoever installs Fairlead without its extra `testing` can import every module but the one of the fixtures."""
+    elsewhere = [source for source in product() if source.path != "src/fairlead/testing/fixtures.py"]
+    insist(importing(elsewhere, "pytest"), "Only testing/fixtures.py may import pytest.")
 
 
 def test_settings_are_read_once() -> None:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.domain.api_keys import VISIBLE_CHARACTERS, KeyKind, is_well_formed, key_hash, new_key, visible_prefix
+from fairlead.domain.api_keys import (
+    VISIBLE_CHARACTERS,
+    KeyKind,
+    is_well_formed,
+    key_hash,
+    kind_of,
+    new_key,
+    visible_prefix,
+)
 
 BASE62 = string.digits + string.ascii_letters
 FORM = re.compile(r"flk_(live|test)_[0-9A-Za-z]{32}[0-9A-Za-z]{6}")
@@ -22,6 +30,12 @@ def test_a_new_key_has_the_form(kind: KeyKind) -> None:
     assert match is not None
     assert match[1] == kind
     assert is_well_formed(key)
+
+
+@given(_KINDS)
+def test_the_visible_part_tells_the_kind(kind: KeyKind) -> None:
+    """What is shown of a key is enough to say of which kind it is."""
+    assert kind_of(visible_prefix(new_key(kind))) == kind
 
 
 def test_keys_are_unique() -> None:

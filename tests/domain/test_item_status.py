@@ -33,15 +33,21 @@ def test_only_enqueue_makes_an_item() -> None:
 
 
 def test_only_a_retry_leaves_a_finished_status() -> None:
-    """What is finished stays finished until somebody asks for a retry."""
-    assert {transition.verb for transition in TRANSITIONS if transition.sources & FINISHED} == {"retry"}
+    """What is finished stays finished until somebody asks for a retry, or for it to be no more."""
+    assert {transition.verb for transition in TRANSITIONS if transition.sources & FINISHED} == {"retry", "delete"}
+
+
+def test_what_is_worked_on_cannot_be_taken_away() -> None:
+    """An item that somebody holds is neither changed nor deleted under the holder's hands; only that ends an item."""
+    ends = {transition.verb: transition.sources for transition in TRANSITIONS if not transition.targets}
+    assert ends == {"delete": frozenset(ItemStatus) - {ItemStatus.PROCESSING}}
 
 
 @pytest.mark.parametrize("transition", TRANSITIONS, ids=lambda transition: transition.verb)
 def test_every_verb_leads_somewhere(transition: Transition) -> None:
-    """Each verb has a target, and a verb that finishes an item starts from a live one."""
-    assert transition.targets
-    if transition.targets <= FINISHED:
+    """Each verb but deleting has a target, and a verb that finishes an item starts from a live one."""
+    assert transition.targets or transition.verb == "delete"
+    if transition.targets and transition.targets <= FINISHED:
         assert transition.sources <= LIVE
 
 
@@ -50,6 +56,7 @@ def test_the_table_is_the_one_of_the_design() -> None:
     table = {transition.verb: (sorted(transition.sources), sorted(transition.targets)) for transition in TRANSITIONS}
     assert table == {
         "enqueue": ([], ["waiting"]),
+        "update": (["waiting"], ["waiting"]),
         "claim": (["waiting"], ["processing"]),
         "renew": (["processing"], ["processing"]),
         "complete": (["processing"], ["completed"]),
@@ -59,4 +66,5 @@ def test_the_table_is_the_one_of_the_design() -> None:
         "rescue": (["processing"], ["failed", "waiting"]),
         "cancel": (["processing", "waiting"], ["cancelled"]),
         "retry": (["cancelled", "completed", "failed"], ["waiting"]),
+        "delete": (["cancelled", "completed", "failed", "waiting"], []),
     }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.domain.json_values import problem
+from fairlead.domain.json_values import object_problem, problem, storable
 from fairlead.domain.limits import JSON_DEPTH
 
 # Everything but NUL and surrogates, which jsonb cannot keep.
@@ -94,3 +94,33 @@ def test_a_place_can_itself_be_printed() -> None:
         assert sentence is not None
         assert "\0" not in sentence
         assert sentence.encode()
+
+
+@pytest.mark.parametrize("value", [[], "a", 1, None, True])
+def test_only_objects_are_objects(value: object) -> None:
+    """Any other JSON value is refused where an object is wanted."""
+    assert object_problem(value, write=orjson.dumps, most_bytes=100) == "must be a JSON object"
+
+
+def test_an_object_has_a_size() -> None:
+    """An object may be as long as allowed, in the bytes it is written in, and not one byte longer."""
+    value = {"é": "é"}
+    assert len(orjson.dumps(value)) == 11
+    assert object_problem(value, write=orjson.dumps, most_bytes=11) is None
+    assert object_problem(value, write=orjson.dumps, most_bytes=10) == "is 11 bytes long, more than 10"
+    assert object_problem({"a": "\0"}, write=orjson.dumps, most_bytes=100) == "'a' contains a NUL character"
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=20), st.integers(0, 60))
+def test_any_text_can_be_made_storable(text: str, padding: int) -> None:
+    """Any text at all becomes one that PostgreSQL keeps, of as many characters at most, beginning as it did."""
+    kept = storable("x" * padding + text, most=50)
+
+    assert problem(kept) is None
+    assert len(kept) <= 50
+    assert kept.startswith("x" * min(padding, 50))
+
+
+def test_what_is_mended_stays_readable() -> None:
+    """What cannot be stored is written so that a reader sees what it was."""
+    assert storable("a\x00b\ud800ü", most=50) == "a\\0b\\ud800ü"

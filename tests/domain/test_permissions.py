@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fairlead.domain.permissions import KEY_SCOPES, SYSTEM_ROLES, Permission
+from fairlead.domain.permissions import KEY_SCOPES, MEANINGS, SYSTEM_ROLES, Permission
 
 
 def test_each_role_may_what_the_lesser_may() -> None:
@@ -51,3 +51,11 @@ def test_a_key_makes_no_keys() -> None:
 def test_a_permission_reads_as_thing_and_deed(permission: Permission) -> None:
     """Each permission is written as a thing, a colon and what may be done to it."""
     assert re.fullmatch(r"[a-z]+:[a-z]+", permission)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_a_permission_has_a_meaning(permission: Permission) -> None:
+    """Each permission is explained by one sentence of its own."""
+    meaning = MEANINGS[permission]
+    assert re.fullmatch(r"[A-Z][^.]+\.", meaning)
+    assert list(MEANINGS.values()).count(meaning) == 1

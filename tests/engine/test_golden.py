@@ -20,7 +20,7 @@ def test_the_golden_file_is_what_the_driver_gets(path: Path) -> None:
 
 def test_every_verb_has_its_golden_file() -> None:
     """Each verb of the engine has a file of its own, so that no statement escapes review."""
-    verbs = {"claim", "complete", "enqueue", "fail", "promote", "release", "renew", "rescue"}
+    verbs = {"claim", "complete", "delete", "enqueue", "fail", "promote", "release", "renew", "rescue", "update"}
     assert verbs <= {path.stem for path in EXPECTED if path.parts[1] == "engine"}
 
 

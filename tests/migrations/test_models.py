@@ -37,7 +37,7 @@ def test_the_migrated_schema_is_the_declared_one(empty_url: str, model_url: str)
 CHANGES = [
     "alter table queues alter column max_attempts drop not null",
     "alter table queues alter column max_attempts set default 4",
-    'alter table users alter column name type text collate "C"',
+    'alter table users alter column image type text collate "C"',
     "alter table queues drop constraint queues_rate_check",
     "drop index queue_items_status_idx",
     "alter type queue_item_status add value 'snoozed' before 'failed'",

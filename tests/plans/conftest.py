@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import make_url
 from tests.fixtures.databases import LOGIN
 
 _SEED = Path(__file__).parent / "seed.sql"
@@ -21,7 +22,7 @@ def seeded_url(server_url: str, template: str) -> Iterator[str]:
     name = f"{template}_plans"
     with Path(tempfile.gettempdir(), f"{name}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
-        url = psycopg.conninfo.make_conninfo(server_url, dbname=name)
+        url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
         with psycopg.connect(server_url, autocommit=True) as connection:
             if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone() is None:
                 names = [sql.Identifier(part) for part in (name, LOGIN, template)]

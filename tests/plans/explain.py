@@ -1,4 +1,4 @@
-"""The generic plan of an engine statement, as the server makes it for a role, and what it scans."""
+"""The plan of a statement, as the server makes it for a role, and what it scans: for all values, or for given ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import AsyncCursor, sql
 
+from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -36,6 +37,19 @@ class Plan:
             if node.get("Relation Name") in relations and node["Node Type"] != "ModifyTable"
         }
 
+    def indexes(self) -> set[str]:
+        """Return the indexes that are read, in whatever way."""
+        return {node["Index Name"] for node in self.nodes if "Index Name" in node}
+
+    def searches(self) -> set[str]:
+        """Return the conditions by which indexes are entered; what only filters rows is not among them."""
+        return {node["Index Cond"] for node in self.nodes if "Index Cond" in node}
+
+    def common_table(self, name: str) -> Plan:
+        """Return the part of the plan that makes the common table of that name."""
+        [made] = [node for node in self.nodes if node.get("Subplan Name") == f"CTE {name}"]
+        return Plan(tuple(_walk(made)))
+
     def sorted_inputs(self) -> set[str]:
         """Return the relations that a sort reads from, by its own walk or below it."""
         return {
@@ -60,14 +74,50 @@ def planning(url: str, role: str, *, organization_id: str, statistics: str) -> I
         connection.rollback()
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A statement as it went to the driver, with its parameters."""
+
+    text: str
+    parameters: dict[str, Any]
+
+
+@contextmanager
+def recorded(session: Session) -> Iterator[list[Sent]]:
+    """Give a list that grows with each statement the session sends inside the block."""
+    sent: list[Sent] = []
+
+    class Recording(AsyncCursor[Any]):
+        async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            sent.append(Sent(str(query), params))
+            return await super().execute(query, params, **options)
+
+    driver = session._driver
+    before, driver.cursor_factory = driver.cursor_factory, Recording
+    try:
+        yield sent
+    finally:
+        driver.cursor_factory = before
+
+
 def generic_plan(connection: psycopg.Connection[Any], statement: Statement) -> Plan:
     """Prepare the statement as the driver would and return the plan that serves all values of its parameters."""
-    text = statement.driver_text.decode()
+    return plan_for_all_values(connection, statement.driver_text.decode())
+
+
+def plan_for_all_values(connection: psycopg.Connection[Any], text: str) -> Plan:
+    """Do the same for a statement's text with its parameters in the driver's form."""
     names = list(dict.fromkeys(_PARAMETER.findall(text)))
     numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", text)
     connection.execute(f"prepare planned as {numbered}".encode())
     values = f"({', '.join(['null'] * len(names))})"
     (row,) = connection.execute(f"explain (format json) execute planned {values}".encode()).fetchall()
+    return Plan(tuple(_walk(row[0][0]["Plan"])))
+
+
+def plan_for_its_values(connection: psycopg.Connection[Any], sent: Sent) -> Plan:
+    """Return the plan that the statement's own values get, as they do before it is prepared."""
+    (row,) = connection.execute(f"explain (format json) {sent.text}".encode(), sent.parameters).fetchall()
     return Plan(tuple(_walk(row[0][0]["Plan"])))
 
 

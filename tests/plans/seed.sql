@@ -1,6 +1,7 @@
 -- The seed of the plan tests, for a superuser, who is above row security. Statements are separated by blank lines.
 -- 100 organizations with 10 queues each; 200 000 items wait in one queue and 20 in every queue, 50 000 are for later,
--- 2 000 are being processed (half of their leases have run out), 100 000 are finished.
+-- 2 000 are being processed (half of their leases have run out), 100 000 are finished. 5 000 organizations are idle.
+-- For the lists the first organization has 8 000 users, 8 000 events and 400 keys, the others together four times that.
 
 -- Foreign keys are checked by triggers, a row at a time; the seed keeps them by itself.
 set session_replication_role = replica;
@@ -8,20 +9,24 @@ set session_replication_role = replica;
 set synchronous_commit = off;
 
 insert into organizations (id, name, slug)
-select 'organization' || lpad(n::text, 11, '0'), 'Organization', n::text
+select 'organization' || lpad(n::text, 12, '0'), 'Organization', n::text
 from generate_series(1, 100) n;
 
+insert into organizations (id, name, slug)
+select 'idle' || lpad(n::text, 20, '0'), 'Organization', 'idle ' || n
+from generate_series(1, 5000) n;
+
 insert into queues (id, organization_id, name)
-select 'queue' || lpad(n::text, 17, '0') || '_' || q, 'organization' || lpad(n::text, 11, '0'), 'queue ' || q
+select 'queue' || lpad(n::text, 17, '0') || '_' || q, 'organization' || lpad(n::text, 12, '0'), 'queue ' || q
 from generate_series(1, 100) n, generate_series(1, 10) q;
 
 create temporary view spread as
-select n, 'organization' || lpad((1 + n % 100)::text, 11, '0') as organization_id,
+select n, 'organization' || lpad((1 + n % 100)::text, 12, '0') as organization_id,
     'queue' || lpad((1 + n % 100)::text, 17, '0') || '_' || (1 + n / 100 % 10) as queue_id
 from generate_series(0, 99999) n;
 
 insert into queue_items_live (id, organization_id, queue_id, payload, priority)
-select 'heavy' || lpad(n::text, 19, '0'), 'organization00000000001', 'queue00000000000000001_1', '{}', n % 3
+select 'heavy' || lpad(n::text, 19, '0'), 'organization000000000001', 'queue00000000000000001_1', '{}', n % 3
 from generate_series(1, 200000) n;
 
 insert into queue_items_live (id, organization_id, queue_id, payload)
@@ -42,5 +47,29 @@ insert into queue_items (id, organization_id, queue_id, payload, status, attempt
 select 'done' || lpad(n::text, 20, '0'), organization_id, queue_id, '{}', 'completed', 1, 1,
     now() - make_interval(secs => n)
 from spread;
+
+-- What a commit has not flushed yet a vacuum does not mark as visible to all.
+set synchronous_commit = on;
+
+create temporary view listed as
+select n, 'organization' || lpad((case when n % 5 = 0 then 1 else 2 + n % 99 end)::text, 12, '0') as organization_id,
+    timestamptz '2026-01-01' + make_interval(secs => n) as created_at
+from generate_series(0, 39999) n;
+
+insert into users (id, organization_id, name, email, created_at)
+select 'u' || left(md5(n::text), 23), organization_id, 'Somebody ' || n, 'somebody.' || n || '@example.org', created_at
+from listed;
+
+insert into audit_events (id, organization_id, actor_kind, action, subject_kind, subject_id, created_at)
+select 'e' || left(md5(n::text), 23), organization_id, 'operator', 'user.updated', 'user',
+    'u' || left(md5((n / 10)::text), 23), created_at
+from listed;
+
+insert into api_keys (id, organization_id, user_id, name, key_hash, key_prefix, created_at)
+select 'k' || left(md5(n::text), 23), organization_id, 'u' || left(md5((n / 10)::text), 23), 'Key ' || n, n, 'flk', created_at
+from listed
+where n < 2000;
+
+vacuum users, audit_events, api_keys;
 
 analyze

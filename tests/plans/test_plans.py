@@ -8,17 +8,21 @@ from tests.plans.explain import Plan, generic_plan, planning
 from fairlead.db.statement import Statement
 from fairlead.engine.claim import CLAIM
 from fairlead.engine.complete import COMPLETE, COMPLETED_BEFORE
+from fairlead.engine.delete import DELETE
 from fairlead.engine.enqueue import ENQUEUE
 from fairlead.engine.fail import FAIL
 from fairlead.engine.promote import PROMOTE
 from fairlead.engine.release import RELEASE
 from fairlead.engine.renew import RENEW
 from fairlead.engine.rescue import RESCUE
+from fairlead.engine.update import UPDATE
+from fairlead.queries.items import ITEMS
 from fairlead.queries.ready_sources import READY_SOURCES
 
-ORGANIZATION = "organization00000000001"  # seed.sql: the one whose queue holds 200 000 items
+ORGANIZATION = "organization000000000001"  # seed.sql: the one whose queue holds 200 000 items
 LIVE = "queue_items_live"
 FINISHED = "queue_items_finished"
+QUEUE_KEY = "Index Scan queues_organization_id_id_key"
 
 OUTCOMES = pytest.mark.parametrize(
     "statement", [RENEW, COMPLETE, FAIL, RELEASE], ids=["renew", "complete", "fail", "release"]
@@ -59,6 +63,37 @@ def test_an_outcome_probes_the_primary_key(
 
 @EVERYBODY
 @ANY_STATISTICS
+def test_an_update_probes_the_primary_key(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
+    """An update finds its item by key, changes it by its place, and looks at one queue by its key."""
+    plan = _plan(seeded_url, UPDATE, role=role, organization_id=organization_id, statistics=statistics)
+    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Tid Scan"}
+    assert plan.scans_of("queues") == {QUEUE_KEY}
+    assert LIVE not in plan.sorted_inputs()
+
+
+@EVERYBODY
+@ANY_STATISTICS
+def test_a_deletion_probes_the_primary_keys(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
+    """A deletion finds its items by key in each partition, and removes them by their places or by key."""
+    plan = _plan(seeded_url, DELETE, role=role, organization_id=organization_id, statistics=statistics)
+    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Tid Scan"}
+    assert plan.scans_of(FINISHED) == {"Index Scan queue_items_finished_pkey"}
+    assert plan.scans_of("queues") == {QUEUE_KEY}
+    assert {LIVE, FINISHED}.isdisjoint(plan.sorted_inputs())
+
+
+@EVERYBODY
+@pytest.mark.parametrize("statistics", ["analyzed", "empty"])
+def test_items_are_read_by_key(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
+    """Reading items probes each partition's primary key, and one queue's key for each item found."""
+    plan = _plan(seeded_url, ITEMS, role=role, organization_id=organization_id, statistics=statistics)
+    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey"}
+    assert plan.scans_of(FINISHED) == {"Index Scan queue_items_finished_pkey"}
+    assert plan.scans_of("queues") == {QUEUE_KEY}
+
+
+@EVERYBODY
+@ANY_STATISTICS
 def test_a_repeated_report_is_looked_up_by_key(
     seeded_url: str, role: str, organization_id: str, statistics: str
 ) -> None:
@@ -86,11 +121,12 @@ def test_a_rescue_finds_the_expired_by_their_index(seeded_url: str, statistics: 
 
 @ANY_STATISTICS
 def test_ready_sources_jump_through_the_claims_index(seeded_url: str, statistics: str) -> None:
-    """Looking for ready queues reads the claim's index and nothing else of the items."""
+    """Looking for ready queues reads the claim's index and nothing else of the items, and organizations by key."""
     plan = _plan(seeded_url, READY_SOURCES, statistics=statistics)
     assert plan.scans_of(LIVE) <= {"Index Only Scan queue_items_queue_idx", "Index Scan queue_items_queue_idx"}
     assert plan.scans_of(LIVE)
     assert plan.scans_of(FINISHED) == set()
+    assert plan.scans_of("organizations") == {"Index Scan organizations_pkey"}
 
 
 @EVERYBODY

@@ -24,6 +24,7 @@ from fairlead.db.tenancy import Scope, SystemScope, TenantScope
 from fairlead.domain.ids import new_id
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.delete import delete
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.promote import promote
@@ -31,6 +32,7 @@ from fairlead.engine.release import release
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
 from fairlead.engine.rescue import rescue
+from fairlead.engine.update import update
 from fairlead.errors import NotFound
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +70,11 @@ async def _complete(session: Session, scope: Scope, victim: Victim) -> object:
     return await complete(session, scope, completions=[Completion(lease, {"stolen": True}) for lease in leases])
 
 
+async def _delete(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await delete(session, scope, item_ids=victim.ids)
+
+
 async def _enqueue(session: Session, scope: Scope, victim: Victim) -> object:
     assert isinstance(scope, TenantScope)
     with pytest.raises(NotFound):
@@ -97,13 +104,20 @@ async def _rescue(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await rescue(session, FLEET, most=100)
 
 
+async def _update(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await update(session, scope, item_id=victim.waiting, changes={"payload": {"stolen": True}})
+
+
 TENANT_ATTACKS: dict[str, Attack] = {
     "claim": _claim,
     "complete": _complete,
+    "delete": _delete,
     "enqueue": _enqueue,
     "fail": _fail,
     "release": _release,
     "renew": _renew,
+    "update": _update,
 }
 # These take a SystemScope, so for them the application has no organization to check: row security is the only wall.
 SYSTEM_ATTACKS: dict[str, Attack] = {"promote": _promote, "rescue": _rescue}

@@ -16,6 +16,7 @@ from fairlead.db.session import Database
 from fairlead.domain.retry import Backoff
 from fairlead.engine.claim import Source
 from fairlead.queries.ready_sources import ReadyQueue, Turn
+from fairlead.services.organizations import restore_organization, soft_delete_organization
 from fairlead.worker.fetch import MOST_HELD, ORGANIZATIONS_A_TURN, Fetcher, FetchOptions, Pace, joined, shares
 from fairlead.worker.held import Held, HeldItems
 
@@ -210,6 +211,32 @@ async def test_paused_queues_give_nothing(database: Database, taken: Taken, ours
     async with database.unit_of_work(FLEET) as session:
         await session.execute(text("update queues set resume_at = now() - interval '1 second'"))
     assert len(await taken.turn()) == 3
+
+
+async def test_deleted_organizations_give_nothing(database: Database, taken: Taken, ours: Tenant) -> None:
+    """Nothing is claimed of a soft-deleted organization until it is restored; others have their items meanwhile."""
+    other = await make_tenant(database)
+    for owner in (ours, other):
+        await enqueue_some(database, owner, 3)
+    async with database.unit_of_work(FLEET) as session:
+        await soft_delete_organization(session, FLEET, organization_id=ours.organization_id)
+    assert await taken.turns(3) == {other.organization_id: 3}
+
+    async with database.unit_of_work(FLEET) as session:
+        await restore_organization(session, FLEET, organization_id=ours.organization_id)
+    assert await taken.turns(1) == {ours.organization_id: 3}
+
+
+async def test_deleted_organizations_stand_in_nobodys_way(database: Database, taken: Taken) -> None:
+    """However many deleted organizations still have items, one walk comes to those behind them."""
+    owners = [await make_tenant(database) for _ in range(2 * ORGANIZATIONS_A_TURN + 1)]
+    for owner in owners:
+        await enqueue_some(database, owner)
+    last = max(owner.organization_id for owner in owners)
+    async with database.unit_of_work(FLEET) as session:
+        await session.execute(text("update organizations set deleted_at = now() where id <> :id").bindparams(id=last))
+
+    assert await taken.turns(3) == {last: 1}
 
 
 async def test_queues_without_a_handler_are_left_alone(database: Database, taken: Taken) -> None:

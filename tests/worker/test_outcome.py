@@ -6,15 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.fixtures.held import make_held
 
-from fairlead.domain.json_values import problem
-from fairlead.domain.limits import ERROR_CHARACTERS, RESULT_BYTES
+from fairlead.domain.limits import RESULT_BYTES
 from fairlead.domain.retry import Backoff
 from fairlead.errors import GiveUp
-from fairlead.worker.outcome import Completed, Failed, failed, raised, returned, storable
+from fairlead.worker.outcome import Completed, Failed, failed, raised, returned
 
 _LOOP: list[Any] = []
 _LOOP.append(_LOOP)
@@ -144,18 +141,3 @@ def test_the_wait_follows_the_queue() -> None:
     held = make_held(attempts=3, backoff=Backoff(base_seconds=2, factor=3, jitter=False))
 
     assert failed(held, "no").delay_seconds == 18
-
-
-@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=20), st.integers(0, ERROR_CHARACTERS + 10))
-def test_error_text_is_always_storable(text: str, padding: int) -> None:
-    """Any text at all becomes one that PostgreSQL keeps, of at most 8 KiB characters, beginning as it did."""
-    kept = storable("x" * padding + text)
-
-    assert problem(kept) is None
-    assert len(kept) <= ERROR_CHARACTERS
-    assert kept.startswith("x" * min(padding, ERROR_CHARACTERS))
-
-
-def test_nul_and_surrogates_stay_readable() -> None:
-    """What cannot be stored is written so that a reader sees what it was."""
-    assert storable("a\x00b\ud800ü") == "a\\0b\\ud800ü"

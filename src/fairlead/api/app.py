@@ -1,20 +1,53 @@
-"""The application: every router, every error's shape, the edge around them."""
+"""The application: every router, every error's shape, the edge around them, and what goes on beside the requests."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
 from fastapi import FastAPI
 
 from fairlead.api import openapi, problems
 from fairlead.api.edge import Edge
 from fairlead.bootstrap import Resources
+from fairlead.errors import FairleadError
+from fairlead.runtime.loop import Loop
+from fairlead.services.key_use import KeyUse
+
+FLUSH_SECONDS: Final = 5.0
+_log = structlog.get_logger(__name__)
 
 
 def create_app(resources: Resources) -> FastAPI:
     """Return the ASGI application on `resources`, which the caller opens before and closes after."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_flushing)
     app.state.resources = resources
+    app.state.key_use = KeyUse(resources.database)
     for router in (*openapi.NOUNS, openapi.router):
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Edge)
     return app
+
+
+@asynccontextmanager
+async def _flushing(app: FastAPI) -> AsyncIterator[None]:
+    """Write down every few seconds which keys were used, and a last time when no request is left."""
+    key_use: KeyUse = app.state.key_use
+
+    async def turn() -> float:
+        await key_use.flush()
+        return FLUSH_SECONDS
+
+    loop = Loop("key_use", turn)
+    loop.start()
+    try:
+        yield
+    finally:
+        await loop.stop()
+        try:
+            await key_use.flush()
+        except FairleadError as error:
+            _log.warning("key_use_lost", code=error.code, error=error.message)

@@ -26,6 +26,7 @@ from fairlead.queries.page import LAST_PAGE, Window
 from fairlead.services.access import Principal, require
 from fairlead.services.api_keys import authenticate
 from fairlead.services.audit import Actor
+from fairlead.services.key_use import KeyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """The caller as the audit trail names them."""
-        return Actor("api_key", self.principal.api_key_id, self.request_id)
+        return Actor("api_key", self.principal.api_key_id, self.request_id, self.principal.scopes)
 
     def scope(self, *, queue_id: str | None = None) -> TenantScope:
         """Return the caller's scope; raises NotFound for a queue that the key is not for."""
@@ -93,7 +94,10 @@ async def _authenticated(request: Request) -> Principal:
         raise Unauthenticated
     scope = system("authenticate a request")
     async with resources.database.unit_of_work(scope) as session:
-        return await authenticate(session, scope, raw=raw.strip(), pepper=resources.pepper)
+        principal = await authenticate(session, scope, raw=raw.strip(), pepper=resources.pepper)
+    key_use: KeyUse = request.app.state.key_use
+    key_use.note(principal.api_key_id)
+    return principal
 
 
 def _known_form(text: str) -> str:

@@ -12,7 +12,6 @@ from fairlead.api.deps import ItemId, ItemReader, KeyedRoute, PageWindow, Produc
 from fairlead.domain.item_status import ItemStatus
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.items import get_item, get_item_page
-from fairlead.queries.queues import get_queue
 from fairlead.services.access import require_item
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
@@ -52,7 +51,6 @@ async def read_page(
     """List a queue's items, newest first. Scope: `items:read`."""
     scope = caller.scope(queue_id=queue_id)
     async with caller.resources.database.unit_of_work(scope) as session:
-        await get_queue(session, scope, queue_id=queue_id)
         page = await get_item_page(session, scope, queue_id=queue_id, window=window, status=status)
     return page_of(page, ItemOut)
 

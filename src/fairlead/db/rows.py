@@ -7,11 +7,12 @@ and what comes back are one statement. Items are not plain: their statements are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Select, any_, delete, func, insert, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from fairlead.db.session import Session
@@ -44,6 +45,12 @@ def owned(scope: Scope, table: type[Base], values: Mapping[str, Any]) -> dict[st
     if column is None:
         raise TypeError(f"{table.__tablename__} is written in a SystemScope only")
     return {**values, column: scope.organization_id}
+
+
+async def read_clock(session: Session) -> datetime:
+    """Return the time by the database's clock: what the `expires_at` of a row is compared with."""
+    time: datetime = (await session.execute(select(NOW))).scalar_one()
+    return time
 
 
 async def insert_row(
@@ -135,6 +142,19 @@ async def update_row(
     statement = update(table).where(*_own(scope, table, key, deleted=True)).values(**values)
     row = (await session.execute(statement.returning(*columns(table, model)))).one()
     return before, model(*row)
+
+
+async def touch_rows(session: Session, scope: Scope, table: type[Base], *, ids: Collection[str], column: str) -> None:
+    """Set a time of one's own rows to now, in one statement; it never moves back, and an id without a row is nothing.
+
+    The rows are locked in the order of their ids, so that two calls at once wait for each other and never deadlock.
+    """
+    source: Any = table
+    named = source.id == any_(literal(list(ids), ARRAY(source.id.type)))
+    locked = select(source.id).where(within(scope, table), named).order_by(source.id).with_for_update(key_share=True)
+    held = locked.cte("held")
+    latest = func.greatest(getattr(table, column), NOW)
+    await session.execute(update(table).where(source.id == held.c.id).values({column: latest}))
 
 
 async def delete_row(

@@ -29,6 +29,7 @@ from fairlead.db.connect import DatabaseOptions, async_engine
 from fairlead.db.sqlstate import from_driver, from_sqlalchemy, translated
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, entering
+from fairlead.errors import DatabaseUnavailable
 
 Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
 _BEGIN: Final[dict[Isolation, str]] = {
@@ -47,48 +48,69 @@ class Session:
     def __init__(self, connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._driver = driver
-        self._savepoints = 0
+        self._open_savepoints = 0
+        self._failed = False  # a statement did, and was not undone; the server does not know of those it never got
 
     async def run(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run an engine statement on the driver and return its rows, none when it returns none."""
         try:
             cursor = await self._driver.execute(statement.driver_text, parameters)
             return await cursor.fetchall() if cursor.description is not None else []
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            self._failed = True
             raise (from_driver(error) or error) from error
 
     async def row_count(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
         """Run an engine statement that returns no rows and return how many it changed."""
         try:
             return (await self._driver.execute(statement.driver_text, parameters)).rowcount
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeEncodeError) as error:
+            self._failed = True
             raise (from_driver(error) or error) from error
 
     async def execute(self, statement: Executable) -> Result[Any]:
         """Run a SQLAlchemy statement."""
         try:
             return await self._connection.execute(statement)
-        except DBAPIError as error:
+        except (DBAPIError, UnicodeEncodeError) as error:
+            self._failed = True
             raise (from_sqlalchemy(error) or error) from error
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Undo what the block changed when it raises, and only that: the transaction goes on.
+        """Undo what the block changed when it raises or ignored an error, and only that: the transaction goes on.
 
         They nest. A cancellation is not an error of the block but the end of the whole transaction.
         """
-        self._savepoints += 1
-        name = f"s{self._savepoints}"
+        self._refuse_failed()
+        name = f"s{self._open_savepoints}"
         await self._tell(f"savepoint {name}")
+        self._open_savepoints += 1
         try:
             yield
+            self._refuse_failed()
+            await self._tell(f"release savepoint {name}")
         except Exception:
             await self._tell(f"rollback to savepoint {name}; release savepoint {name}")
+            self._failed = False
+            self._open_savepoints -= 1
             raise
-        await self._tell(f"release savepoint {name}")
+        self._open_savepoints -= 1
+
+    @property
+    def ignored(self) -> str | None:
+        """What somebody ignored, so that the transaction is not all that was meant and must not be committed."""
+        if self._failed or self._driver.info.transaction_status is TransactionStatus.INERROR:
+            return "an error"
+        return "a cancellation" if self._open_savepoints else None
+
+    def _refuse_failed(self) -> None:
+        if self.ignored == "an error":
+            raise _ignored(self.ignored)
 
     async def _tell(self, command: str) -> None:
-        await self._driver.execute(command.encode(), prepare=False)
+        with translated():
+            await self._driver.execute(command.encode(), prepare=False)
 
 
 class Database:
@@ -112,7 +134,10 @@ class Database:
         with translated():
             connection, driver = await self._begun(begin)
             try:
-                yield Session(connection, driver)
+                session = Session(connection, driver)
+                yield session
+                if session.ignored and not driver.closed:
+                    raise _ignored(session.ignored)
                 await _end(driver)
             finally:
                 await _give_back(connection, driver)
@@ -159,7 +184,16 @@ async def _give_back(connection: PooledConnection, driver: AsyncConnection[Any])
 
 
 async def _end(driver: AsyncConnection[Any]) -> None:
-    """Commit; what would silently become a rollback, because an error was swallowed inside the block, is an error."""
-    if driver.info.transaction_status is TransactionStatus.INERROR:
-        raise InFailedSqlTransaction("an error was ignored inside a unit of work")
-    await driver.commit()
+    """Commit."""
+    if driver.closed:
+        raise DatabaseUnavailable
+    try:
+        await driver.commit()
+    except psycopg.Error as error:
+        if driver.closed:
+            raise DatabaseUnavailable("The database went away; nobody knows whether it kept the change.") from error
+        raise
+
+
+def _ignored(what: str) -> InFailedSqlTransaction:
+    return InFailedSqlTransaction(f"{what} was ignored inside a unit of work")

@@ -23,6 +23,7 @@ from fairlead.errors import (
     TransactionConflict,
     ValidationFailed,
 )
+from fairlead.schema import metadata
 
 # Every unique index that somebody's input can hit; the others hold what Fairlead itself draws at random.
 CONFLICTS: Final = {
@@ -30,9 +31,22 @@ CONFLICTS: Final = {
     "users_email_idx": ("email", "is taken"),
     "queues_name_idx": ("name", "is the name of another queue of this organization"),
     "roles_name_idx": ("name", "is the name of another role of this organization"),
+    "schedules_name_idx": ("name", "is the name of another schedule of this organization"),
     "user_roles_pkey": ("role", "is one this member already has"),
+    "credentials_account_idx": ("account_id", "is connected with a user already"),
 }
-_GONE_CLASSES = ("08", "57P")  # connection exceptions; server shutting down, starting or crashed
+# The first field of the checks that are not called after one.
+_CHECKED_TOGETHER: Final = {
+    "queue_items_lease_check": "lease_expires_at",
+    "queues_backoff_seconds_check": "backoff_base_seconds",
+    "queues_rate_check": "rate_limit",
+}
+_GONE_CLASSES = (
+    "08",
+    "57P",
+    "25P03",
+    "25P04",
+)  # connection exceptions; the server ends, starts, crashed or lost patience
 _RETRY_STATES = {"40001": "serialization failure", "40P01": "deadlock"}  # the server has rolled back
 _BUSY_STATES = {
     "53300": "too many connections",
@@ -58,11 +72,11 @@ def translated() -> Iterator[None]:
         raise DatabaseUnavailable from error
 
 
-def from_driver(error: psycopg.Error) -> FairleadError | None:
+def from_driver(error: psycopg.Error | UnicodeEncodeError) -> FairleadError | None:
     """Return our error for one of the driver's, or None when there is none."""
+    if isinstance(error, UnicodeEncodeError) or error.sqlstate is None:
+        return _of_driver_alone(error)
     state = error.sqlstate
-    if state is None:
-        return DatabaseUnavailable() if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else None
     if state.startswith(_GONE_CLASSES):
         return DatabaseUnavailable()
     if state in _RETRY_STATES:
@@ -74,6 +88,17 @@ def from_driver(error: psycopg.Error) -> FairleadError | None:
     return _from_row_state(state, error)
 
 
+def _of_driver_alone(error: psycopg.Error | UnicodeEncodeError) -> FairleadError | None:
+    """Return our error for one that the server did not send: it could not be reached, or was not asked at all."""
+    if isinstance(error, psycopg.DataError | UnicodeEncodeError):  # a NUL character, half a surrogate pair
+        return _unstorable()
+    return DatabaseUnavailable() if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else None
+
+
+def _unstorable() -> ValidationFailed:
+    return ValidationFailed("A value cannot be stored by PostgreSQL.")
+
+
 def _from_row_state(state: str, error: psycopg.Error) -> FairleadError | None:
     if state == "23505":
         field, sentence = CONFLICTS.get(error.diag.constraint_name or "", ("", ""))
@@ -81,23 +106,25 @@ def _from_row_state(state: str, error: psycopg.Error) -> FairleadError | None:
     if state == "23503":  # what is referred to is not there; nothing of ours deletes what is still referred to
         return NotFound()
     if state == "23514":
-        return ValidationFailed(details=_checked_field(error))
+        return ValidationFailed(details={_checked_field(error.diag.constraint_name or ""): "is not acceptable"})
     if state == "23502":
         return ValidationFailed(details={error.diag.column_name or "row": "must be given"})
     if state in _UNSTORABLE_STATES:
-        return ValidationFailed("A value cannot be stored by PostgreSQL.")
+        return _unstorable()
     return None
 
 
-def _checked_field(error: psycopg.Error) -> dict[str, str]:
-    """Name the field by its check, which the schema calls <table>_<field>_check."""
-    constraint, table = error.diag.constraint_name or "", error.diag.table_name or ""
-    field = constraint.removesuffix("_check").removeprefix(f"{table}_")
-    return {field or "row": "is not acceptable"}
+def _checked_field(constraint: str) -> str:
+    """Name the field by its check, which the schema calls <table>_<field>_check; a partition's has its table's name."""
+    table = max((name for name in metadata.tables if constraint.startswith(f"{name}_")), key=len, default="")
+    field = constraint.removeprefix(f"{table}_").removesuffix("_check")
+    return _CHECKED_TOGETHER.get(constraint, field) or "row"
 
 
-def from_sqlalchemy(error: DBAPIError) -> FairleadError | None:
+def from_sqlalchemy(error: DBAPIError | UnicodeEncodeError) -> FairleadError | None:
     """Return our error for one that SQLAlchemy wrapped, or None when there is none."""
+    if isinstance(error, UnicodeEncodeError):
+        return from_driver(error)
     if error.connection_invalidated:
         return DatabaseUnavailable()
     return from_driver(error.orig) if isinstance(error.orig, psycopg.Error) else None

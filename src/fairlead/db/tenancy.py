@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, false, literal_column, or_, true
+from sqlalchemy import ColumnElement, false, or_, true
 
 from fairlead.domain.ids import is_id
 from fairlead.errors import NotFound
@@ -65,7 +65,7 @@ def within(scope: Scope, table: type[Base], *, shared: bool = False) -> ColumnEl
     if security.column is None:
         return false()
     own: ColumnElement[bool] = getattr(table, security.column) == scope.organization_id
-    return or_(own, literal_column(security.shared)) if shared and security.shared else own
+    return or_(own, getattr(table, security.shared).is_(None)) if shared and security.shared else own
 
 
 def entering(scope: Scope) -> str:

@@ -3,7 +3,8 @@
 The rows that conflict with nothing are inserted, the others are locked in the order of their key and changed: two
 statements more than `on conflict do update`, which under row-level security would betray another organization's row by
 failing differently, and would not say what a row was before. Concurrent calls for the same keys wait for each other,
-always in the same order, and end in one row a key.
+always in the same order, and end in one row a key. Where some of the rows are deleted at the same moment that order
+breaks, and a call may end in TransactionConflict.
 """
 
 from __future__ import annotations

@@ -43,6 +43,11 @@ def visible_prefix(raw: str) -> str:
     return raw[:VISIBLE_CHARACTERS]
 
 
+def kind_of(visible: str) -> KeyKind:
+    """Return the kind of a key, which its visible part tells."""
+    return "test" if visible.startswith("flk_test_") else "live"
+
+
 def key_hash(raw: str, *, pepper: bytes) -> str:
     """Return the HMAC-SHA-256 under which a key is stored, in hexadecimal."""
     return hmac.new(pepper, raw.encode(), hashlib.sha256).hexdigest()

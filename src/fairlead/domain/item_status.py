@@ -25,7 +25,7 @@ FINISHED = frozenset({ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.CANCEL
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One line of the life cycle; `sources` is empty for the verb that makes an item."""
+    """One line of the life cycle; making an item has no `sources`, removing it no `targets`."""
 
     verb: str
     sources: frozenset[ItemStatus]
@@ -41,6 +41,7 @@ _C, _F, _X = ItemStatus.COMPLETED, ItemStatus.FAILED, ItemStatus.CANCELLED
 
 TRANSITIONS = (
     _transition("enqueue", set(), {_W}),
+    _transition("update", {_W}, {_W}),
     _transition("claim", {_W}, {_P}),
     _transition("renew", {_P}, {_P}),
     _transition("complete", {_P}, {_C}),
@@ -50,4 +51,5 @@ TRANSITIONS = (
     _transition("rescue", {_P}, {_W, _F}),
     _transition("cancel", {_W, _P}, {_X}),
     _transition("retry", {_F, _X, _C}, {_W}),
+    _transition("delete", {_W, _C, _F, _X}, set()),
 )

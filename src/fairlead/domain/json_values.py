@@ -1,14 +1,15 @@
 """What PostgreSQL's jsonb can keep, checked before anything is stored.
 
 jsonb refuses NUL characters and lone surrogates (SQLSTATE 22P05, 22021) and would silently change integers
-beyond what other languages read; a value that fails here is refused whole, with the place named.
+beyond what other languages read; a value that fails here is refused whole, with the place named. Only text that nobody
+could send again, such as an error's, is mended instead.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from fairlead.domain.limits import JSON_DEPTH
@@ -22,6 +23,23 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def problem(value: object, *, depth: int = JSON_DEPTH) -> str | None:
     """Return why `value` cannot be stored as JSON, naming the place, or None when it can."""
     return None if _is_fine(value, depth) else next(_problems(value, "", depth), None)
+
+
+def object_problem(value: object, *, write: Callable[[Any], bytes], most_bytes: int) -> str | None:
+    """Return why `value` is not a JSON object that can be stored in `most_bytes`, as `write` writes it, or None."""
+    if not isinstance(value, dict):
+        return "must be a JSON object"
+    if found := problem(value):
+        return found
+    size = len(write(value))
+    return f"is {size:,} bytes long, more than {most_bytes:,}" if size > most_bytes else None
+
+
+def storable(text: str, *, most: int) -> str:
+    """Return the text as it can be kept, in at most so many characters: what cannot be kept is written out."""
+    kept = text[:most].replace("\x00", "\\0")
+    whole = kept if kept.isascii() else kept.encode("utf-8", "backslashreplace").decode()
+    return whole[:most]
 
 
 def _is_fine(value: Any, depth: int) -> bool:

@@ -26,6 +26,22 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
 
 
+# What each one lets somebody do: a sentence for the reference page.
+MEANINGS: Final[dict[Permission, str]] = {
+    Permission.ITEMS_ENQUEUE: "Put items into queues.",
+    Permission.ITEMS_CLAIM: "Take items to work on them, and report how that went.",
+    Permission.ITEMS_READ: "Look at items, their payloads and their results.",
+    Permission.ITEMS_MANAGE: "Change and remove items, whoever put them in.",
+    Permission.QUEUES_READ: "Look at queues and the rules their items are worked under.",
+    Permission.QUEUES_MANAGE: "Make, change, delete and restore queues.",
+    Permission.MEMBERS_READ: "Look at members and roles.",
+    Permission.MEMBERS_MANAGE: "Make, change and remove members and roles, and say who has which role.",
+    Permission.KEYS_MANAGE: "Make, change and revoke API keys.",
+    Permission.ORGANIZATION_READ: "Look at the organization and its limits.",
+    Permission.ORGANIZATION_MANAGE: "Change the organization or delete it, and decide who its owners are.",
+    Permission.AUDIT_READ: "Look at the audit trail: who changed what, and when.",
+}
+
 _READ = frozenset(
     {
         Permission.ITEMS_READ,

@@ -2,8 +2,11 @@
 
     enqueue ──► waiting ──claim──► processing ──complete──► completed
                   ▲  │                 │  └────fail, rescue (attempts used up)──► failed
-                  │  └─ promote (due)  │
+                  │  └─ promote (due), │
+                  │     update         │
                   └── fail, rescue, release
+
+Delete removes an item that waits or is finished; one that somebody works on can be neither deleted nor updated.
 
 The fence: `(id, claims)` names a lease. Every outcome finds its rows by id alone, locks them in id order, and only
 then compares status, `claims` and the lease's end on the locked row. (With the status beside the ids in the search,
@@ -13,5 +16,6 @@ parameter, sorted by id; an outcome that is not confirmed has changed nothing.
 `queue_items_live` holds waiting and processing items and is written to directly; finishing an item deletes it there
 and inserts it through `queue_items`, which files it.
 
-Lock order, everywhere: items in the order of their ids; a claim and a rescue skip what is locked and so never wait.
+Lock order, everywhere: a queue's row, which enqueueing shares and the queue's deletion takes alone; then items in the
+order of their ids. A claim and a rescue skip what is locked and so never wait.
 """

@@ -1,8 +1,10 @@
 """Enqueue: put items into one queue of one organization, all or none.
 
-- → waiting.  Locks: none but the foreign key's share of the queue's row.  Index: the queue's key.
+- → waiting.  Locks: the queue's row, with the foreign key's share.  Index: the queue's key.
 An item for later is kept out of the claim's index (`ready` false) until it is due. Items keep the order given.
-A queue that is unknown, deleted or another organization's takes nothing, and the count returned is 0.
+A queue that is unknown, deleted or another organization's takes nothing, and the count returned is 0. The share is
+taken before the queue is looked at and stands in the way of nothing but its deletion, which waits for it and whose end
+it waits for (`services/queues.py`): once a deletion is committed, nothing enters any more.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from (
 cross join (
     select id, organization_id, max_attempts from queues
     where organization_id = :organization_id and id = :queue_id and deleted_at is null
+    for key share
 ) q
 """)
 

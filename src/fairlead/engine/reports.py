@@ -62,6 +62,11 @@ held as materialized (
     ) i
 )""".strip()
 
+# Whether the queue of an item `i` is not deleted. A scalar sub-select is one probe whatever the statistics say.
+QUEUE_IS_THERE = (
+    "(select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id)"
+)
+
 # Every column a finished item takes along unchanged.
 _KEPT = [
     "organization_id",

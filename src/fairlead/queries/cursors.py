@@ -36,6 +36,8 @@ def unseal(cursor: str, *, secret: bytes, of: str) -> Position:
     signature, body = sealed[:_SIGNATURE_BYTES], sealed[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _signature(body, secret, of)):
         raise _refused()
+    if urlsafe_b64encode(sealed).decode() != cursor:  # what the decoder passed over would make many texts of one
+        raise _refused()
     created_at, row_id = orjson.loads(body)
     return Position(datetime.fromisoformat(created_at), row_id)
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal_column, select, text
 
 from fairlead.db.session import Session
-from fairlead.db.tenancy import TenantScope
+from fairlead.db.tenancy import TenantScope, within
 from fairlead.domain.item_status import FINISHED, ItemStatus
 from fairlead.schema import QueueItem
 
@@ -78,4 +78,4 @@ async def results(session: Session, scope: TenantScope, *, queue_id: str) -> dic
 
 
 def _of_queue(statement: Any, scope: TenantScope, queue_id: str) -> Any:
-    return statement.where(QueueItem.organization_id == scope.organization_id, QueueItem.queue_id == queue_id)
+    return statement.where(within(scope, QueueItem), QueueItem.queue_id == queue_id)

@@ -1,19 +1,36 @@
-"""Items as people and programs see them, waiting or long finished, read from the one relation `queue_items`."""
+"""Items as people and programs see them, waiting or long finished, read from the one relation `queue_items`.
+
+Items of a soft-deleted queue are not there unless `deleted` asks for them. An item is found by the leaves' primary
+keys. Lists are newest first; no index is in that order yet, so that a page and a slice read all items that the queue
+(without one: the organization) has in the leaves that its status leaves open, and sort what they show: a tenth of a
+second for 200 000.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypedDict, Unpack
 
+from sqlalchemy import ColumnElement, false, func, literal_column, select
+from sqlalchemy.orm import aliased
+
+from fairlead.db.rows import visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
-from fairlead.domain.item_status import ItemStatus
+from fairlead.domain import json_values
+from fairlead.domain.ids import is_id
+from fairlead.domain.item_status import LIVE, ItemStatus
 from fairlead.domain.retry import Backoff
-from fairlead.errors import NotFound
-from fairlead.queries.page import Page, Window
+from fairlead.errors import NotFound, ValidationFailed
+from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
+from fairlead.queries.queues import get_queue
+from fairlead.queries.search import matches
+from fairlead.schema.queue_items import QueueItem
+from fairlead.schema.queues import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,22 @@ class Item:
     created_at: datetime
 
 
+class ItemFilters(TypedDict, total=False):
+    """Which items a list is of; what is not given is no condition.
+
+    `queue_ids` limits the list to some queues. `task` and `tag` are an item's exactly, `error` is in its last error, in
+    any case and taken literally. `created_from` is the first instant, `created_before` the first one after the last.
+    """
+
+    queue_ids: Collection[str] | None
+    status: ItemStatus | None
+    task: str | None
+    tag: str | None
+    error: str | None
+    created_from: datetime | None
+    created_before: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeRules:
     """What an outcome has to know of its item and the item's queue."""
@@ -59,26 +92,11 @@ ITEMS: Final = Statement(
 select {columns}
 from queue_items i
 where i.organization_id = :organization_id and i.id = any (:ids)
+    and (cast(:deleted as boolean) or (
+        select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id))
 """,
     columns=_COLUMNS,
 )
-
-_OF_QUEUE = """i.organization_id = :organization_id and i.queue_id = :queue_id
-    and (cast(:status as queue_item_status) is null or i.status = cast(:status as queue_item_status))"""
-
-ITEM_PAGE: Final = Statement(
-    """
-select {columns}
-from queue_items i
-where {of_queue}
-order by i.created_at desc, i.id desc
-limit :limit offset :offset
-""",
-    columns=_COLUMNS,
-    of_queue=_OF_QUEUE,
-)
-
-ITEM_COUNT: Final = Statement("select count(*) from queue_items i where {of_queue}", of_queue=_OF_QUEUE)
 
 OUTCOME_RULES: Final = Statement("""
 select i.queue_id, i.attempts, q.lease_seconds,
@@ -88,23 +106,29 @@ join queues q on q.organization_id = i.organization_id and q.id = i.queue_id
 where i.organization_id = :organization_id and i.id = :item_id
 """)
 
+# Written, never bound: it tells the planner which leaves to read.
+_FOREVER: Final[ColumnElement[datetime]] = literal_column("timestamptz 'infinity'")
 
-async def get_item(session: Session, scope: TenantScope, *, item_id: str) -> Item:
-    """Return an item; raises NotFound for an unknown or another organization's one."""
-    found = await find_items(session, scope, item_ids=[item_id])
+
+async def get_item(session: Session, scope: TenantScope, *, item_id: str, deleted: bool = False) -> Item:
+    """Return an item; raises NotFound for an unknown or another organization's one, a deleted queue's unless asked."""
+    found = await find_items(session, scope, item_ids=[item_id], deleted=deleted)
     if not found:
         raise NotFound
     return found[item_id]
 
 
-async def find_items(session: Session, scope: TenantScope, *, item_ids: Sequence[str]) -> dict[str, Item]:
-    """Return by id those of these items that exist here."""
-    rows = await session.run(ITEMS, {"organization_id": scope.organization_id, "ids": list(item_ids)})
+async def find_items(
+    session: Session, scope: TenantScope, *, item_ids: Sequence[str], deleted: bool = False
+) -> dict[str, Item]:
+    """Return by id those of these items that are here, a deleted queue's only when asked."""
+    ids = [item_id for item_id in item_ids if is_id(item_id)]
+    rows = await session.run(ITEMS, {"organization_id": scope.organization_id, "ids": ids, "deleted": deleted})
     return {row[0]: _item(row) for row in rows}
 
 
 async def get_outcome_rules(session: Session, scope: TenantScope, *, item_id: str) -> OutcomeRules:
-    """Return what an outcome has to know; raises NotFound as `get_item` does."""
+    """Return what an outcome has to know; raises NotFound as `get_item` does, but not for a deleted queue's item."""
     rows = await session.run(OUTCOME_RULES, {"organization_id": scope.organization_id, "item_id": item_id})
     if not rows:
         raise NotFound
@@ -113,21 +137,92 @@ async def get_outcome_rules(session: Session, scope: TenantScope, *, item_id: st
 
 
 async def get_item_page(
-    session: Session, scope: TenantScope, *, queue_id: str, window: Window, status: ItemStatus | None = None
+    session: Session,
+    scope: TenantScope,
+    *,
+    window: Window,
+    queue_id: str | None = None,
+    deleted: bool = False,
+    **filters: Unpack[ItemFilters],
 ) -> Page[Item]:
-    """Return a page of one queue's items, newest first.
+    """Return a page of one queue's items, or without a queue of all the organization's, newest first.
 
-    The total is counted row by row, which suits thousands of items, not millions: counters come with a later issue.
+    Raises NotFound for a queue that `get_queue` would not find, and ValidationFailed for a filter that cannot be. The
+    total is counted row by row, which suits thousands of items, not millions.
     """
-    parameters = {
-        "organization_id": scope.organization_id,
-        "queue_id": queue_id,
-        "status": None if status is None else status.value,
-    }
-    [(total,)] = await session.run(ITEM_COUNT, parameters)
-    part = {**parameters, "limit": window.limit, "offset": window.offset}
-    rows = await session.run(ITEM_PAGE, part) if total > window.offset else []
-    return Page(tuple(_item(row) for row in rows), window.page, window.limit, total)
+    items, where = await _listed(session, scope, queue_id=queue_id, deleted=deleted, filters=filters)
+    return await read_page(session, items, where=where, window=window, model=Item)
+
+
+async def get_item_slice(
+    session: Session,
+    scope: TenantScope,
+    *,
+    after: After,
+    queue_id: str | None = None,
+    deleted: bool = False,
+    **filters: Unpack[ItemFilters],
+) -> Slice[Item]:
+    """Return a slice of what `get_item_page` lists, for walking all of it; raises as that does.
+
+    An item keeps its place from its enqueueing to its end, so that a walk meets it once, finished meanwhile or not.
+    """
+    items, where = await _listed(session, scope, queue_id=queue_id, deleted=deleted, filters=filters)
+    found: Slice[Item] = await read_slice(session, items, where=where, after=after, model=Item)
+    return found
+
+
+async def _listed(
+    session: Session, scope: TenantScope, *, queue_id: str | None, deleted: bool, filters: ItemFilters
+) -> tuple[type[QueueItem], list[ColumnElement[bool]]]:
+    """Return the relation to list, and the conditions; raises for a queue or a filter that cannot be."""
+    status = filters.get("status")
+    items = _relation(None if status is None else status in LIVE)
+    where = [*visible(scope, items), *_conditions(items, filters)]
+    if queue_id is not None:
+        await get_queue(session, scope, queue_id=queue_id, deleted=deleted)
+        where.append(items.queue_id == queue_id)
+    elif not deleted:
+        where.append(items.queue_id.in_(select(Queue.id).where(*visible(scope, Queue))))
+    return items, where
+
+
+@cache
+def _relation(live: bool | None) -> type[QueueItem]:
+    """Return the items as `Item` has them; `live` True or False says that one kind of leaf has all that are wanted."""
+    end = func.nullif(QueueItem.finished_at, _FOREVER).label("finished_at")
+    shown = select(*(column for column in QueueItem.__table__.c if column.name != "finished_at"), end)
+    if live is not None:
+        shown = shown.where(QueueItem.finished_at == _FOREVER if live else QueueItem.finished_at < _FOREVER)
+    return aliased(QueueItem, shown.subquery("items"), adapt_on_names=True)
+
+
+def _conditions(items: type[QueueItem], filters: ItemFilters) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = []
+    if (status := filters.get("status")) is not None:
+        where.append(items.status == status)
+    if (queue_ids := filters.get("queue_ids")) is not None:
+        where.append(items.queue_id.in_([queue_id for queue_id in queue_ids if is_id(queue_id)]))
+    if (task := filters.get("task")) is not None:
+        where.append(items.task == task if _storable(task) else false())
+    if (tag := filters.get("tag")) is not None:
+        where.append(items.tags.contains([tag]) if _storable(tag) else false())
+    if error := filters.get("error"):
+        where.append(matches(error, items.error_message))
+    return where + _created(items, filters)
+
+
+def _created(items: type[QueueItem], filters: ItemFilters) -> list[ColumnElement[bool]]:
+    first, end = filters.get("created_from"), filters.get("created_before")
+    given = {"created_from": first, "created_before": end}
+    if wrong := {name: "must say its time zone" for name, instant in given.items() if instant and not instant.tzinfo}:
+        raise ValidationFailed(details=wrong)
+    where = [] if first is None else [items.created_at >= first]
+    return where if end is None else [*where, items.created_at < end]
+
+
+def _storable(text: str) -> bool:
+    return json_values.problem(text) is None
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, true, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal, select, true, tuple_
 
 from fairlead.db.rows import columns, read_rows
 from fairlead.db.session import Session
@@ -92,17 +92,25 @@ class Slice(Generic[T]):
 async def read_page(
     session: Session, table: Any, *, where: Sequence[ColumnElement[bool]], window: Window, model: Callable[..., T]
 ) -> Page[T]:
-    """Return the page of `table` that `window` asks for, and the total under the same conditions."""
-    part = _newest_first(table, where, model, more=(literal(value=True).label("is_there"),))
-    page = part.limit(window.limit).offset(window.offset).subquery("page")
-    total = select(func.count().label("total")).select_from(table).where(*where).subquery("counted")
+    """Return the page of `table` that `window` asks for, and the total under the same conditions.
+
+    The page's ids come first, from an index alone where there is one; the rest is counted only when the page does not
+    tell the total itself: a page that is not full is the last one.
+    """
+    place = [table.created_at, table.id]
+    shown = _newest_first(select(*place).where(*where), table).limit(window.limit).offset(window.offset)
+    part = shown.cte("part").prefix_with("materialized")
+    found = select(func.count().label("rows")).select_from(part).cte("found")
+    all_of_them = select(func.count()).select_from(table).where(*where).scalar_subquery()
+    last = (found.c.rows < window.limit) & ((found.c.rows > 0) | literal(window.offset == 0))
+    total = case((last, found.c.rows + literal(window.offset, BigInteger)), else_=all_of_them)
     statement = (
-        select(total.c.total, *page.c)
-        .select_from(total.outerjoin(page, true()))
-        .order_by(page.c.created_at.desc(), page.c.id.desc())
+        select(total, table.id.is_not(None), *columns(table, model))
+        .select_from(found.outerjoin(part, true()).outerjoin(table, table.id == part.c.id))
+        .order_by(part.c.created_at.desc(), part.c.id.desc())
     )
-    rows = (await session.execute(statement)).all()
-    data = tuple(model(*row[1:-1]) for row in rows if row[-1])
+    rows: Sequence[Any] = (await session.execute(statement)).all()
+    data = tuple(model(*row[2:]) for row in rows if row[1])
     return Page(data, window.page, window.limit, rows[0][0])
 
 
@@ -110,7 +118,7 @@ async def read_slice(
     session: Session, table: Any, *, where: Sequence[ColumnElement[bool]], after: After, model: Callable[..., Any]
 ) -> Slice[Any]:
     """Return the slice of `table` that `after` asks for; walks the index that lists of this table have."""
-    statement = _newest_first(table, where, model)
+    statement = _newest_first(select(*columns(table, model)).where(*where), table)
     if after.position is not None:
         place = tuple_(literal(after.position.created_at), literal(after.position.id))
         statement = statement.where(tuple_(table.created_at, table.id) < place)
@@ -124,7 +132,5 @@ def sliced(rows: Sequence[Any], *, limit: int) -> Slice[Any]:
     return Slice(data, Position(data[-1].created_at, data[-1].id) if len(rows) > limit else None)
 
 
-def _newest_first(
-    table: Any, where: Sequence[ColumnElement[bool]], model: Any, more: Sequence[ColumnElement[Any]] = ()
-) -> Select[Any]:
-    return select(*columns(table, model), *more).where(*where).order_by(table.created_at.desc(), table.id.desc())
+def _newest_first(statement: Select[Any], table: Any) -> Select[Any]:
+    return statement.order_by(table.created_at.desc(), table.id.desc())

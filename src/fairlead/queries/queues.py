@@ -12,6 +12,7 @@ from fairlead.db.rows import get_row, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
+from fairlead.domain.ids import is_id
 from fairlead.errors import NotFound
 from fairlead.queries.page import Page, Window, read_page
 from fairlead.queries.search import matches
@@ -45,6 +46,8 @@ async def get_queue_by_name(session: Session, scope: TenantScope, *, name: str) 
 
 async def get_claim_rules(session: Session, scope: TenantScope, *, queue_id: str) -> ClaimRules:
     """Return what a claim has to know; raises NotFound as `get_queue` does."""
+    if not is_id(queue_id):
+        raise NotFound
     rows = await session.run(CLAIM_RULES, {"organization_id": scope.organization_id, "queue_id": queue_id})
     if not rows:
         raise NotFound
@@ -69,7 +72,7 @@ async def get_queue_page(
     if search:
         where.append(matches(search, QueueTable.name))
     if queue_ids is not None:
-        where.append(QueueTable.id.in_(queue_ids))
+        where.append(_among(queue_ids))
     if paused is not None:
         where.append(_paused() if paused else not_(_paused()))
     return await read_page(session, QueueTable, where=where, window=window, model=Queue)
@@ -77,8 +80,12 @@ async def get_queue_page(
 
 async def find_queue_ids(session: Session, scope: TenantScope, *, queue_ids: Collection[str]) -> frozenset[str]:
     """Return which of these queues exist here."""
-    statement = select(QueueTable.id).where(*visible(scope, QueueTable), QueueTable.id.in_(queue_ids))
+    statement = select(QueueTable.id).where(*visible(scope, QueueTable), _among(queue_ids))
     return frozenset((await session.execute(statement)).scalars())
+
+
+def _among(queue_ids: Collection[str]) -> ColumnElement[bool]:
+    return QueueTable.id.in_([queue_id for queue_id in queue_ids if is_id(queue_id)])
 
 
 def _paused() -> ColumnElement[bool]:

@@ -3,7 +3,8 @@
 A loose index scan over the claim's index: one probe to the next organization that has a ready item, then one to each
 of its next queues; an organization or queue without ready items costs nothing. The walk starts behind a cursor that
 the caller keeps and moves on, so that every organization has its turn however much another one has waiting; inside an
-organization it starts behind a pivot that the caller changes, for the same reason.
+organization it starts behind a pivot that the caller changes, for the same reason. A soft-deleted organization has its
+place in the walk, so that a step stays as short however many there are, and nothing comes of it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ with recursive organization (id) as (
     ) n
 ),
 turn as materialized (
-    select id from organization limit :organizations
+    select o.id, o.deleted_at is null as alive
+    from (select id from organization limit :organizations) n
+    join organizations o on o.id = n.id
 )
 select t.id, s.id, s.name, s.lease_seconds, s.backoff_policy, s.backoff_base_seconds, s.backoff_factor,
     s.backoff_cap_seconds, s.backoff_jitter
@@ -59,7 +62,7 @@ left join lateral (
     )
     select q.* from ready r
     join queues q on q.organization_id = t.id and q.id = r.queue_id
-    where q.name = any (:names) and q.deleted_at is null
+    where t.alive and q.name = any (:names) and q.deleted_at is null
         and (q.paused_at is null or q.resume_at <= statement_timestamp())
     limit :queues
 ) s on true

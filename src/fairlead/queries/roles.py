@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy import exists, or_, select
 
-from fairlead.db.rows import columns, get_row, read_rows, visible
+from fairlead.db.rows import NOW, columns, get_row, read_rows, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, SystemScope, TenantScope, within
+from fairlead.domain.ids import is_id
 from fairlead.queries.page import Page, Window, read_page
 from fairlead.queries.search import matches
 from fairlead.rows import Role
@@ -41,21 +42,20 @@ async def get_role_page(session: Session, scope: Scope, *, window: Window, searc
 
 
 async def roles_of(session: Session, scope: Scope, *, user_id: str) -> list[Role]:
-    """Return a user's roles, through `user_roles`, in the scope's organization (in a SystemScope in every one)."""
-    statement = (
-        select(*columns(RoleTable, Role))
-        .join(UserRoleTable, _holds())
-        .where(within(scope, UserRoleTable), UserRoleTable.user_id == user_id)
-        .order_by(UserRoleTable.created_at, RoleTable.id)
-    )
+    """Return a user's roles, through `user_roles`, in the scope's organization (in a SystemScope in any), each once."""
+    if not is_id(user_id):
+        return []
+    held = exists().where(within(scope, UserRoleTable), UserRoleTable.user_id == user_id, _holds())
+    statement = select(*columns(RoleTable, Role)).where(held).order_by(RoleTable.created_at, RoleTable.id)
     return await read_rows(session, statement, model=Role)
 
 
 async def is_offered(session: Session, scope: TenantScope, *, role_id: str) -> bool:
     """Tell whether anybody has a role here, or an open invitation to it."""
     held = exists().where(within(scope, UserRoleTable), UserRoleTable.role_id == role_id)
-    open_ones = [InvitationTable.accepted_at.is_(None), InvitationTable.revoked_at.is_(None)]
-    invited = exists().where(within(scope, InvitationTable), InvitationTable.role_id == role_id, *open_ones)
+    unused = [InvitationTable.accepted_at.is_(None), InvitationTable.revoked_at.is_(None)]
+    offers = [InvitationTable.role_id == role_id, *unused, InvitationTable.expires_at > NOW]
+    invited = exists().where(within(scope, InvitationTable), *offers)
     return bool((await session.execute(select(or_(held, invited)))).scalar_one())
 
 
@@ -67,6 +67,8 @@ async def has_owner(session: Session, scope: TenantScope) -> bool:
 
 async def organizations_owned(session: Session, scope: SystemScope, *, user_id: str) -> list[str]:
     """Return the ids, in order, of the organizations that a user is an owner of."""
+    if not is_id(user_id):
+        return []
     owner = [UserRoleTable.role_scope == "*", UserRoleTable.role_id == "owner", UserRoleTable.user_id == user_id]
     statement = select(UserRoleTable.organization_id).where(within(scope, UserRoleTable), *owner)
     return list((await session.execute(statement.order_by(UserRoleTable.organization_id))).scalars())

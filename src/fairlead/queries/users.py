@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, false, select
 
 from fairlead.db.rows import columns, get_row, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, TenantScope, within
+from fairlead.domain import json_values
 from fairlead.domain.ids import is_id
 from fairlead.domain.names import canonical_email
 from fairlead.errors import NotFound
 from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
-from fairlead.queries.search import matches
+from fairlead.queries.search import matches_lowered
 from fairlead.rows import Organization, User
 from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.schema.user_roles import UserRole as UserRoleTable
@@ -23,6 +24,7 @@ from fairlead.schema.users import User as UserTable
 PERMISSIONS: Final = Statement("""
 select distinct p.permission
 from user_roles m
+join organizations o on o.id = m.organization_id and o.deleted_at is null
 join users u on u.id = m.user_id and u.deleted_at is null
 join roles r on r.owner_scope = m.role_scope and r.id = m.role_id
 cross join unnest(r.permissions) as p (permission)
@@ -83,6 +85,8 @@ async def get_user_slice(
 
 async def get_user_with_organization(session: Session, scope: Scope, *, user_id: str) -> UserAndOrganization:
     """Return a user with the home organization, in one statement; raises NotFound as `get_user` does."""
+    if not is_id(user_id):
+        raise NotFound
     user_columns, organization_columns = columns(UserTable, User), columns(OrganizationTable, Organization)
     statement = (
         select(*user_columns, *organization_columns)
@@ -100,14 +104,21 @@ async def get_user_with_organization(session: Session, scope: Scope, *, user_id:
 
 
 async def permissions_of(session: Session, scope: TenantScope, *, user_id: str) -> frozenset[str]:
-    """Return what a member's roles allow in this organization; nothing for anybody else."""
+    """Return what a member's roles allow in this organization; nothing for anybody else, or where either is deleted."""
+    if not is_id(user_id):
+        return frozenset()
     rows = await session.run(PERMISSIONS, {"organization_id": scope.organization_id, "user_id": user_id})
     return frozenset(row[0] for row in rows)
 
 
 async def is_member(session: Session, scope: TenantScope, *, user_id: str) -> bool:
-    """Tell whether somebody has a role in this organization."""
-    return bool(is_id(user_id) and await permissions_of(session, scope, user_id=user_id))
+    """Tell whether somebody has a role in this organization, even one that allows nothing, and neither is deleted."""
+    if not is_id(user_id):
+        return False
+    membership = [within(scope, UserRoleTable), UserRoleTable.user_id == user_id]
+    here = [OrganizationTable.id == UserRoleTable.organization_id, OrganizationTable.deleted_at.is_(None)]
+    present = [UserTable.id == UserRoleTable.user_id, UserTable.deleted_at.is_(None)]
+    return bool((await session.execute(select(exists().where(*membership, *here, *present)))).scalar_one())
 
 
 def _where(
@@ -115,10 +126,10 @@ def _where(
 ) -> list[ColumnElement[bool]]:
     where = visible(scope, UserTable, deleted=deleted)
     if search:
-        where.append(matches(search, UserTable.name, UserTable.email))
+        where.append(matches_lowered(search, UserTable.search_text))
     if email_verified is not None:
         where.append(UserTable.email_verified.is_(email_verified))
     if role_id is not None:
         holders = select(UserRoleTable.user_id).where(within(scope, UserRoleTable), UserRoleTable.role_id == role_id)
-        where.append(UserTable.id.in_(holders))
+        where.append(false() if json_values.problem(role_id) else UserTable.id.in_(holders))
     return where

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.users import User
 
 
 class ApiKey(Base):
@@ -31,6 +37,13 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     rotated_from: Mapped[KeyText | None]
+
+    user: Mapped[User] = related()
+    organization: Mapped[Organization] = related()
+    predecessor: Mapped[ApiKey | None] = related(
+        on="and_(foreign(ApiKey.organization_id) == remote(ApiKey.organization_id), "
+        "foreign(ApiKey.rotated_from) == remote(ApiKey.id))"
+    )
 
     __table_args__ = (
         UniqueConstraint("organization_id", "id"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped
 
 from fairlead.schema.base import Base, CreatedAt, Id, KeyText
+from fairlead.schema.relations import related
 from fairlead.schema.row_security import RowSecurity
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
 
 
 class AuditEvent(Base):
@@ -28,6 +32,8 @@ class AuditEvent(Base):
     after: Mapped[dict[str, Any] | None]
     request_id: Mapped[str | None]
     created_at: Mapped[CreatedAt]
+
+    organization: Mapped[Organization | None] = related(on="foreign(AuditEvent.organization_id) == Organization.id")
 
     __table_args__ = (
         CheckConstraint("actor_kind in ('user', 'api_key', 'operator', 'system')", name="actor_kind"),

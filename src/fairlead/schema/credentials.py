@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.relations import related
 from fairlead.schema.row_security import RowSecurity
+
+if TYPE_CHECKING:
+    from fairlead.schema.users import User
 
 
 class Credential(Base):
@@ -25,6 +30,8 @@ class Credential(Base):
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    user: Mapped[User] = related()
 
     __table_args__ = (
         CheckConstraint("provider <> ''", name="provider"),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.roles import Role
+    from fairlead.schema.users import User
 
 
 class Invitation(Base):
@@ -26,6 +33,10 @@ class Invitation(Base):
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+
+    organization: Mapped[Organization] = related()
+    role: Mapped[Role] = related()
+    inviter: Mapped[User | None] = related()
 
     __table_args__ = (
         ForeignKeyConstraint(["role_scope", "role_id"], ["roles.owner_scope", "roles.id"], ondelete="CASCADE"),

@@ -5,12 +5,18 @@ A row is a difference, not a total, so that no two transactions ever wait for ea
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.domain.item_status import ItemStatus
 from fairlead.schema.base import Base, KeyText
 from fairlead.schema.queue_items import STATUS_ENUM
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.queues import Queue
 
 
 class ItemCounter(Base):
@@ -23,6 +29,8 @@ class ItemCounter(Base):
     queue_id: Mapped[KeyText]
     status: Mapped[ItemStatus] = mapped_column(STATUS_ENUM)
     change: Mapped[int] = mapped_column(BigInteger)
+
+    queue: Mapped[Queue] = related()
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -16,7 +16,7 @@ organization than fetch the few rows whose addresses a statement has just locked
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -32,7 +32,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.domain.item_status import ItemStatus
 from fairlead.schema.base import Base, CreatedAt, KeyText, run_after_create
+from fairlead.schema.relations import related
 from fairlead.schema.row_security import APP_ROLE, SYSTEM_ROLE, RowSecurity, security_statements
+
+if TYPE_CHECKING:
+    from fairlead.schema.queues import Queue
 
 LIVE_LEAF = "queue_items_live"
 FINISHED_LEAF = "queue_items_finished"
@@ -78,6 +82,8 @@ class QueueItem(Base):
     trace: Mapped[str | None]
     tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     finished_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("'infinity'"))
+
+    queue: Mapped[Queue] = related()
 
     __table_args__ = (
         PrimaryKeyConstraint("organization_id", "id", "finished_at"),

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.queue_items import QueueItem
+    from fairlead.schema.users import User
 
 
 class Queue(Base):
@@ -37,6 +44,10 @@ class Queue(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     deleted_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = related()
+    creator: Mapped[User | None] = related()
+    items: Mapped[list[QueueItem]] = related()
 
     __table_args__ = (
         UniqueConstraint("organization_id", "id"),

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Computed, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.relations import related
 from fairlead.schema.row_security import RowSecurity
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.users import User
 
 
 class Role(Base):
@@ -17,7 +24,7 @@ class Role(Base):
     """
 
     __tablename__ = "roles"
-    row_security = RowSecurity(shared="organization_id is null")
+    row_security = RowSecurity(shared="organization_id")
 
     id: Mapped[Id]
     organization_id: Mapped[KeyText | None] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
@@ -29,6 +36,9 @@ class Role(Base):
     permissions: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    organization: Mapped[Organization | None] = related()
+    users: Mapped[list[User]] = related(through="user_roles")
 
     __table_args__ = (
         UniqueConstraint("owner_scope", "id"),

@@ -26,7 +26,8 @@ class RowSecurity:
     """Who sees a table's rows.
 
     `column` is what must equal the transaction's organization; None keeps the table from the application.
-    `grant` is what the application may do. Rows that meet `shared` can be read from every organization.
+    `grant` is what the application may do. Rows whose column `shared` is null can be read from every
+    organization.
     `drives_indexes` False compares in another collation than the column's, so that the policy still decides but no
     index can be walked for it: for a table whose every statement brings its own, better way to the rows.
     """
@@ -49,4 +50,4 @@ def security_statements(table: str, security: RowSecurity) -> Iterator[str]:
     yield f"grant {security.grant} on {table} to {APP_ROLE}"
     yield f"create policy {table}_tenant on {table} to {APP_ROLE} using ({own}) with check ({own})"
     if security.shared is not None:
-        yield f"create policy {table}_shared on {table} for select to {APP_ROLE} using ({security.shared})"
+        yield f"create policy {table}_shared on {table} for select to {APP_ROLE} using ({security.shared} is null)"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import Base, CreatedAt, Id, KeyText, UpdatedAt
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.queues import Queue
 
 
 class Schedule(Base):
@@ -32,6 +37,9 @@ class Schedule(Base):
     paused_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+    organization: Mapped[Organization] = related()
+    queue: Mapped[Queue] = related()
 
     __table_args__ = (
         ForeignKeyConstraint(

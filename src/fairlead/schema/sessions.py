@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
+from fairlead.schema.relations import related
 from fairlead.schema.row_security import RowSecurity
+
+if TYPE_CHECKING:
+    from fairlead.schema.users import User
 
 
 class Session(Base):
@@ -27,6 +32,8 @@ class Session(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+
+    user: Mapped[User] = related()
 
     __table_args__ = (
         Index("sessions_token_idx", "token_hash", unique=True),

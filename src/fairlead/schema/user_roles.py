@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.schema.base import HIDDEN, Base, CreatedAt, Id, KeyText
+from fairlead.schema.relations import related
+
+if TYPE_CHECKING:
+    from fairlead.schema.organizations import Organization
+    from fairlead.schema.roles import Role
+    from fairlead.schema.users import User
 
 
 class UserRole(Base):
@@ -18,6 +26,10 @@ class UserRole(Base):
     role_id: Mapped[Id]
     role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"), info=HIDDEN)
     created_at: Mapped[CreatedAt]
+
+    organization: Mapped[Organization] = related()
+    user: Mapped[User] = related()
+    role: Mapped[Role] = related()
 
     __table_args__ = (
         ForeignKeyConstraint(["role_scope", "role_id"], ["roles.owner_scope", "roles.id"]),

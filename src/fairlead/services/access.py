@@ -41,11 +41,14 @@ def require(principal: Principal, permission: Permission, *, queue_id: str | Non
 
 
 async def require_item(session: Session, scope: TenantScope, *, principal: Principal, item_id: str) -> None:
-    """Raise NotFound for an item of a queue that the key is not for; asks the database only when it must."""
+    """Raise NotFound for an item of a queue that the key is not for; asks the database only when it must.
+
+    A deleted queue is still the key's: who holds an item of it may finish it.
+    """
     if not is_id(item_id):
         raise NotFound
     if principal.queue_ids is not None:
-        item = await get_item(session, scope, item_id=item_id)
+        item = await get_item(session, scope, item_id=item_id, deleted=True)
         if item.queue_id not in principal.queue_ids:
             raise NotFound
 

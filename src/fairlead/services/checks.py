@@ -34,22 +34,27 @@ def named(value: Any) -> str | None:
     return name_problem(value) if isinstance(value, str) else "must be text"
 
 
-def ranged(least: float, most: float, *, optional: bool = False) -> Check:
-    """Return the check of a number; `optional` lets None through, which is then no limit."""
+def ranged(least: float, most: float, *, optional: bool = False, whole: bool = True) -> Check:
+    """Return the check of a number, a whole one unless told; `optional` lets None through, which is then no limit."""
 
     def check(value: Any) -> str | None:
         if value is None and not optional:
             return "must be given"
-        return range_problem(value, least=least, most=most)
+        return range_problem(value, least=least, most=most, whole=whole)
 
     return check
 
 
-def range_problem(value: Any, *, least: float, most: float) -> str | None:
-    """Return why a number is unacceptable; None is always fine. Anything that is not a number is not."""
-    if value is None or (isinstance(value, int | float) and least <= value <= most and not isinstance(value, bool)):
+def range_problem(value: Any, *, least: float, most: float, whole: bool = False) -> str | None:
+    """Return why a number is unacceptable; None is always fine. Anything that is not a number is not.
+
+    `whole` refuses fractions, which a column of whole numbers would round without a word.
+    """
+    if value is None:
         return None
-    return f"must be between {least:,} and {most:,}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        return f"must be between {least:,} and {most:,}"
+    return "must be a whole number" if whole and not isinstance(value, int) else None
 
 
 def text_problem(text: Any, *, most: int = DESCRIPTION_CHARACTERS) -> str | None:

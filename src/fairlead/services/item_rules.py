@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from fairlead.domain import json_values, limits
 from fairlead.domain.names import name_problem
 from fairlead.errors import ValidationFailed
-from fairlead.services.checks import range_problem
-from fairlead.wire.values import due_problem, object_problem
+from fairlead.services.checks import Check, named, range_problem, ranged, refuse_fields
+from fairlead.wire.values import due_problem
 
 
 class ItemInput(NamedTuple):
@@ -36,20 +38,19 @@ def check_items(items: Sequence[ItemInput]) -> None:
         raise ValidationFailed(details=details)
 
 
+def check_changes(changes: Mapping[str, Any]) -> None:
+    """Raise ValidationFailed unless these fields of an item can be changed, and to these values."""
+    refuse_fields(changes, checks=_CHECKS)
+
+
 def check_object(field: str, value: object, *, most_bytes: int) -> None:
     """Raise ValidationFailed unless `value` is None or a JSON object that can be stored."""
-    if value is not None and (problem := object_problem(value, most_bytes=most_bytes)):
+    if value is not None and (problem := _object_problem(value, most_bytes)):
         raise ValidationFailed(details={field: problem})
 
 
-def storable_error(text: str) -> str:
-    """Return an error text as it is kept: cut, never refused; what PostgreSQL cannot keep is replaced."""
-    kept = text[: limits.ERROR_CHARACTERS].replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    return kept.encode("utf-8", "replace").decode("utf-8")
-
-
 def _problems(item: ItemInput) -> Iterator[tuple[str, str]]:
-    if problem := object_problem(item.payload, most_bytes=limits.PAYLOAD_BYTES):
+    if problem := _payload_problem(item.payload):
         yield "payload", problem
     if not _has_only_payload(item):
         yield from _option_problems(item)
@@ -62,9 +63,9 @@ def _has_only_payload(item: ItemInput) -> bool:
 
 def _option_problems(item: ItemInput) -> Iterator[tuple[str, str]]:
     found = {
-        "task": None if item.task is None else name_problem(item.task),
-        "priority": range_problem(item.priority, least=-limits.PRIORITY, most=limits.PRIORITY),
-        "max_attempts": range_problem(item.max_attempts, least=1, most=limits.MAX_ATTEMPTS),
+        "task": _task_problem(item.task),
+        "priority": range_problem(item.priority, least=-limits.PRIORITY, most=limits.PRIORITY, whole=True),
+        "max_attempts": range_problem(item.max_attempts, least=1, most=limits.MAX_ATTEMPTS, whole=True),
         "delay_seconds": range_problem(item.delay_seconds, least=0, most=limits.DELAY_SECONDS),
         "scheduled_for": _due_problem(item),
         "tags": _tags_problem(item.tags),
@@ -73,15 +74,46 @@ def _option_problems(item: ItemInput) -> Iterator[tuple[str, str]]:
 
 
 def _due_problem(item: ItemInput) -> str | None:
-    if item.scheduled_for is None:
-        return None
-    if item.delay_seconds is not None:
+    if item.scheduled_for is not None and item.delay_seconds is not None:
         return "cannot be combined with a delay"
-    return due_problem(item.scheduled_for)
+    return _schedule_problem(item.scheduled_for)
 
 
-def _tags_problem(tags: Sequence[str]) -> str | None:
-    if len(tags) > limits.TAGS:
+def _schedule_problem(value: Any) -> str | None:
+    if value is None:
+        return None
+    return due_problem(value) if isinstance(value, datetime) else "must be an instant"
+
+
+def _task_problem(value: Any) -> str | None:
+    return None if value is None else named(value)
+
+
+def _tags_problem(value: Any) -> str | None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return "must be a list of texts"
+    if len(value) > limits.TAGS:
         return f"are more than {limits.TAGS}"
-    problems = (json_values.problem(tag) or name_problem(tag, most=limits.TAG_CHARACTERS) for tag in tags)
-    return next((f"one of them {problem}" for problem in problems if problem), None)
+    return next((f"one of them {problem}" for tag in value if (problem := _tag_problem(tag))), None)
+
+
+def _tag_problem(value: Any) -> str | None:
+    return name_problem(value, most=limits.TAG_CHARACTERS) if isinstance(value, str) else "is not text"
+
+
+def _payload_problem(value: object) -> str | None:
+    return _object_problem(value, limits.PAYLOAD_BYTES)
+
+
+def _object_problem(value: object, most_bytes: int) -> str | None:
+    return json_values.object_problem(value, write=orjson.dumps, most_bytes=most_bytes)
+
+
+_CHECKS: Final[dict[str, Check]] = {
+    "payload": _payload_problem,
+    "priority": ranged(-limits.PRIORITY, limits.PRIORITY),
+    "max_attempts": ranged(1, limits.MAX_ATTEMPTS),
+    "scheduled_for": _schedule_problem,
+    "task": _task_problem,
+    "tags": _tags_problem,
+}

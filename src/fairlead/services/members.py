@@ -2,7 +2,7 @@
 
 An organization that has an owner never loses its last one, whatever happens at the same moment: everything that could
 take an owner away goes through `keeping_an_owner`, which lets one such change at a time into an organization. Nobody
-gives, or takes away, a role that may do more than they may themselves.
+gives, or takes away, a role that may do more than they may themselves, not by way of the user who has it either.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from fairlead.db.rows import add_row, delete_row
+from fairlead.db.rows import add_row, delete_row, lock_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.db.turn import take_turn
-from fairlead.errors import Forbidden, LastOwner, NotFound
+from fairlead.domain.permissions import Permission
+from fairlead.errors import Forbidden, LastOwner, NotFound, TransactionConflict
 from fairlead.queries.roles import get_role, has_owner, organizations_owned, roles_of
 from fairlead.queries.users import get_user
-from fairlead.rows import Role, UserRole
+from fairlead.rows import Role, User, UserRole
 from fairlead.schema.user_roles import UserRole as UserRoleTable
+from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 
 
@@ -27,20 +29,27 @@ async def keeping_an_owner(session: Session, scope: Scope, *, user_id: str) -> A
     """Raise LastOwner when the block, which takes something from a user, took an organization's last owner away.
 
     It waits for every other such block in the same organization to be committed, and sees what that left. In a
-    SystemScope every organization that the user owns is looked after.
+    SystemScope every organization that the user owns is looked after. A block that raises is undone, so that nobody
+    can catch the error and commit what it was about.
     """
     own = [scope] if isinstance(scope, TenantScope) else await _owned_by(session, scope, user_id)
     for organization in own:
         await take_turn(session, organization)
+    if isinstance(scope, SystemScope):
+        await _hold_owner(session, scope, user_id, of=own)
     had_one = [organization for organization in own if await has_owner(session, organization)]
-    yield
-    for organization in had_one:
-        if not await has_owner(session, organization):
-            raise LastOwner
+    async with session.savepoint():
+        yield
+        for organization in had_one:
+            if not await has_owner(session, organization):
+                raise LastOwner
 
 
-async def _owned_by(session: Session, scope: SystemScope, user_id: str) -> list[TenantScope]:
-    return [tenant(organization_id) for organization_id in await organizations_owned(session, scope, user_id=user_id)]
+async def refuse_mightier(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor) -> None:
+    """Raise Forbidden for a user whose roles may do more than the actor."""
+    if actor.lacks(Permission):
+        for role in await roles_of(session, scope, user_id=user_id):
+            _refuse_more_than_ones_own(actor, role)
 
 
 async def grant_role(
@@ -102,6 +111,17 @@ async def remove_member(
             raise NotFound
         for role in roles:
             await _revoke(session, scope, user_id, role, actor)
+
+
+async def _owned_by(session: Session, scope: SystemScope, user_id: str) -> list[TenantScope]:
+    return [tenant(organization_id) for organization_id in await organizations_owned(session, scope, user_id=user_id)]
+
+
+async def _hold_owner(session: Session, scope: SystemScope, user_id: str, *, of: list[TenantScope]) -> None:
+    """Keep the user from being made an owner; raise NotFound, and TransactionConflict when that has just happened."""
+    await lock_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True, alone=True)
+    if await _owned_by(session, scope, user_id) != of:
+        raise TransactionConflict
 
 
 async def _grant(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:

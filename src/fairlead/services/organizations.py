@@ -79,10 +79,11 @@ async def found_organization(
 
     Raises as `create_organization`, `create_user` and `create_queue` do.
     """
-    organization = await create_organization(session, scope, name=name, slug=slug, actor=actor)
-    own = tenant(organization.id)
-    owner = await create_user(session, own, email=owner_email, name=owner_name, role="owner", actor=actor)
-    queue = await create_queue(session, own, name=queue_name, created_by=owner.id, actor=actor)
+    async with session.savepoint():
+        organization = await create_organization(session, scope, name=name, slug=slug, actor=actor)
+        own = tenant(organization.id)
+        owner = await create_user(session, own, email=owner_email, name=owner_name, role="owner", actor=actor)
+        queue = await create_queue(session, own, name=queue_name, created_by=owner.id, actor=actor)
     return Founded(organization, owner, queue)
 
 

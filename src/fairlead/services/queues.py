@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
-from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
+from fairlead.db.rows import delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
@@ -58,16 +58,21 @@ def _switch_problem(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
+def _backoff_problem(value: Any) -> str | None:
+    return None if isinstance(value, Backoff) else "must be a Backoff"
+
+
 _CHECKS: Final[dict[str, Check]] = {
     "name": named,
     "description": text_problem,
+    "backoff": _backoff_problem,
     "max_concurrency": ranged(1, limits.MAX_CONCURRENCY, optional=True),
     "max_attempts": ranged(1, limits.MAX_ATTEMPTS),
     "lease_seconds": ranged(1, limits.LEASE_SECONDS),
     "backoff_policy": _policy_problem,
-    "backoff_base_seconds": ranged(0, limits.DELAY_SECONDS),
-    "backoff_factor": ranged(1, _BACKOFF_FACTOR),
-    "backoff_cap_seconds": ranged(0, limits.DELAY_SECONDS),
+    "backoff_base_seconds": ranged(0, limits.DELAY_SECONDS, whole=False),
+    "backoff_factor": ranged(1, _BACKOFF_FACTOR, whole=False),
+    "backoff_cap_seconds": ranged(0, limits.DELAY_SECONDS, whole=False),
     "backoff_jitter": _switch_problem,
     "rate_limit": ranged(1, limits.RATE, optional=True),
     "rate_period_seconds": ranged(1, limits.DELAY_SECONDS),
@@ -90,10 +95,7 @@ async def create_queue(
     Raises ValidationFailed, and Conflict when another queue of the organization has that name.
     """
     values = _columns({"name": name, **rules})
-    stranger = created_by is not None and not await is_member(session, scope, user_id=created_by)
-    refuse(
-        {**problems(values, checks=_CHECKS), "created_by": "is not a member of this organization" if stranger else None}
-    )
+    refuse({**problems(values, checks=_CHECKS), "created_by": await _maker_problem(session, scope, created_by)})
     keys = {"id": new_id(), "created_by": created_by}
     made = await insert_row(session, scope, QueueTable, values={**keys, **values}, model=Queue)
     await audit.record_change(session, scope, actor=actor, action="queue.created", kind="queue", after=made)
@@ -111,8 +113,9 @@ async def create_queue_with_items(
     **rules: Unpack[QueueRules],
 ) -> QueueWithItems:
     """Make a queue with its first 1 to 1,000 items, all or nothing. Raises as `create_queue` and `enqueue_items`."""
-    queue = await create_queue(session, scope, name=name, created_by=created_by, actor=actor, **rules)
-    return QueueWithItems(queue, await enqueue_items(session, scope, queue_id=queue.id, items=items))
+    async with session.savepoint():
+        queue = await create_queue(session, scope, name=name, created_by=created_by, actor=actor, **rules)
+        return QueueWithItems(queue, await enqueue_items(session, scope, queue_id=queue.id, items=items))
 
 
 async def update_queue(
@@ -151,9 +154,11 @@ async def soft_delete_queue(
 ) -> Queue:
     """Let a queue be as good as gone until restored: nothing is enqueued or claimed, held items may be finished.
 
-    Raises NotFound.
+    It waits for those who are enqueueing, and they for it. Raises NotFound.
     """
-    before, after = await soft_delete_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue)
+    key = {"id": queue_id}
+    await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True)
+    before, after = await soft_delete_row(session, scope, QueueTable, key=key, model=Queue)
     await audit.record_change(
         session, scope, actor=actor, action="queue.soft_deleted", kind="queue", before=before, after=after
     )
@@ -169,6 +174,13 @@ async def restore_queue(
         session, scope, actor=actor, action="queue.restored", kind="queue", before=before, after=after
     )
     return after
+
+
+async def _maker_problem(session: Session, scope: TenantScope, user_id: Any) -> str | None:
+    """Say the same of somebody unknown and of another organization's member."""
+    if user_id is None or (isinstance(user_id, str) and await is_member(session, scope, user_id=user_id)):
+        return None
+    return "is not a member of this organization"
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, Forbidden
+from fairlead.errors import Conflict, Forbidden, NotFound
 from fairlead.queries.roles import get_role, is_offered
 from fairlead.rows import Role
 from fairlead.schema.roles import Role as RoleTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, refuse_fields, text_problem
+
+_IN_USE: Final = "Somebody has this role, or is invited to it; give them another one first."
 
 
 class RoleChanges(TypedDict, total=False):
@@ -30,7 +32,7 @@ class RoleChanges(TypedDict, total=False):
 
 
 def _permissions_problem(value: Any) -> str | None:
-    if isinstance(value, str) or not all(isinstance(permission, str) for permission in value):
+    if isinstance(value, str) or not isinstance(value, Collection) or not all(isinstance(one, str) for one in value):
         return "must be a list of permissions"
     unknown = sorted(set(value) - set(Permission))
     return f"{', '.join(unknown)}: no such permission; there are {', '.join(Permission)}" if unknown else None
@@ -92,8 +94,11 @@ async def delete_role(
     """
     await _refuse_untouchable(session, scope, role_id, actor)
     if await is_offered(session, scope, role_id=role_id):
-        raise Conflict("Somebody has this role, or is invited to it; give them another one first.")
-    gone = await delete_row(session, scope, RoleTable, key={"id": role_id}, model=Role)
+        raise Conflict(_IN_USE)
+    try:
+        gone = await delete_row(session, scope, RoleTable, key={"id": role_id}, model=Role)
+    except NotFound as error:  # the row is held, so this is a grant that an older snapshot cannot see
+        raise Conflict(_IN_USE) from error
     await audit.record_change(session, scope, actor=actor, action="role.deleted", kind="role", before=gone)
 
 
@@ -114,5 +119,5 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
     refuse_fields(given, checks=_CHECKS)
     values = dict(given)
     if "permissions" in values:
-        values["permissions"] = sorted(set(values["permissions"]))
+        values["permissions"] = sorted({str(permission) for permission in values["permissions"]})
     return values

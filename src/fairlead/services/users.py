@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict, Unpack
 
-from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
+from fairlead.db.rows import delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, TenantScope
 from fairlead.db.upsert import upsert_rows
@@ -20,12 +20,11 @@ from fairlead.domain.names import canonical_email, email_problem
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import Conflict, NotFound, ValidationFailed
 from fairlead.queries.roles import get_role
-from fairlead.queries.users import get_user
 from fairlead.rows import User
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, problems, refuse, refuse_fields, text_problem
-from fairlead.services.members import grant_role, keeping_an_owner
+from fairlead.services.members import grant_role, keeping_an_owner, refuse_mightier
 
 
 class UserInput(TypedDict):
@@ -72,10 +71,11 @@ async def create_user(
     """
     values = _canonical({"email": email, "name": name, "image": image})
     refuse({**problems(values, checks=_CHECKS), "role": await _role_problem(session, scope, role)})
-    made = await insert_row(session, scope, UserTable, values={"id": new_id(), **values}, model=User)
-    await audit.record_change(session, scope, actor=actor, action="user.created", kind="user", after=made)
-    if isinstance(scope, TenantScope):
-        await grant_role(session, scope, user_id=made.id, role_id=role, actor=actor)
+    async with session.savepoint():
+        made = await insert_row(session, scope, UserTable, values={"id": new_id(), **values}, model=User)
+        await audit.record_change(session, scope, actor=actor, action="user.created", kind="user", after=made)
+        if isinstance(scope, TenantScope):
+            await grant_role(session, scope, user_id=made.id, role_id=role, actor=actor)
     return made
 
 
@@ -89,12 +89,15 @@ async def update_user(
 ) -> User:
     """Change the fields given, and only those; a new address has to be verified again.
 
-    Raises ValidationFailed, NotFound, and Conflict when the address is taken.
+    Raises ValidationFailed, NotFound, Conflict when the address is taken, and Forbidden for the address of somebody
+    who may do more than the actor: whoever has the address can become its user.
     """
     values = _checked(changes)
     if "email" in values:
-        there = await get_user(session, scope, user_id=user_id)
-        values |= {} if there.email == values["email"] else {"email_verified": False}
+        there = await lock_row(session, scope, UserTable, key={"id": user_id}, model=User)
+        if there.email != values["email"]:
+            await refuse_mightier(session, scope, user_id=user_id, actor=actor)
+            values["email_verified"] = False
     before, after = await update_row(session, scope, UserTable, key={"id": user_id}, values=values, model=User)
     await audit.record_change(
         session, scope, actor=actor, action="user.updated", kind="user", before=before, after=after
@@ -105,9 +108,10 @@ async def update_user(
 async def delete_user(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR) -> None:
     """Delete a user for good, soft-deleted or not, with the user's API keys, roles and sessions.
 
-    Raises NotFound and LastOwner.
+    Raises NotFound, LastOwner, and Forbidden for somebody who may do more than the actor.
     """
     async with keeping_an_owner(session, scope, user_id=user_id):
+        await refuse_mightier(session, scope, user_id=user_id, actor=actor)
         gone = await delete_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True)
     await audit.record_change(session, scope, actor=actor, action="user.deleted", kind="user", before=gone)
 
@@ -117,9 +121,10 @@ async def soft_delete_user(
 ) -> User:
     """Let a user be as good as gone until restored: the API keys stop, the address is free again.
 
-    Raises NotFound and LastOwner.
+    Raises as `delete_user` does.
     """
     async with keeping_an_owner(session, scope, user_id=user_id):
+        await refuse_mightier(session, scope, user_id=user_id, actor=actor)
         before, after = await soft_delete_row(session, scope, UserTable, key={"id": user_id}, model=User)
     await audit.record_change(
         session, scope, actor=actor, action="user.soft_deleted", kind="user", before=before, after=after
@@ -130,8 +135,9 @@ async def soft_delete_user(
 async def restore_user(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR) -> User:
     """Bring a soft-deleted user back, with roles and keys; a user who is there stays as is.
 
-    Raises NotFound, and Conflict when somebody else has the address now.
+    Raises NotFound, Conflict when somebody else has the address now, and Forbidden as `delete_user` does.
     """
+    await refuse_mightier(session, scope, user_id=user_id, actor=actor)
     before, after = await restore_row(session, scope, UserTable, key={"id": user_id}, model=User)
     await audit.record_change(
         session, scope, actor=actor, action="user.restored", kind="user", before=before, after=after
@@ -149,9 +155,9 @@ async def upsert_user(
     actor: audit.Actor = audit.OPERATOR,
 ) -> User:
     """Make a user with that address, or give the one there the name and image. Raises as `upsert_users` does."""
-    given = UserInput(email=email, name=name, image=image)
-    _checked(given)
-    [user] = await upsert_users(session, scope, users=[given], actor=actor)
+    row = _checked({"email": email, "name": name, "image": image})
+    async with session.savepoint():
+        [user] = await _upsert(session, scope, actor, {"email": row})
     return user
 
 
@@ -160,19 +166,27 @@ async def upsert_users(
 ) -> list[User]:
     """Make or change 1 to 1,000 users by their addresses, all or none; return them in the order given.
 
-    A new one becomes a member. Raises ValidationFailed naming every wrong field, also for an address given twice, and
-    Conflict when one is somebody's of another organization.
+    A new one becomes a member. Raises ValidationFailed naming every wrong field, also for an address given twice,
+    Conflict when one is somebody's of another organization, and Forbidden when a member may do more than the actor.
     """
     rows = _checked_all(users)
-    done = await upsert_rows(session, scope, UserTable, rows=rows, by="email", model=User)
-    if taken := [index for index, row in enumerate(rows) if row["email"] not in done]:
-        raise Conflict(details={f"users[{index}].email": "is taken" for index in taken})
+    async with session.savepoint():
+        return await _upsert(session, scope, actor, {f"users[{index}].email": row for index, row in enumerate(rows)})
+
+
+async def _upsert(
+    session: Session, scope: TenantScope, actor: audit.Actor, rows: Mapping[str, Mapping[str, Any]]
+) -> list[User]:
+    """Make or change users; `rows` are by what their addresses are called in an error."""
+    done = await upsert_rows(session, scope, UserTable, rows=list(rows.values()), by="email", model=User)
+    if taken := [field for field, row in rows.items() if row["email"] not in done]:
+        raise Conflict(details=dict.fromkeys(taken, "is taken"))
     for before, after in done.values():
         action = "user.updated" if before else "user.created"
         await audit.record_change(session, scope, actor=actor, action=action, kind="user", before=before, after=after)
         if before is None:
             await grant_role(session, scope, user_id=after.id, role_id="member", actor=actor)
-    return [done[row["email"]].after for row in rows]
+    return [done[row["email"]].after for row in rows.values()]
 
 
 async def _role_problem(session: Session, scope: Scope, role: str) -> str | None:
@@ -203,7 +217,7 @@ def _checked_all(users: Sequence[UserInput]) -> list[dict[str, Any]]:
     seen: set[str] = set()
     for index, user in enumerate(users):
         try:
-            rows.append(_checked({"image": None, **user}))
+            rows.append(_checked({"email": None, "name": None, "image": None, **user}))
         except ValidationFailed as error:
             wrong |= {f"users[{index}].{field}": sentence for field, sentence in error.details.items()}
             continue

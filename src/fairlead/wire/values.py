@@ -21,16 +21,6 @@ T = TypeVar("T")
 _YEARS: Final = range(1970, 9999)  # every zone's reading of an instant stays within what datetime can hold
 
 
-def object_problem(value: object, *, most_bytes: int) -> str | None:
-    """Return why `value` is not a JSON object that can be stored in `most_bytes`, or None when it is."""
-    if not isinstance(value, dict):
-        return "must be a JSON object"
-    if problem := json_values.problem(value):
-        return problem
-    size = len(orjson.dumps(value))
-    return f"is {size:,} bytes long, more than {most_bytes:,}" if size > most_bytes else None
-
-
 def due_problem(instant: datetime) -> str | None:
     """Return why an instant cannot be when an item becomes due, or None when it can."""
     if instant.tzinfo is None:
@@ -39,11 +29,13 @@ def due_problem(instant: datetime) -> str | None:
 
 
 def _payload(value: dict[str, Any]) -> dict[str, Any]:
-    return _accepted(value, object_problem(value, most_bytes=limits.PAYLOAD_BYTES))
+    problem = json_values.object_problem(value, write=orjson.dumps, most_bytes=limits.PAYLOAD_BYTES)
+    return _accepted(value, problem)
 
 
 def _result(value: dict[str, Any]) -> dict[str, Any]:
-    return _accepted(value, object_problem(value, most_bytes=limits.RESULT_BYTES))
+    problem = json_values.object_problem(value, write=orjson.dumps, most_bytes=limits.RESULT_BYTES)
+    return _accepted(value, problem)
 
 
 def _name(text: str) -> str:

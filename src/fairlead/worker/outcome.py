@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from fairlead.domain.json_values import problem
+from fairlead.domain.json_values import problem, storable
 from fairlead.domain.limits import ERROR_CHARACTERS, RESULT_BYTES
 from fairlead.domain.retry import delay_seconds
 from fairlead.errors import GiveUp
@@ -90,11 +90,4 @@ def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:
         held.claimed.attempts,
         chance=random.random(),  # noqa: S311 - jitter, not a secret
     )
-    return Failed(held, storable(error), wait, give_up)
-
-
-def storable(text: str) -> str:
-    """Return an error's text as PostgreSQL can keep it: no NUL, no half surrogates, at most 8 KiB characters."""
-    kept = text[:ERROR_CHARACTERS].replace("\x00", "\\0")
-    whole = kept if kept.isascii() else kept.encode("utf-8", "backslashreplace").decode()
-    return whole[:ERROR_CHARACTERS]
+    return Failed(held, storable(error, most=ERROR_CHARACTERS), wait, give_up)

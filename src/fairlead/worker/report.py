@@ -67,7 +67,7 @@ class Reporter:
 
     async def _report(self, batch: list[Outcome]) -> None:
         async with self._database.unit_of_work(_SCOPE) as session:
-            accepted = await _run_verbs(session, batch)
+            accepted = await run_verbs(session, batch)
         for outcome in batch:
             if outcome.held.claimed.id not in accepted:
                 _log.warning(
@@ -79,7 +79,7 @@ class Reporter:
                 )
 
 
-async def _run_verbs(session: Session, batch: list[Outcome]) -> set[str]:
+async def run_verbs(session: Session, batch: list[Outcome]) -> set[str]:
     """Run complete, fail and release, each over the outcomes that ask for it; return the ids accepted."""
     accepted: set[str] = set()
     if completions := [Completion(o.held.claimed, o.result) for o in batch if isinstance(o, Completed)]:

@@ -12,4 +12,5 @@ from (
 cross join (
     select id, organization_id, max_attempts from queues
     where organization_id = %(organization_id)s and id = %(queue_id)s and deleted_at is null
+    for key share
 ) q

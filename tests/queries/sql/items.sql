@@ -2,18 +2,8 @@
 select i.id, i.queue_id, i.payload, i.status, i.priority, i.attempts, i.max_attempts, i.error_message, i.errors, i.result, i.progress, i.task, i.tags, i.scheduled_for, i.started_at, i.completed_at, nullif(i.finished_at, 'infinity'), i.created_at
 from queue_items i
 where i.organization_id = %(organization_id)s and i.id = any (%(ids)s)
-
--- fairlead.queries.items.ITEM_PAGE
-select i.id, i.queue_id, i.payload, i.status, i.priority, i.attempts, i.max_attempts, i.error_message, i.errors, i.result, i.progress, i.task, i.tags, i.scheduled_for, i.started_at, i.completed_at, nullif(i.finished_at, 'infinity'), i.created_at
-from queue_items i
-where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s
-    and (cast(%(status)s as queue_item_status) is null or i.status = cast(%(status)s as queue_item_status))
-order by i.created_at desc, i.id desc
-limit %(limit)s offset %(offset)s
-
--- fairlead.queries.items.ITEM_COUNT
-select count(*) from queue_items i where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s
-    and (cast(%(status)s as queue_item_status) is null or i.status = cast(%(status)s as queue_item_status))
+    and (cast(%(deleted)s as boolean) or (
+        select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id))
 
 -- fairlead.queries.items.OUTCOME_RULES
 select i.queue_id, i.attempts, q.lease_seconds,

@@ -13,7 +13,9 @@ with recursive organization (id) as (
     ) n
 ),
 turn as materialized (
-    select id from organization limit %(organizations)s
+    select o.id, o.deleted_at is null as alive
+    from (select id from organization limit %(organizations)s) n
+    join organizations o on o.id = n.id
 )
 select t.id, s.id, s.name, s.lease_seconds, s.backoff_policy, s.backoff_base_seconds, s.backoff_factor,
     s.backoff_cap_seconds, s.backoff_jitter
@@ -40,7 +42,7 @@ left join lateral (
     )
     select q.* from ready r
     join queues q on q.organization_id = t.id and q.id = r.queue_id
-    where q.name = any (%(names)s) and q.deleted_at is null
+    where t.alive and q.name = any (%(names)s) and q.deleted_at is null
         and (q.paused_at is null or q.resume_at <= statement_timestamp())
     limit %(queues)s
 ) s on true

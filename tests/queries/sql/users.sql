@@ -1,6 +1,7 @@
 -- fairlead.queries.users.PERMISSIONS
 select distinct p.permission
 from user_roles m
+join organizations o on o.id = m.organization_id and o.deleted_at is null
 join users u on u.id = m.user_id and u.deleted_at is null
 join roles r on r.owner_scope = m.role_scope and r.id = m.role_id
 cross join unnest(r.permissions) as p (permission)

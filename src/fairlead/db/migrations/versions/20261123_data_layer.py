@@ -1,8 +1,9 @@
-"""What the data layer needs: an audit trail that outlives its organization, and keys that know what they replace.
+"""What the data layer needs: a trail that outlives its organization, keys that know what they replace, quick search.
 
-Expand only. Code of the first release goes on working: it always gives an event its organization and never reads
-`rotated_from`. Dropping a constraint and a NOT NULL take their lock for a moment; the new index is built on a column
-that is null in every row of a small table.
+Expand only. Code of the first release goes on working: it always gives an event its organization and never reads the
+new columns. Dropping a constraint and a NOT NULL take their lock for a moment; the indexes of `api_keys` are built on a
+small table. `users` is rewritten for the column that the database itself keeps up to date (measured: 200 000 users in
+1.4 s), and users cannot be read meanwhile: with millions of them run this when few people are about.
 
 Revision: 20261123_data_layer, after 20261122_baseline
 """
@@ -25,11 +26,18 @@ alter table api_keys add column rotated_from text collate "C";
 alter table api_keys add constraint api_keys_organization_id_rotated_from_fkey
     foreign key (organization_id, rotated_from) references api_keys (organization_id, id)
     on delete set null (rotated_from);
-create unique index api_keys_rotated_idx on api_keys (rotated_from)
+create unique index api_keys_rotated_idx on api_keys (rotated_from);
+alter table users add column search_text text collate "C"
+    generated always as (lower((left(name, 100) || E'\\n' || left(email, 254)) collate "default") collate "C") stored;
+drop index users_org_idx;
+create index users_org_idx on users (organization_id, created_at desc, id desc) include (deleted_at, search_text)
 """
 
 # Events that the first release's schema has no place for are lost: those of organizations that are gone, or of none.
 _DOWN = """
+drop index users_org_idx;
+create index users_org_idx on users (organization_id, created_at desc, id desc);
+alter table users drop column search_text;
 alter table api_keys drop column rotated_from;
 alter table api_keys drop constraint api_keys_organization_id_id_key;
 drop index audit_events_subject_idx;

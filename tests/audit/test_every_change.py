@@ -1,0 +1,412 @@
+"""Every change that the services of people, roles and queues make, and the audit trail it leaves: one line a change.
+
+A new public function of one of these modules has to have a case here, or fail `test_every_change_has_a_case`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, TypeAlias
+from unittest.mock import ANY
+
+import orjson
+import pytest
+from tests.fixtures.items import FLEET
+from tests.fixtures.people import actions, call, forget, tell
+
+from fairlead.db.session import Database, Session
+from fairlead.db.tenancy import Scope, TenantScope, tenant
+from fairlead.domain.permissions import Permission
+from fairlead.queries.roles import get_role
+from fairlead.rows import Queue, User
+from fairlead.services import members, organizations, queues, roles, users
+from fairlead.services.audit import Actor
+from fairlead.services.item_rules import ItemInput
+
+pytestmark = pytest.mark.anyio
+
+MODULES: Final = (organizations, users, queues, roles, members)
+CHANGE_NOTHING: Final = {"members.keeping_an_owner", "members.refuse_mightier"}
+ACTOR: Final = Actor("user", "whoever-did-it", "the-request", frozenset(Permission))
+BEFORE: Final = "ada@example.org"
+
+
+@dataclass(frozen=True)
+class World:
+    """An organization with something of each kind, some of it soft-deleted."""
+
+    owner: User
+    member: User
+    deleted_user: User
+    queue: Queue
+    deleted_queue: Queue
+    role_id: str
+    deleted_organization_id: str
+
+    @property
+    def home(self) -> str:
+        """The organization's id."""
+        return self.owner.organization_id or ""
+
+    @property
+    def scope(self) -> TenantScope:
+        """The organization's scope."""
+        return tenant(self.home)
+
+
+async def build(session: Session) -> World:
+    """Make the world in one transaction."""
+    given: dict[str, Any] = {"owner_name": "O", "owner_email": "owner@example.org", "queue_name": "work"}
+    founded = await organizations.found_organization(session, FLEET, name="Acme", slug="acme", **given)
+    other = await organizations.create_organization(session, FLEET, name="Gone", slug="gone")
+    own = tenant(founded.organization.id)
+    member = await users.create_user(session, own, email=BEFORE, name="Ada")
+    gone = await users.create_user(session, own, email="gone@example.org", name="Gone")
+    queue = await queues.create_queue(session, own, name="gone")
+    role = await roles.create_role(session, own, name="auditor", permissions=["audit:read"])
+    return World(
+        owner=founded.owner,
+        member=member,
+        deleted_user=await users.soft_delete_user(session, own, user_id=gone.id),
+        queue=founded.queue,
+        deleted_queue=await queues.soft_delete_queue(session, own, queue_id=queue.id),
+        role_id=role.id,
+        deleted_organization_id=(
+            await organizations.soft_delete_organization(session, FLEET, organization_id=other.id)
+        ).id,
+    )
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """The world, with an empty trail."""
+    async with database.unit_of_work(FLEET) as session:
+        made = await build(session)
+    await forget(database)
+    return made
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as it should be; a row in `before` or `after` stands for all that the trail tells of it."""
+
+    action: str
+    kind: str
+    subject: str
+    before: Any = None
+    after: Any = None
+    home: str | None = field(default="", kw_only=True)  # "" stands for the world's organization
+
+
+Change: TypeAlias = Callable[[Session, Scope, World], Awaitable[Any]]
+Expected: TypeAlias = Callable[[World, Any], list[Event]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change, made in the world's organization or above, and what it leaves, knowing what it returned."""
+
+    change: Any
+    leaves: Expected
+    above: bool = False
+
+    def scope(self, world: World) -> Scope:
+        """The scope it is made in."""
+        return FLEET if self.above else world.scope
+
+
+def granted(user: User, role: str, name: str | None = None, **where: Any) -> Event:
+    """A role is given."""
+    return Event("member.role_granted", "member", user.id, after={"role": role, "name": name or role}, **where)
+
+
+def revoked(user: User, role: str) -> Event:
+    """A role is taken."""
+    return Event("member.role_revoked", "member", user.id, before={"role": role, "name": role})
+
+
+def deletion(kind: str, subject: str) -> Event:
+    """Something is soft-deleted."""
+    return Event(f"{kind}.soft_deleted", kind, subject, {"deleted_at": None}, {"deleted_at": ANY})
+
+
+def restoration(kind: str, subject: str, **where: Any) -> Event:
+    """Something is restored."""
+    return Event(f"{kind}.restored", kind, subject, {"deleted_at": ANY}, {"deleted_at": None}, **where)
+
+
+CASES: Final[dict[str, Case]] = {
+    "organizations.create_organization": Case(
+        lambda s, o, _: organizations.create_organization(s, o, name="N", slug="n", actor=ACTOR),
+        lambda _, made: [Event("organization.created", "organization", made.id, after=made, home=made.id)],
+        above=True,
+    ),
+    "organizations.found_organization": Case(
+        lambda s, o, _: organizations.found_organization(
+            s, o, name="N", slug="n", owner_email="n@example.org", owner_name="N", actor=ACTOR
+        ),
+        lambda _, made: [
+            Event("organization.created", "organization", *(made[0].id, None, made[0]), home=made[0].id),
+            Event("user.created", "user", made.owner.id, after=made.owner, home=made[0].id),
+            granted(made.owner, "owner", home=made[0].id),
+            Event("queue.created", "queue", made.queue.id, after=made.queue, home=made[0].id),
+        ],
+        above=True,
+    ),
+    "organizations.update_organization": Case(
+        lambda s, o, w: organizations.update_organization(
+            s, o, organization_id=w.home, name="N", slug="acme", max_queue_depth=5, actor=ACTOR
+        ),
+        lambda w, _: [
+            Event(
+                "organization.updated",
+                "organization",
+                w.home,
+                {"name": "Acme", "max_queue_depth": None},
+                {"name": "N", "max_queue_depth": 5},
+            )
+        ],
+    ),
+    "organizations.delete_organization": Case(
+        lambda s, o, w: organizations.delete_organization(s, o, organization_id=w.home, actor=ACTOR),
+        lambda w, _: [Event("organization.deleted", "organization", w.home, before=ANY)],
+        above=True,
+    ),
+    "organizations.soft_delete_organization": Case(
+        lambda s, o, w: organizations.soft_delete_organization(s, o, organization_id=w.home, actor=ACTOR),
+        lambda w, _: [deletion("organization", w.home)],
+    ),
+    "organizations.restore_organization": Case(
+        lambda s, o, w: organizations.restore_organization(
+            s, o, organization_id=w.deleted_organization_id, actor=ACTOR
+        ),
+        lambda w, _: [restoration("organization", w.deleted_organization_id, home=w.deleted_organization_id)],
+        above=True,
+    ),
+    "users.create_user": Case(
+        lambda s, o, w: users.create_user(s, o, email="n@example.org", name="N", role=w.role_id, actor=ACTOR),
+        lambda w, made: [
+            Event("user.created", "user", made.id, after=made),
+            granted(made, w.role_id, "auditor"),
+        ],
+    ),
+    "users.create_user above": Case(
+        lambda s, o, _: users.create_user(s, o, email="n@example.org", name="N", actor=ACTOR),
+        lambda _, made: [Event("user.created", "user", made.id, after=made, home=None)],
+        above=True,
+    ),
+    "users.update_user": Case(
+        lambda s, o, w: users.update_user(s, o, user_id=w.member.id, email="N@example.org", name="Ada", actor=ACTOR),
+        lambda w, _: [
+            Event("user.updated", "user", w.member.id, {"email": BEFORE}, {"email": "n@example.org"}),
+        ],
+    ),
+    "users.delete_user": Case(
+        lambda s, o, w: users.delete_user(s, o, user_id=w.member.id, actor=ACTOR),
+        lambda w, _: [Event("user.deleted", "user", w.member.id, before=w.member)],
+    ),
+    "users.delete_user above": Case(
+        lambda s, o, w: users.delete_user(s, o, user_id=w.member.id, actor=ACTOR),
+        lambda w, _: [Event("user.deleted", "user", w.member.id, before=w.member)],
+        above=True,
+    ),
+    "users.soft_delete_user": Case(
+        lambda s, o, w: users.soft_delete_user(s, o, user_id=w.member.id, actor=ACTOR),
+        lambda w, _: [deletion("user", w.member.id)],
+    ),
+    "users.restore_user": Case(
+        lambda s, o, w: users.restore_user(s, o, user_id=w.deleted_user.id, actor=ACTOR),
+        lambda w, _: [restoration("user", w.deleted_user.id)],
+    ),
+    "users.upsert_user": Case(
+        lambda s, o, _: users.upsert_user(s, o, email="N@example.org", name="N", actor=ACTOR),
+        lambda _, made: [Event("user.created", "user", made.id, after=made), granted(made, "member")],
+    ),
+    "users.upsert_users": Case(
+        lambda s, o, _: users.upsert_users(
+            s,
+            o,
+            users=[
+                {"email": "ADA@example.org", "name": "Augusta"},
+                {"email": "n@example.org", "name": "N"},
+                {"email": "owner@example.org", "name": "O"},
+            ],
+            actor=ACTOR,
+        ),
+        lambda w, made: [
+            Event("user.updated", "user", w.member.id, {"name": "Ada"}, {"name": "Augusta"}),
+            Event("user.created", "user", made[1].id, after=made[1]),
+            granted(made[1], "member"),
+        ],
+    ),
+    "queues.create_queue": Case(
+        lambda s, o, w: queues.create_queue(s, o, name="mail", created_by=w.owner.id, actor=ACTOR),
+        lambda _, made: [Event("queue.created", "queue", made.id, after=made)],
+    ),
+    "queues.create_queue_with_items": Case(
+        lambda s, o, _: queues.create_queue_with_items(s, o, name="mail", items=[ItemInput({})], actor=ACTOR),
+        lambda _, made: [Event("queue.created", "queue", made.queue.id, after=made.queue)],
+    ),
+    "queues.update_queue": Case(
+        lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id, name="work", max_attempts=9, actor=ACTOR),
+        lambda w, _: [Event("queue.updated", "queue", w.queue.id, {"max_attempts": 3}, {"max_attempts": 9})],
+    ),
+    "queues.delete_queue": Case(
+        lambda s, o, w: queues.delete_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
+        lambda w, _: [Event("queue.deleted", "queue", w.queue.id, before=w.queue)],
+    ),
+    "queues.soft_delete_queue": Case(
+        lambda s, o, w: queues.soft_delete_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
+        lambda w, _: [deletion("queue", w.queue.id)],
+    ),
+    "queues.restore_queue": Case(
+        lambda s, o, w: queues.restore_queue(s, o, queue_id=w.deleted_queue.id, actor=ACTOR),
+        lambda w, _: [restoration("queue", w.deleted_queue.id)],
+    ),
+    "roles.create_role": Case(
+        lambda s, o, _: roles.create_role(s, o, name="n", permissions=["items:read"], actor=ACTOR),
+        lambda _, made: [Event("role.created", "role", made.id, after=made)],
+    ),
+    "roles.update_role": Case(
+        lambda s, o, w: roles.update_role(
+            s, o, role_id=w.role_id, name="auditor", permissions=["items:read"], actor=ACTOR
+        ),
+        lambda w, _: [
+            Event("role.updated", "role", w.role_id, {"permissions": ["audit:read"]}, {"permissions": ["items:read"]})
+        ],
+    ),
+    "roles.delete_role": Case(
+        lambda s, o, w: roles.delete_role(s, o, role_id=w.role_id, actor=ACTOR),
+        lambda w, _: [Event("role.deleted", "role", w.role_id, before=ANY)],
+    ),
+    "members.grant_role": Case(
+        lambda s, o, w: members.grant_role(s, o, user_id=w.member.id, role_id=w.role_id, actor=ACTOR),
+        lambda w, _: [granted(w.member, w.role_id, "auditor")],
+    ),
+    "members.revoke_role": Case(
+        lambda s, o, w: members.revoke_role(s, o, user_id=w.member.id, role_id="member", actor=ACTOR),
+        lambda w, _: [revoked(w.member, "member")],
+    ),
+    "members.set_roles": Case(
+        lambda s, o, w: members.set_roles(s, o, user_id=w.member.id, role_ids=["owner", "viewer"], actor=ACTOR),
+        lambda w, _: [granted(w.member, "owner"), granted(w.member, "viewer"), revoked(w.member, "member")],
+    ),
+    "members.remove_member": Case(
+        lambda s, o, w: members.remove_member(s, o, user_id=w.member.id, actor=ACTOR),
+        lambda w, _: [revoked(w.member, "member")],
+    ),
+}
+
+# Calls that find everything as they want it.
+NOTHING: Final[dict[str, Case]] = {
+    name: Case(change, lambda _w, _m: [], above=name.endswith("above"))
+    for name, change in {
+        "update_organization": lambda s, o, w: organizations.update_organization(s, o, organization_id=w.home),
+        "update_organization to the same": lambda s, o, w: organizations.update_organization(
+            s, o, organization_id=w.home, name="Acme", slug="acme", weight=1
+        ),
+        "restore_organization above": lambda s, o, w: organizations.restore_organization(s, o, organization_id=w.home),
+        "update_user": lambda s, o, w: users.update_user(s, o, user_id=w.member.id),
+        "update_user to the same": lambda s, o, w: users.update_user(s, o, user_id=w.member.id, email=BEFORE.upper()),
+        "restore_user": lambda s, o, w: users.restore_user(s, o, user_id=w.member.id),
+        "upsert_user to the same": lambda s, o, w: users.upsert_user(s, o, email=BEFORE, name=w.member.name),
+        "update_queue": lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id),
+        "update_queue to the same": lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id, max_attempts=3),
+        "restore_queue": lambda s, o, w: queues.restore_queue(s, o, queue_id=w.queue.id),
+        "update_role": lambda s, o, w: roles.update_role(s, o, role_id=w.role_id),
+        "update_role to the same": lambda s, o, w: roles.update_role(s, o, role_id=w.role_id, name="auditor"),
+        "set_roles": lambda s, o, w: members.set_roles(s, o, user_id=w.member.id, role_ids=["member"]),
+    }.items()
+}
+
+
+def test_every_change_has_a_case() -> None:
+    """Each public function of these services that can change something is called here."""
+    found = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in MODULES
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert found - CHANGE_NOTHING == {name.split()[0] for name in CASES}
+    assert found >= CHANGE_NOTHING
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_change_leaves_its_events(database: Database, world: World, *, name: str) -> None:
+    """Each change leaves exactly its events: who, what, on whose behalf, and only what differs, before and after."""
+    case = CASES[name]
+    scope = case.scope(world)
+    async with database.unit_of_work(scope) as session:
+        made = await case.change(session, scope, world)
+
+    expected = [told(event, world) for event in case.leaves(world, made)]
+    found = [dict(row._mapping) for row in await tell(database, "select * from audit_events")]
+    assert len(found) == len(expected)
+    for event in expected:
+        assert event in [{key: row[key] for key in event} for row in found]
+    assert len({row["id"] for row in found}) == len(found)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_change_undone_leaves_none(database: Database, world: World, *, name: str) -> None:
+    """What is rolled back leaves no event."""
+    case = CASES[name]
+    scope = case.scope(world)
+
+    class ChangedMyMindError(Exception):
+        pass
+
+    async def change_and_regret() -> None:
+        async with database.unit_of_work(scope) as session:
+            await case.change(session, scope, world)
+            raise ChangedMyMindError
+
+    with pytest.raises(ChangedMyMindError):
+        await change_and_regret()
+    assert await actions(database) == []
+
+
+@pytest.mark.parametrize("name", NOTHING)
+async def test_no_change_leaves_none(database: Database, world: World, *, name: str) -> None:
+    """Where everything is already as it should be, nothing happened and nothing is told."""
+    case = NOTHING[name]
+    await call(database, case.scope(world), case.change, world)
+    assert await actions(database) == []
+
+
+async def test_deletions_keep_what_was(database: Database, world: World) -> None:
+    """Of an organization or a role that is deleted for good the trail keeps every field but the time of the update."""
+    role = await call(database, world.scope, get_role, role_id=world.role_id)
+    await call(database, world.scope, roles.delete_role, role_id=role.id)
+    await call(database, FLEET, organizations.delete_organization, organization_id=world.home)
+
+    events = {row.action: row.before for row in await tell(database, "select * from audit_events")}
+    assert events["role.deleted"] == as_json(role)
+    assert events["organization.deleted"]["slug"] == "acme"
+    assert "updated_at" not in events["organization.deleted"]
+
+
+def told(event: Event, world: World) -> dict[str, Any]:
+    """Return the columns that an event must have."""
+    return {
+        "action": event.action,
+        "subject_kind": event.kind,
+        "subject_id": event.subject,
+        "before": as_json(event.before),
+        "after": as_json(event.after),
+        "organization_id": world.home if event.home == "" else event.home,
+        "actor_kind": "user",
+        "actor_id": "whoever-did-it",
+        "request_id": "the-request",
+    }
+
+
+def as_json(row: Any) -> Any:
+    """Return a row as the trail tells it; anything else is told as it is."""
+    if row is None or row is ANY or isinstance(row, dict):
+        return row
+    fields = {name: value for name, value in asdict(row).items() if name != "updated_at"}
+    return orjson.loads(orjson.dumps(fields))

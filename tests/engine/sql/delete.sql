@@ -1,0 +1,40 @@
+-- fairlead.engine.delete.DELETE
+with report as materialized (
+    select r.organization_id, r.id
+    from jsonb_to_recordset(%(reports)s) as r (organization_id text, id text)
+    order by r.id
+),
+held as materialized (
+    select r.organization_id, r.id, i.*
+    from report r
+    cross join lateral (
+        select i.ctid as row, i.finished_at = 'infinity' as live,
+            i.status <> 'processing' and (select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id) as current,
+            i.queue_id, i.status, i.priority, i.attempts, i.max_attempts, i.scheduled_for, i.started_at,
+            nullif(i.finished_at, 'infinity') as finished_at, i.created_at, i.task, i.tags
+        from queue_items i
+        where i.organization_id = r.organization_id and i.id = r.id
+        for update
+    ) i
+),
+waiting as (
+    delete from queue_items_live i
+    where i.ctid = any (array(select h.row from held h where h.current and h.live))
+    returning i.organization_id, i.id
+),
+finished as (
+    delete from queue_items i
+    where i.organization_id = %(organization_id)s and i.finished_at < 'infinity'
+        and i.id = any (array(select h.id from held h where h.current and not h.live))
+    returning i.organization_id, i.id
+),
+gone as (
+    select organization_id, id from waiting
+    union all
+    select organization_id, id from finished
+)
+select h.organization_id, h.id, g.id is not null, h.queue_id, h.status, h.priority, h.attempts, h.max_attempts,
+    h.scheduled_for, h.started_at, h.finished_at, h.created_at, h.task, h.tags
+from held h
+left join gone g on g.organization_id = h.organization_id and g.id = h.id
+where h.current

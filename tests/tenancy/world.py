@@ -1,0 +1,136 @@
+"""Two organizations with everything in them, and what a stranger would aim at.
+
+Everything the victim owns carries a mark in its text, so that an answer or an error that shows any of it is caught; the
+names that an attacker has to give (addresses, slugs) do not. A ghost is a target that does not exist: whoever attacks
+the victim must get word for word what the ghost gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from fairlead.db.session import Database
+from fairlead.db.tenancy import TenantScope, system, tenant
+from fairlead.domain.api_keys import new_key
+from fairlead.domain.ids import new_id
+from fairlead.domain.permissions import KEY_SCOPES
+from fairlead.services.api_keys import create_api_key, rotate_api_key
+from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import claim_items, complete_item, enqueue_items
+from fairlead.services.members import grant_role
+from fairlead.services.organizations import found_organization
+from fairlead.services.queues import create_queue, soft_delete_queue
+from fairlead.services.roles import create_role
+from fairlead.services.users import create_user, soft_delete_user
+
+MARK: Final = "zqmark"
+PEPPER: Final = b"a pepper for tests, at least this long"
+FLEET: Final = system("the tenancy suite")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an attack names: each field is an id or a name in one organization, or (a ghost's) in none."""
+
+    organization_id: str
+    slug: str
+    owner_id: str
+    member_id: str
+    member_email: str
+    deleted_user_id: str
+    role_id: str
+    free_role_id: str
+    api_key_id: str
+    rotated_key_id: str
+    raw_key: str
+    queue_id: str
+    queue_name: str
+    deleted_queue_id: str
+    waiting_id: str
+    held_id: str
+    completed_id: str
+    event_id: str
+    lease: int = 1
+
+    @property
+    def scope(self) -> TenantScope:
+        """The scope of this organization."""
+        return tenant(self.organization_id)
+
+
+def ghost_of(target: Target) -> Target:
+    """Return a target of the same form that does not exist."""
+    ids: dict[str, Any] = {field.name: new_id() for field in fields(target) if field.name.endswith("_id")}
+    names: dict[str, Any] = {
+        "slug": f"s{new_id()}",
+        "member_email": f"{new_id()}@example.org",
+        "queue_name": f"q{new_id()}",
+    }
+    return replace(target, **ids, **names, raw_key=new_key())
+
+
+async def make_target(database: Database, *, mark: str) -> Target:
+    """Make an organization with something of every kind, all of whose texts hold `mark`."""
+    name = f"{mark}{new_id()}"
+    async with database.unit_of_work(FLEET) as session:
+        founded = await found_organization(
+            session,
+            FLEET,
+            name=name,
+            slug=f"s{new_id()}",
+            owner_email=f"owner-{name}@example.org",
+            owner_name=name,
+            queue_name=f"q{new_id()}",
+        )
+    scope = tenant(founded.organization.id)
+    async with database.unit_of_work(scope) as session:
+        member = await create_user(session, scope, email=f"{new_id()}@example.org", name=name)
+        gone = await create_user(session, scope, email=f"gone-{name}@example.org", name=name)
+        await soft_delete_user(session, scope, user_id=gone.id)
+        role = await create_role(session, scope, name=f"role-{name}", permissions=["items:read"], description=name)
+        free = await create_role(session, scope, name=f"free-{name}", permissions=["items:read"], description=name)
+        await grant_role(session, scope, user_id=member.id, role_id=role.id)
+        key, raw = await create_api_key(
+            session, scope, name=name, user_id=founded.owner.id, scopes=KEY_SCOPES, pepper=PEPPER
+        )
+        old, _ = await create_api_key(
+            session, scope, name=name, user_id=founded.owner.id, scopes=["items:read"], pepper=PEPPER
+        )
+        await rotate_api_key(session, scope, api_key_id=old.id, pepper=PEPPER)
+        closed = await create_queue(session, scope, name=f"closed-{name}", description=name)
+        await soft_delete_queue(session, scope, queue_id=closed.id)
+        items = [ItemInput({"text": name}, task=name, tags=[name]) for _ in range(3)]
+        await enqueue_items(session, scope, queue_id=founded.queue.id, items=items)
+    async with database.unit_of_work(scope) as session:
+        held, done = await claim_items(
+            session, scope, queue_id=founded.queue.id, limit=2, worker_id=name, lease_seconds=3600
+        )
+        await complete_item(session, scope, item_id=done.item.id, lease=done.lease, result={"text": name})
+        [waiting] = [
+            row[0] for row in await session.execute(text("select id from queue_items where status = 'waiting'"))
+        ]
+        [event] = (await session.execute(text("select id from audit_events order by id limit 1"))).scalars()
+    return Target(
+        organization_id=scope.organization_id,
+        slug=founded.organization.slug,
+        owner_id=founded.owner.id,
+        member_id=member.id,
+        member_email=member.email,
+        deleted_user_id=gone.id,
+        role_id=role.id,
+        free_role_id=free.id,
+        api_key_id=key.id,
+        rotated_key_id=old.id,
+        raw_key=raw,
+        queue_id=founded.queue.id,
+        queue_name=founded.queue.name,
+        deleted_queue_id=closed.id,
+        waiting_id=waiting,
+        held_id=held.item.id,
+        completed_id=done.item.id,
+        event_id=event,
+        lease=held.lease,
+    )

@@ -1,0 +1,321 @@
+"""Every use case that changes something, failing at each of its statements in turn: all of it happens, or nothing.
+
+A new use case is one line in USE_CASES, and one in REFUSED when it can be refused after it has begun to write.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+import pytest
+from psycopg.errors import InFailedSqlTransaction
+from tests.fixtures.failing import everything_in, failing
+from tests.fixtures.items import FLEET
+from tests.fixtures.people import PEPPER, acting
+
+import fairlead.services
+from fairlead.db.session import Database, Session
+from fairlead.db.tenancy import Scope, TenantScope, tenant
+from fairlead.domain.ids import new_id
+from fairlead.errors import Busy, Conflict, FairleadError, Forbidden, LastOwner, NotFound, ValidationFailed
+from fairlead.services import api_keys, items, key_use, members, organizations, queues, roles, users
+from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import HeldItem
+
+pytestmark = pytest.mark.anyio
+
+# Functions of the services that take a session and are no use case, and why.
+NO_USE_CASES: Final = {
+    "access.require_item": "reads",
+    "api_keys.authenticate": "reads",
+    "audit.record": "one statement, part of every use case",
+    "audit.record_change": "one statement, part of every use case",
+    "key_rules.checked": "reads",
+    "members.keeping_an_owner": "part of the use cases that could take an owner away",
+    "members.refuse_mightier": "reads",
+}
+SCOPES: Final = ["items:read"]
+
+
+@dataclass(frozen=True)
+class World:
+    """An organization with something of every kind, and the ids of it."""
+
+    scope: TenantScope
+    owner: str
+    member: str
+    deleted_user: str
+    role: str
+    queue: str
+    deleted_queue: str
+    deleted_organization: str
+    key: str
+    waiting: list[str]
+    held: HeldItem
+
+    @property
+    def home(self) -> str:
+        """The organization's id."""
+        return self.scope.organization_id
+
+    @property
+    def lease(self) -> dict[str, Any]:
+        """What an outcome of the held item shows."""
+        return {"item_id": self.held.item.id, "lease": self.held.lease}
+
+
+class UseCase(NamedTuple):
+    """A call, in the world's organization or above all of them."""
+
+    call: Callable[[Session, Any, World], Awaitable[object]]
+    above: bool = False
+
+    def scope(self, world: World) -> Scope:
+        """The scope it is made in."""
+        return FLEET if self.above else world.scope
+
+
+async def _founded(session: Session, scope: Any, slug: str, **given: Any) -> organizations.Founded:
+    people = {"owner_email": f"owner@{slug}.org", "owner_name": "Owner", **given}
+    return await organizations.found_organization(session, scope, name=slug, slug=slug, **people)
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """The world."""
+    async with database.unit_of_work(FLEET) as session:
+        founded = await _founded(session, FLEET, "acme")
+        other = await _founded(session, FLEET, "other")
+        await organizations.soft_delete_organization(session, FLEET, organization_id=other.organization.id)
+    own = tenant(founded.organization.id)
+    async with database.unit_of_work(own) as session:
+        member = await users.create_user(session, own, email="ada@acme.org", name="Ada")
+        gone = await users.create_user(session, own, email="gone@acme.org", name="Gone")
+        await users.soft_delete_user(session, own, user_id=gone.id)
+        role = await roles.create_role(session, own, name="reader", permissions=SCOPES)
+        key, _ = await api_keys.create_api_key(
+            session, own, name="key", user_id=founded.owner.id, scopes=SCOPES, pepper=PEPPER
+        )
+        old = await queues.create_queue(session, own, name="old")
+        await queues.soft_delete_queue(session, own, queue_id=old.id)
+        queue_id = founded.queue.id
+        ids = await items.enqueue_items(session, own, queue_id=queue_id, items=[ItemInput({"n": 1})] * 3)
+        [held] = await items.claim_items(session, own, queue_id=queue_id, limit=1, worker_id="worker")
+    return World(
+        scope=own,
+        owner=founded.owner.id,
+        member=member.id,
+        deleted_user=gone.id,
+        role=role.id,
+        queue=queue_id,
+        deleted_queue=old.id,
+        deleted_organization=other.organization.id,
+        key=key.id,
+        waiting=[item_id for item_id in ids if item_id != held.item.id],
+        held=held,
+    )
+
+
+_ITEMS: Final = [ItemInput({"n": number}) for number in range(3)]
+_PEOPLE: Final[list[users.UserInput]] = [{"email": f"{name}@acme.org", "name": name} for name in ("ada", "bob", "eve")]
+_NEW_KEY: Final[dict[str, Any]] = {"scopes": SCOPES, "pepper": PEPPER}
+
+USE_CASES: Final = {
+    "api_keys.create_api_key": UseCase(
+        lambda s, o, w: api_keys.create_api_key(s, o, name="k", user_id=w.owner, **_NEW_KEY)
+    ),
+    "api_keys.create_user_with_api_key": UseCase(
+        lambda s, o, _: api_keys.create_user_with_api_key(s, o, email="n@acme.org", name="N", key_name="k", **_NEW_KEY)
+    ),
+    "api_keys.rotate_api_key": UseCase(lambda s, o, w: api_keys.rotate_api_key(s, o, api_key_id=w.key, pepper=PEPPER)),
+    "api_keys.update_api_key": UseCase(lambda s, o, w: api_keys.update_api_key(s, o, api_key_id=w.key, name="new")),
+    "api_keys.revoke_api_key": UseCase(lambda s, o, w: api_keys.revoke_api_key(s, o, api_key_id=w.key)),
+    "api_keys.delete_api_key": UseCase(lambda s, o, w: api_keys.delete_api_key(s, o, api_key_id=w.key)),
+    "items.enqueue_items": UseCase(lambda s, o, w: items.enqueue_items(s, o, queue_id=w.queue, items=_ITEMS)),
+    "items.update_item": UseCase(lambda s, o, w: items.update_item(s, o, item_id=w.waiting[0], priority=5)),
+    "items.delete_item": UseCase(lambda s, o, w: items.delete_item(s, o, item_id=w.waiting[0])),
+    "items.delete_items": UseCase(lambda s, o, w: items.delete_items(s, o, item_ids=w.waiting)),
+    "items.claim_items": UseCase(lambda s, o, w: items.claim_items(s, o, queue_id=w.queue, limit=2, worker_id="w")),
+    "items.renew_item": UseCase(lambda s, o, w: items.renew_item(s, o, progress={"n": 1}, **w.lease)),
+    "items.complete_item": UseCase(lambda s, o, w: items.complete_item(s, o, result={"n": 1}, **w.lease)),
+    "items.fail_item": UseCase(lambda s, o, w: items.fail_item(s, o, error="no", **w.lease)),
+    "items.release_item": UseCase(lambda s, o, w: items.release_item(s, o, **w.lease)),
+    "key_use.record_key_use": UseCase(lambda s, o, w: key_use.record_key_use(s, o, api_key_ids=[w.key]), above=True),
+    "members.grant_role": UseCase(lambda s, o, w: members.grant_role(s, o, user_id=w.member, role_id=w.role)),
+    "members.revoke_role": UseCase(lambda s, o, w: members.revoke_role(s, o, user_id=w.member, role_id="member")),
+    "members.set_roles": UseCase(lambda s, o, w: members.set_roles(s, o, user_id=w.member, role_ids=[w.role, "owner"])),
+    "members.remove_member": UseCase(lambda s, o, w: members.remove_member(s, o, user_id=w.member)),
+    "organizations.create_organization": UseCase(
+        lambda s, o, _: organizations.create_organization(s, o, name="N", slug="n"), above=True
+    ),
+    "organizations.found_organization": UseCase(lambda s, o, _: _founded(s, o, "new"), above=True),
+    "organizations.update_organization": UseCase(
+        lambda s, o, w: organizations.update_organization(s, o, organization_id=w.home, name="New")
+    ),
+    "organizations.delete_organization": UseCase(
+        lambda s, o, w: organizations.delete_organization(s, o, organization_id=w.home), above=True
+    ),
+    "organizations.soft_delete_organization": UseCase(
+        lambda s, o, w: organizations.soft_delete_organization(s, o, organization_id=w.home)
+    ),
+    "organizations.restore_organization": UseCase(
+        lambda s, o, w: organizations.restore_organization(s, o, organization_id=w.deleted_organization), above=True
+    ),
+    "queues.create_queue": UseCase(lambda s, o, w: queues.create_queue(s, o, name="new", created_by=w.owner)),
+    "queues.create_queue_with_items": UseCase(
+        lambda s, o, w: queues.create_queue_with_items(s, o, name="new", items=_ITEMS, created_by=w.owner)
+    ),
+    "queues.update_queue": UseCase(lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue, max_attempts=9)),
+    "queues.delete_queue": UseCase(lambda s, o, w: queues.delete_queue(s, o, queue_id=w.queue)),
+    "queues.soft_delete_queue": UseCase(lambda s, o, w: queues.soft_delete_queue(s, o, queue_id=w.queue)),
+    "queues.restore_queue": UseCase(lambda s, o, w: queues.restore_queue(s, o, queue_id=w.deleted_queue)),
+    "roles.create_role": UseCase(lambda s, o, _: roles.create_role(s, o, name="new", permissions=SCOPES)),
+    "roles.update_role": UseCase(lambda s, o, w: roles.update_role(s, o, role_id=w.role, name="new")),
+    "roles.delete_role": UseCase(lambda s, o, w: roles.delete_role(s, o, role_id=w.role)),
+    "users.create_user": UseCase(lambda s, o, w: users.create_user(s, o, email="n@acme.org", name="N", role=w.role)),
+    "users.update_user": UseCase(lambda s, o, w: users.update_user(s, o, user_id=w.member, email="n@acme.org")),
+    "users.delete_user": UseCase(lambda s, o, w: users.delete_user(s, o, user_id=w.member)),
+    "users.delete_user above": UseCase(lambda s, o, w: users.delete_user(s, o, user_id=w.member), above=True),
+    "users.soft_delete_user": UseCase(lambda s, o, w: users.soft_delete_user(s, o, user_id=w.member)),
+    "users.restore_user": UseCase(lambda s, o, w: users.restore_user(s, o, user_id=w.deleted_user)),
+    "users.upsert_user": UseCase(lambda s, o, _: users.upsert_user(s, o, email="n@acme.org", name="N")),
+    "users.upsert_users": UseCase(lambda s, o, _: users.upsert_users(s, o, users=_PEOPLE)),
+}
+
+
+def test_every_use_case_is_tried() -> None:
+    """A function of the services that takes a session and changes something has a line here."""
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(fairlead.services.__path__, f"{fairlead.services.__name__}.")
+    ]
+    found = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and name[0] != "_"
+        and "session" in inspect.signature(function).parameters
+    }
+    assert found == {name.partition(" ")[0] for name in USE_CASES} | NO_USE_CASES.keys()
+
+
+async def _tried(database: Database, use_case: UseCase, world: World, *, step: int, ignored: bool) -> bool:
+    """Make the call with its statement number `step` failing; tell whether there was such a statement.
+
+    With `ignored` the failure is swallowed inside the transaction, which then goes on to its commit.
+    """
+    scope = use_case.scope(world)
+    with suppress(Busy, InFailedSqlTransaction):
+        async with database.unit_of_work(scope) as session:
+            with failing(session, at=step) as sent, suppress(*[Busy] if ignored else []):
+                await use_case.call(session, scope, world)
+    return len(sent) >= step
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+async def test_a_failure_at_any_statement_leaves_nothing(database: Database, world: World, *, name: str) -> None:
+    """Whichever statement fails, and whether or not the failure is ignored, every table is as it was before."""
+    before = await everything_in(database)
+    for step in count(1):
+        for ignored in (False, True):
+            failed = await _tried(database, USE_CASES[name], world, step=step, ignored=ignored)
+            assert (await everything_in(database) == before) is failed, f"statement {step}, ignored: {ignored}"
+            if not failed:  # it has no such statement, so this time all of it happened
+                assert step > 1
+                return
+
+
+TAKEN: Final[list[users.UserInput]] = [*_PEOPLE, {"email": "owner@other.org", "name": "A stranger's"}]
+
+# Calls that are refused after they have begun to write, and as what.
+REFUSED: Final[dict[str, tuple[UseCase, type[FairleadError]]]] = {
+    "an owner without a name": (
+        UseCase(lambda s, o, _: _founded(s, o, "n", owner_name=""), above=True),
+        ValidationFailed,
+    ),
+    "an owner's address taken": (
+        UseCase(lambda s, o, _: _founded(s, o, "n", owner_email="ada@acme.org"), above=True),
+        Conflict,
+    ),
+    "a queue without a name": (
+        UseCase(lambda s, o, _: _founded(s, o, "n", queue_name=""), above=True),
+        ValidationFailed,
+    ),
+    "a user in too mighty a role": (
+        UseCase(
+            lambda s, o, _: users.create_user(s, o, email="n@n.org", name="N", role="owner", actor=acting("member"))
+        ),
+        Forbidden,
+    ),
+    "a user of a missing organization": (
+        UseCase(lambda s, _o, _w: users.create_user(s, tenant(new_id()), email="n@n.org", name="N"), above=True),
+        NotFound,
+    ),
+    "a user's key with too many scopes": (
+        UseCase(
+            lambda s, o, _: api_keys.create_user_with_api_key(
+                s, o, email="n@n.org", name="N", key_name="k", role="viewer", scopes=["items:enqueue"], pepper=PEPPER
+            )
+        ),
+        Forbidden,
+    ),
+    "a user's key without a name": (
+        UseCase(
+            lambda s, o, _: api_keys.create_user_with_api_key(s, o, email="n@n.org", name="N", key_name="", **_NEW_KEY)
+        ),
+        ValidationFailed,
+    ),
+    "a queue's items are none": (
+        UseCase(lambda s, o, _: queues.create_queue_with_items(s, o, name="new", items=[])),
+        ValidationFailed,
+    ),
+    "one of a queue's items is wrong": (
+        UseCase(
+            lambda s, o, _: queues.create_queue_with_items(s, o, name="new", items=[*_ITEMS, ItemInput({"\0": 1})])
+        ),
+        ValidationFailed,
+    ),
+    "an upsert of a stranger": (UseCase(lambda s, o, _: users.upsert_users(s, o, users=TAKEN)), Conflict),
+    "an upsert that makes mightier members": (
+        UseCase(lambda s, o, _: users.upsert_users(s, o, users=_PEOPLE, actor=acting("viewer"))),
+        Forbidden,
+    ),
+    "the last owner deleted": (UseCase(lambda s, o, w: users.delete_user(s, o, user_id=w.owner)), LastOwner),
+    "the last owner soft-deleted": (UseCase(lambda s, o, w: users.soft_delete_user(s, o, user_id=w.owner)), LastOwner),
+    "the last owner removed": (UseCase(lambda s, o, w: members.remove_member(s, o, user_id=w.owner)), LastOwner),
+    "the last owner demoted": (
+        UseCase(lambda s, o, w: members.set_roles(s, o, user_id=w.owner, role_ids=["admin", "member"])),
+        LastOwner,
+    ),
+    "roles of which one is too mighty": (
+        UseCase(
+            lambda s, o, w: members.set_roles(
+                s, o, user_id=w.member, role_ids=["admin", "viewer"], actor=acting("member")
+            )
+        ),
+        Forbidden,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_refusal_that_is_ignored_leaves_nothing(database: Database, world: World, *, name: str) -> None:
+    """Who catches a typed refusal inside the transaction and goes on commits nothing of what was refused."""
+    use_case, error = REFUSED[name]
+    scope = use_case.scope(world)
+    before = await everything_in(database)
+
+    with suppress(InFailedSqlTransaction):
+        async with database.unit_of_work(scope) as session:
+            with pytest.raises(error):
+                await use_case.call(session, scope, world)
+
+    assert await everything_in(database) == before
