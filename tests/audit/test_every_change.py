@@ -285,6 +285,10 @@ CASES: Final[dict[str, Case]] = {
         lambda s, o, w: members.grant_role(s, o, user_id=w.member.id, role_id=w.role_id, actor=ACTOR),
         lambda w, _: [granted(w.member, w.role_id, "auditor")],
     ),
+    "members.grant_role_to_all": Case(
+        lambda s, o, w: members.grant_role_to_all(s, o, user_ids=[w.member.id], role_id=w.role_id, actor=ACTOR),
+        lambda w, _: [granted(w.member, w.role_id, "auditor")],
+    ),
     "members.revoke_role": Case(
         lambda s, o, w: members.revoke_role(s, o, user_id=w.member.id, role_id="member", actor=ACTOR),
         lambda w, _: [revoked(w.member, "member")],

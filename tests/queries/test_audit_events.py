@@ -15,7 +15,7 @@ from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.audit_events import get_audit_event, get_audit_page, get_audit_slice
 from fairlead.queries.page import After, Window
 from fairlead.rows import AuditEvent
-from fairlead.services.audit import OPERATOR, Actor, Subject, record
+from fairlead.services.audit import OPERATOR, Actor, Event, Subject, record
 from fairlead.services.organizations import create_organization, delete_organization
 from fairlead.services.users import create_user
 
@@ -27,7 +27,7 @@ QUEUE, USER = Subject("queue", "a-queue"), Subject("user", "a-user")
 async def happen(database: Database, tenant: Tenant, action: str, actor: Actor = OPERATOR, of: Subject = QUEUE) -> None:
     """Let one event be, in a transaction of its own."""
     async with database.unit_of_work(tenant.scope) as session:
-        await record(session, tenant.scope, actor=actor, action=action, subject=of, after={"by": action})
+        await record(session, tenant.scope, actor=actor, events=[Event(action, of, after={"by": action})])
 
 
 async def events(database: Database, scope: Scope, **filters: Any) -> list[AuditEvent]:
@@ -48,18 +48,17 @@ async def actions(database: Database, scope: Scope, **filters: Any) -> list[str]
 async def test_an_event_tells_who_and_what(database: Database, ours: Tenant) -> None:
     """An event is read as it was written: actor, action, subject, request, and what was before and after."""
     async with database.unit_of_work(ours.scope) as session:
-        await record(
-            session, ours.scope, actor=ADA, action="queue.updated", subject=QUEUE, before={"n": 1}, after={"n": 2}
-        )
+        event = Event("queue.updated", QUEUE, before={"n": 1}, after={"n": 2})
+        await record(session, ours.scope, actor=ADA, events=[event])
     [listed] = await events(database, ours.scope)
 
     async with database.unit_of_work(ours.scope) as session:
-        event = await get_audit_event(session, ours.scope, event_id=listed.id)
+        found = await get_audit_event(session, ours.scope, event_id=listed.id)
 
-    assert event == listed
-    assert (event.organization_id, event.action) == (ours.organization_id, "queue.updated")
-    assert (event.actor_kind, event.actor_id, event.request_id) == ("user", "ada", "the-request")
-    assert (event.subject_kind, event.subject_id, event.before, event.after) == ("queue", "a-queue", {"n": 1}, {"n": 2})
+    assert found == listed
+    assert (found.organization_id, found.action) == (ours.organization_id, "queue.updated")
+    assert (found.actor_kind, found.actor_id, found.request_id) == ("user", "ada", "the-request")
+    assert (found.subject_kind, found.subject_id, found.before, found.after) == ("queue", "a-queue", {"n": 1}, {"n": 2})
 
 
 async def test_an_organization_sees_its_own_events_only(database: Database, ours: Tenant, theirs: Tenant) -> None:

@@ -449,11 +449,10 @@ class TestJoins:
             assert _ids(await roles_of(session, told, user_id=there.user_id)) == ["viewer"]
 
     async def test_roles(self, database: Database, here: Place) -> None:
-        """A user's roles, the system's and the organization's own, come in the order they were given."""
-        await tell(database, "update user_roles set created_at = now() - interval '1 day' where role_scope <> '*'")
+        """A user's roles, the system's and the organization's own, come in the order the roles were made."""
         async with database.unit_of_work(here.tenant.scope) as session:
             with sent_by(session) as sent:
                 roles = await roles_of(session, here.tenant.scope, user_id=here.user_id)
-        assert _ids(roles) == [here.role_id, "member"]
-        assert [role.organization_id for role in roles] == [here.tenant.organization_id, None]
+        assert _ids(roles) == ["member", here.role_id]
+        assert [role.organization_id for role in roles] == [None, here.tenant.organization_id]
         assert len(sent) == 1

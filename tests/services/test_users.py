@@ -450,3 +450,17 @@ class TestUpsert:
         assert [row.id for row in await tell(database, "table users")] == found[:1]
         events = await actions(database)
         assert (events.count("user.created"), events.count("member.role_granted")) == (1, 1)
+
+
+async def test_what_an_upsert_does_not_give_stays(database: Database, ours: Tenant) -> None:
+    """An upsert without a picture keeps the one there is, also beside one that brings its own; a new user has none."""
+    picture, other = "https://example.org/ada.png", "https://example.org/bob.png"
+    await call(database, ours.scope, upsert_user, email=ADA, name="Ada", image=picture)
+    given = [{"email": ADA, "name": "Ada L."}, {"email": "bob@example.org", "name": "Bob", "image": other}]
+    given.append({"email": "eve@example.org", "name": "Eve"})
+
+    for users in (given, given[::-1]):
+        done = await call(database, ours.scope, upsert_users, users=users)
+        assert {user.name: user.image for user in done} == {"Ada L.": picture, "Bob": other, "Eve": None}
+    cleared = await call(database, ours.scope, upsert_user, email=ADA, name="Ada", image=None)
+    assert cleared.image is None

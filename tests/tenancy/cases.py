@@ -48,7 +48,7 @@ TENANT_CASES: Final[dict[str, Case]] = TENANT_QUERIES | {
     ),
     "services.audit.record": Case(
         lambda s, scope, _, at: audit.record(
-            s, scope, actor=audit.OPERATOR, action="queue.updated", subject=audit.Subject("queue", at.queue_id)
+            s, scope, actor=WEAK, events=[audit.Event("queue.updated", audit.Subject("queue", at.queue_id))]
         )
     ),
     "services.items.enqueue_items": Case(
@@ -78,6 +78,12 @@ TENANT_CASES: Final[dict[str, Case]] = TENANT_QUERIES | {
     ),
     "services.members.grant_role of theirs": Case(
         lambda s, scope, own, at: members.grant_role(s, scope, user_id=own.member_id, role_id=at.free_role_id)
+    ),
+    "services.members.grant_role_to_all": Case(
+        lambda s, scope, own, at: members.grant_role_to_all(
+            s, scope, user_ids=[own.member_id, at.member_id], role_id="admin"
+        ),
+        own=False,
     ),
     "services.members.revoke_role": Case(
         lambda s, scope, _, at: members.revoke_role(s, scope, user_id=at.member_id, role_id="member")

@@ -90,6 +90,9 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     "queries.users.get_user_by_email": Case(
         lambda s, scope, _, at: user_queries.get_user_by_email(s, scope, email=at.member_email)
     ),
+    "queries.users.find_user_ids": Case(
+        lambda s, scope, _, at: user_queries.find_user_ids(s, scope, user_ids=[at.member_id])
+    ),
     "queries.users.get_user_page": Case(
         lambda s, scope, _, __: user_queries.get_user_page(s, scope, window=ALL, deleted=True)
     ),

@@ -148,6 +148,9 @@ USE_CASES: Final = {
     "items.fail_item": UseCase(lambda s, o, w: items.fail_item(s, o, error="no", **w.lease)),
     "items.release_item": UseCase(lambda s, o, w: items.release_item(s, o, **w.lease)),
     "key_use.record_key_use": UseCase(lambda s, o, w: key_use.record_key_use(s, o, api_key_ids=[w.key]), above=True),
+    "members.grant_role_to_all": UseCase(
+        lambda s, o, w: members.grant_role_to_all(s, o, user_ids=[w.owner, w.member], role_id=w.role)
+    ),
     "members.grant_role": UseCase(lambda s, o, w: members.grant_role(s, o, user_id=w.member, role_id=w.role)),
     "members.revoke_role": UseCase(lambda s, o, w: members.revoke_role(s, o, user_id=w.member, role_id="member")),
     "members.set_roles": UseCase(lambda s, o, w: members.set_roles(s, o, user_id=w.member, role_ids=[w.role, "owner"])),

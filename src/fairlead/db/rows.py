@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Select, any_, delete, func, insert, literal, select, update
+from sqlalchemy import ARRAY, ColumnElement, Select, any_, delete, func, insert, literal, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from fairlead.db.session import Session
@@ -63,7 +63,17 @@ async def insert_row(
 
 async def add_row(session: Session, scope: Scope, table: type[Base], *, values: Mapping[str, Any]) -> None:
     """Insert one row that nobody needs to see again."""
-    await session.execute(insert(table).values(**owned(scope, table, values)).inline())
+    await add_rows(session, scope, table, rows=[values])
+
+
+async def add_rows(session: Session, scope: Scope, table: type[Base], *, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that nobody needs to see again, in one statement; what one of them does not give is null."""
+    if not rows:
+        return
+    new = [owned(scope, table, row) for row in rows]
+    names = dict.fromkeys(name for row in new for name in row)
+    given = [{name: null() if row.get(name) is None else row[name] for name in names} for row in new]
+    await session.execute(insert(table).values(given).inline())
 
 
 async def read_rows(session: Session, statement: Select[Any], *, model: Callable[..., Model]) -> list[Model]:

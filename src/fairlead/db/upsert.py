@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, column, select, update, values
+from sqlalchemy import ColumnElement, Executable, column, null, select, update, values
 from sqlalchemy.dialects.postgresql import insert
 
 from fairlead.db.rows import columns, owned
@@ -45,7 +45,7 @@ async def upsert_rows(
     """Make or change `rows`, told apart by the column `by`, unique among rows that are not deleted.
 
     Returns them by that column. A key is missing from the answer when its row is out of the scope's reach.
-    `rows` all give the same columns, and no key twice.
+    No key may be given twice. A column that a row does not give stays as it is, and is null in a new one.
     """
     target = _Target(session, scope, table, by, model)
     pending = {row[by]: row for row in sorted(rows, key=lambda row: row[by])}
@@ -92,7 +92,9 @@ class _Target(Generic[Model]):
 
 
 async def _insert_missing(target: _Target[Model], rows: Sequence[Mapping[str, Any]]) -> dict[str, Model]:
-    new = [owned(target.scope, target.table, {"id": new_id(), **row}) for row in rows]
+    names = dict.fromkeys(name for row in rows for name in row)
+    full = [{"id": new_id(), **{name: row.get(name, null()) for name in names}} for row in rows]
+    new = [owned(target.scope, target.table, row) for row in full]
     statement = insert(target.table).values(new)
     statement = statement.on_conflict_do_nothing(index_elements=[target.by], index_where=target.alive)
     return await target.rows(statement.returning(*target.shown))
@@ -109,9 +111,17 @@ async def _change(target: _Target[Model], rows: Sequence[Mapping[str, Any]]) -> 
 
 
 async def _update(target: _Target[Model], rows: Sequence[Mapping[str, Any]]) -> dict[str, Model]:
-    if not rows:
-        return {}
-    names, types = list(rows[0]), target.table.__table__.c
+    """Change rows that are locked, one statement for all that give the same columns."""
+    changed: dict[str, Model] = {}
+    for names in sorted({tuple(sorted(row)) for row in rows}):
+        changed |= await _update_alike(target, names, [row for row in rows if tuple(sorted(row)) == names])
+    return changed
+
+
+async def _update_alike(
+    target: _Target[Model], names: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Model]:
+    types = target.table.__table__.c
     given = values(*(column(name, types[name].type) for name in names), name="given")
     given = given.data([tuple(row[name] for name in names) for row in rows])
     changes = {name: given.c[name] for name in names if name != target.by}

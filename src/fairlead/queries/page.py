@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal, select, true, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, select, true, tuple_
 
 from fairlead.db.rows import columns, read_rows
 from fairlead.db.session import Session
@@ -106,7 +106,7 @@ async def read_page(
     total = case((last, found.c.rows + literal(window.offset, BigInteger)), else_=all_of_them)
     statement = (
         select(total, table.id.is_not(None), *columns(table, model))
-        .select_from(found.outerjoin(part, true()).outerjoin(table, table.id == part.c.id))
+        .select_from(found.outerjoin(part, true()).outerjoin(table, and_(table.id == part.c.id, *where)))
         .order_by(part.c.created_at.desc(), part.c.id.desc())
     )
     rows: Sequence[Any] = (await session.execute(statement)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, false, select
@@ -47,6 +48,13 @@ async def get_user(session: Session, scope: Scope, *, user_id: str, deleted: boo
 async def get_user_by_email(session: Session, scope: Scope, *, email: str) -> User:
     """Return the user with that address, however it is written; raises NotFound as `get_user` does."""
     return await get_row(session, scope, UserTable, key={"email": canonical_email(email)}, model=User)
+
+
+async def find_user_ids(session: Session, scope: Scope, *, user_ids: Collection[str]) -> frozenset[str]:
+    """Return which of these users are here."""
+    known = [user_id for user_id in user_ids if is_id(user_id)]
+    statement = select(UserTable.id).where(*visible(scope, UserTable), UserTable.id.in_(known))
+    return frozenset((await session.execute(statement)).scalars())
 
 
 async def get_user_page(

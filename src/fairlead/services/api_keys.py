@@ -268,15 +268,9 @@ async def _retire(
 ) -> None:
     values = {"expires_at": end if old.expires_at is None else min(end, old.expires_at)}
     await update_row(session, scope, ApiKeyTable, key={"id": old.id}, values=values, model=ApiKey)
-    await audit.record(
-        session,
-        scope,
-        actor=actor,
-        action="api_key.rotated",
-        subject=audit.Subject("api_key", old.id),
-        before={"expires_at": old.expires_at},
-        after={**values, "rotated_to": new.id},
-    )
+    ended = {**values, "rotated_to": new.id}
+    event = audit.Event("api_key.rotated", audit.Subject("api_key", old.id), {"expires_at": old.expires_at}, ended)
+    await audit.record(session, scope, actor=actor, events=[event])
 
 
 async def _record(

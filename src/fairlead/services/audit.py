@@ -6,11 +6,11 @@ person edits. The traffic of items (enqueue, claim, outcomes) is not: an item ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from fairlead.db.rows import add_row
+from fairlead.db.rows import add_rows
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope
 from fairlead.domain.ids import new_id
@@ -52,31 +52,34 @@ class Subject:
     organization_id: str | None = None
 
 
-async def record(
-    session: Session,
-    scope: Scope,
-    *,
-    actor: Actor,
-    action: str,
-    subject: Subject,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    """Write one event; `before` and `after` are what changed, as JSON, without secrets."""
-    values = {
-        "id": new_id(),
-        "organization_id": scope.organization_id or subject.organization_id,
-        "actor_kind": actor.kind,
-        "actor_id": actor.id,
-        "action": action,
-        "subject_kind": subject.kind,
-        "subject_id": subject.id,
-        "before": None if before is None else dict(before),
-        "after": None if after is None else dict(after),
-        "request_id": actor.request_id,
-    }
-    given = {name: value for name, value in values.items() if value is not None}
-    await add_row(session, scope, AuditEvent, values=given)
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was done; `before` and `after` are what changed, as JSON, without secrets."""
+
+    action: str
+    subject: Subject
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+async def record(session: Session, scope: Scope, *, actor: Actor, events: Sequence[Event]) -> None:
+    """Write what an actor did, in the order given, in one statement."""
+    rows = [
+        {
+            "id": new_id(),
+            "organization_id": scope.organization_id or event.subject.organization_id,
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "action": event.action,
+            "subject_kind": event.subject.kind,
+            "subject_id": event.subject.id,
+            "before": event.before,
+            "after": event.after,
+            "request_id": actor.request_id,
+        }
+        for event in events
+    ]
+    await add_rows(session, scope, AuditEvent, rows=rows)
 
 
 async def record_change(
@@ -93,6 +96,15 @@ async def record_change(
 
     Of a change only the fields that differ are kept; when none does, nothing happened and nothing is written.
     """
+    await record(session, scope, actor=actor, events=changes(kind, [(action, before, after)]))
+
+
+def changes(kind: SubjectKind, rows: Iterable[tuple[str, Any, Any]]) -> list[Event]:
+    """Return the events for rows, each with its action, before and after, as `record_change` writes them."""
+    return [event for action, before, after in rows for event in _change(kind, action, before, after)]
+
+
+def _change(kind: SubjectKind, action: str, before: Any, after: Any) -> Iterator[Event]:
     row = after or before
     subject = Subject(kind, row.id, row.id if kind == "organization" else row.organization_id)
     old, new = _told(before), _told(after)
@@ -101,7 +113,7 @@ async def record_change(
         if not differing:
             return
         old, new = ({name: told[name] for name in differing} for told in (old, new))
-    await record(session, scope, actor=actor, action=action, subject=subject, before=old, after=new)
+    yield Event(action, subject, old, new)
 
 
 def _told(row: Any) -> dict[str, Any] | None:

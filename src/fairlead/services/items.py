@@ -113,8 +113,8 @@ async def delete_items(
     if not 1 <= len(item_ids) <= limits.BATCH_ITEMS:
         raise ValidationFailed(details={"item_ids": f"must be 1 to {limits.BATCH_ITEMS:,} ids"})
     gone = await delete(session, scope, item_ids=[item_id for item_id in item_ids if is_id(item_id)])
-    for item in gone:
-        await audit.record_change(session, scope, actor=actor, action="item.deleted", kind="item", before=item)
+    events = audit.changes("item", [("item.deleted", item, None) for item in gone])
+    await audit.record(session, scope, actor=actor, events=events)
     return [item.id for item in gone]
 
 

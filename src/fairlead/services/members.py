@@ -7,17 +7,17 @@ gives, or takes away, a role that may do more than they may themselves, not by w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
-from fairlead.db.rows import add_row, delete_row, lock_row
+from fairlead.db.rows import add_rows, delete_row, lock_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.db.turn import take_turn
 from fairlead.domain.permissions import Permission
 from fairlead.errors import Forbidden, LastOwner, NotFound, TransactionConflict
 from fairlead.queries.roles import get_role, has_owner, organizations_owned, roles_of
-from fairlead.queries.users import get_user
+from fairlead.queries.users import find_user_ids, get_user
 from fairlead.rows import Role, User, UserRole
 from fairlead.schema.user_roles import UserRole as UserRoleTable
 from fairlead.schema.users import User as UserTable
@@ -62,7 +62,22 @@ async def grant_role(
     """
     await get_user(session, scope, user_id=user_id)
     role = await get_role(session, scope, role_id=role_id)
-    await _grant(session, scope, user_id, role, actor)
+    await _grant(session, scope, [user_id], role, actor)
+
+
+async def grant_role_to_all(
+    session: Session,
+    scope: TenantScope,
+    *,
+    user_ids: Collection[str],
+    role_id: str,
+    actor: audit.Actor = audit.OPERATOR,
+) -> None:
+    """Give a role to users of this organization, all or none. Raises as `grant_role` does."""
+    role = await get_role(session, scope, role_id=role_id)
+    if set(user_ids) - await find_user_ids(session, scope, user_ids=user_ids):
+        raise NotFound
+    await _grant(session, scope, list(user_ids), role, actor)
 
 
 async def revoke_role(
@@ -95,7 +110,7 @@ async def set_roles(
     async with keeping_an_owner(session, scope, user_id=user_id):
         present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
         for role_id in sorted(wanted.keys() - present.keys()):
-            await _grant(session, scope, user_id, wanted[role_id], actor)
+            await _grant(session, scope, [user_id], wanted[role_id], actor)
         for role_id in sorted(present.keys() - wanted.keys()):
             await _revoke(session, scope, user_id, present[role_id], actor)
     return list(wanted.values())
@@ -124,20 +139,22 @@ async def _hold_owner(session: Session, scope: SystemScope, user_id: str, *, of:
         raise TransactionConflict
 
 
-async def _grant(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:
+async def _grant(session: Session, scope: TenantScope, user_ids: Sequence[str], role: Role, actor: audit.Actor) -> None:
     _refuse_more_than_ones_own(actor, role)
-    values = {"user_id": user_id, "role_id": role.id, "role_scope": role.organization_id or "*"}
-    await add_row(session, scope, UserRoleTable, values=values)
-    subject = audit.Subject("member", user_id)
-    await audit.record(session, scope, actor=actor, action="member.role_granted", subject=subject, after=_named(role))
+    held = {"role_id": role.id, "role_scope": role.organization_id or "*"}
+    await add_rows(session, scope, UserRoleTable, rows=[{"user_id": user_id, **held} for user_id in user_ids])
+    events = [
+        audit.Event("member.role_granted", audit.Subject("member", user_id), after=_named(role)) for user_id in user_ids
+    ]
+    await audit.record(session, scope, actor=actor, events=events)
 
 
 async def _revoke(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:
     _refuse_more_than_ones_own(actor, role)
     key = {"user_id": user_id, "role_id": role.id}
     await delete_row(session, scope, UserRoleTable, key=key, model=UserRole)
-    subject = audit.Subject("member", user_id)
-    await audit.record(session, scope, actor=actor, action="member.role_revoked", subject=subject, before=_named(role))
+    event = audit.Event("member.role_revoked", audit.Subject("member", user_id), before=_named(role))
+    await audit.record(session, scope, actor=actor, events=[event])
 
 
 def _refuse_more_than_ones_own(actor: audit.Actor, role: Role) -> None:

@@ -24,7 +24,7 @@ from fairlead.rows import User
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, problems, refuse, refuse_fields, text_problem
-from fairlead.services.members import grant_role, keeping_an_owner, refuse_mightier
+from fairlead.services.members import grant_role, grant_role_to_all, keeping_an_owner, refuse_mightier
 
 
 class UserInput(TypedDict):
@@ -52,6 +52,8 @@ def _email_problem(value: Any) -> str | None:
 
 
 _CHECKS: Final[dict[str, Check]] = {"email": _email_problem, "name": named, "image": _image_problem}
+
+_NOTHING: Final = {"email": None, "name": None}  # what has to be given, and is refused when it is not
 
 
 async def create_user(
@@ -146,25 +148,21 @@ async def restore_user(session: Session, scope: Scope, *, user_id: str, actor: a
 
 
 async def upsert_user(
-    session: Session,
-    scope: TenantScope,
-    *,
-    email: str,
-    name: str,
-    image: str | None = None,
-    actor: audit.Actor = audit.OPERATOR,
+    session: Session, scope: TenantScope, *, actor: audit.Actor = audit.OPERATOR, **user: Unpack[UserInput]
 ) -> User:
-    """Make a user with that address, or give the one there the name and image. Raises as `upsert_users` does."""
-    row = _checked({"email": email, "name": name, "image": image})
+    """Make a user with that address, or change the one there in what else is given. Raises as `upsert_users` does."""
+    row = _checked({**_NOTHING, **user})
     async with session.savepoint():
-        [user] = await _upsert(session, scope, actor, {"email": row})
-    return user
+        [done] = await _upsert(session, scope, actor, {"email": row})
+    return done
 
 
 async def upsert_users(
     session: Session, scope: TenantScope, *, users: Sequence[UserInput], actor: audit.Actor = audit.OPERATOR
 ) -> list[User]:
     """Make or change 1 to 1,000 users by their addresses, all or none; return them in the order given.
+
+    What is not given of a user who is there stays.
 
     A new one becomes a member. Raises ValidationFailed naming every wrong field, also for an address given twice,
     Conflict when one is somebody's of another organization, and Forbidden when a member may do more than the actor.
@@ -181,11 +179,11 @@ async def _upsert(
     done = await upsert_rows(session, scope, UserTable, rows=list(rows.values()), by="email", model=User)
     if taken := [field for field, row in rows.items() if row["email"] not in done]:
         raise Conflict(details=dict.fromkeys(taken, "is taken"))
-    for before, after in done.values():
-        action = "user.updated" if before else "user.created"
-        await audit.record_change(session, scope, actor=actor, action=action, kind="user", before=before, after=after)
-        if before is None:
-            await grant_role(session, scope, user_id=after.id, role_id="member", actor=actor)
+    told = [("user.updated" if before else "user.created", before, after) for before, after in done.values()]
+    await audit.record(session, scope, actor=actor, events=audit.changes("user", told))
+    made = [after.id for before, after in done.values() if before is None]
+    if made:
+        await grant_role_to_all(session, scope, user_ids=made, role_id="member", actor=actor)
     return [done[row["email"]].after for row in rows.values()]
 
 
@@ -217,7 +215,7 @@ def _checked_all(users: Sequence[UserInput]) -> list[dict[str, Any]]:
     seen: set[str] = set()
     for index, user in enumerate(users):
         try:
-            rows.append(_checked({"email": None, "name": None, "image": None, **user}))
+            rows.append(_checked({**_NOTHING, **user}))
         except ValidationFailed as error:
             wrong |= {f"users[{index}].{field}": sentence for field, sentence in error.details.items()}
             continue
