@@ -86,7 +86,7 @@ def test_what_is_shared_may_be_read_and_not_written() -> None:
         for table in OWNED
         if _condition(scope, table, shared=True) != _condition(scope, table)
     }
-    assert shared == {"roles": f"roles.organization_id = '{organization_id}' OR organization_id is null"}
+    assert shared == {"roles": f"roles.organization_id = '{organization_id}' OR roles.organization_id IS NULL"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__tablename__)

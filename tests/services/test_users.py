@@ -456,7 +456,7 @@ async def test_what_an_upsert_does_not_give_stays(database: Database, ours: Tena
     """An upsert without a picture keeps the one there is, also beside one that brings its own; a new user has none."""
     picture, other = "https://example.org/ada.png", "https://example.org/bob.png"
     await call(database, ours.scope, upsert_user, email=ADA, name="Ada", image=picture)
-    given = [{"email": ADA, "name": "Ada L."}, {"email": "bob@example.org", "name": "Bob", "image": other}]
+    given: list[Any] = [{"email": ADA, "name": "Ada L."}, {"email": "bob@example.org", "name": "Bob", "image": other}]
     given.append({"email": "eve@example.org", "name": "Eve"})
 
     for users in (given, given[::-1]):

@@ -151,7 +151,7 @@ async def get_item_page(
     total is counted row by row, which suits thousands of items, not millions.
     """
     items, where = await _listed(session, scope, queue_id=queue_id, deleted=deleted, filters=filters)
-    return await read_page(session, items, where=where, window=window, model=Item)
+    return await read_page(session, items, where=where, window=window, model=Item, key=("organization_id", "id"))
 
 
 async def get_item_slice(

@@ -90,23 +90,32 @@ class Slice(Generic[T]):
 
 
 async def read_page(
-    session: Session, table: Any, *, where: Sequence[ColumnElement[bool]], window: Window, model: Callable[..., T]
+    session: Session,
+    table: Any,
+    *,
+    where: Sequence[ColumnElement[bool]],
+    window: Window,
+    model: Callable[..., T],
+    key: Sequence[str] = ("id",),
 ) -> Page[T]:
-    """Return the page of `table` that `window` asks for, and the total under the same conditions.
+    """Return the page of `table`, whose rows `key` tells apart, that `window` asks for, and the total with it.
 
     The page's ids come first, from an index alone where there is one; the rest is counted only when the page does not
     tell the total itself: a page that is not full is the last one.
     """
-    place = [table.created_at, table.id]
-    shown = _newest_first(select(*place).where(*where), table).limit(window.limit).offset(window.offset)
+    keys = [getattr(table, name) for name in key]
+    shown = (
+        _newest_first(select(table.created_at, *keys).where(*where), table).limit(window.limit).offset(window.offset)
+    )
     part = shown.cte("part").prefix_with("materialized")
     found = select(func.count().label("rows")).select_from(part).cte("found")
     all_of_them = select(func.count()).select_from(table).where(*where).scalar_subquery()
     last = (found.c.rows < window.limit) & ((found.c.rows > 0) | literal(window.offset == 0))
     total = case((last, found.c.rows + literal(window.offset, BigInteger)), else_=all_of_them)
+    same_row = and_(*(column == part.c[column.key] for column in keys))
     statement = (
         select(total, table.id.is_not(None), *columns(table, model))
-        .select_from(found.outerjoin(part, true()).outerjoin(table, and_(table.id == part.c.id, *where)))
+        .select_from(found.outerjoin(part, true()).outerjoin(table, same_row))
         .order_by(part.c.created_at.desc(), part.c.id.desc())
     )
     rows: Sequence[Any] = (await session.execute(statement)).all()

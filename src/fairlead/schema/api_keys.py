@@ -53,7 +53,7 @@ class ApiKey(Base):
             ondelete="SET NULL (rotated_from)",
         ),
         Index("api_keys_hash_idx", "key_hash", unique=True),
-        Index("api_keys_org_idx", "organization_id"),
+        Index("api_keys_org_idx", "organization_id", text("created_at desc"), text("id desc")),
         Index("api_keys_user_idx", "user_id"),
         Index("api_keys_rotated_idx", "rotated_from", unique=True),
     )

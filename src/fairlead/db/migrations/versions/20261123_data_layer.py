@@ -27,6 +27,8 @@ alter table api_keys add constraint api_keys_organization_id_rotated_from_fkey
     foreign key (organization_id, rotated_from) references api_keys (organization_id, id)
     on delete set null (rotated_from);
 create unique index api_keys_rotated_idx on api_keys (rotated_from);
+drop index api_keys_org_idx;
+create index api_keys_org_idx on api_keys (organization_id, created_at desc, id desc);
 alter table users add column search_text text collate "C"
     generated always as (lower((left(name, 100) || E'\\n' || left(email, 254)) collate "default") collate "C") stored;
 drop index users_org_idx;
@@ -38,6 +40,8 @@ _DOWN = """
 drop index users_org_idx;
 create index users_org_idx on users (organization_id, created_at desc, id desc);
 alter table users drop column search_text;
+drop index api_keys_org_idx;
+create index api_keys_org_idx on api_keys (organization_id);
 alter table api_keys drop column rotated_from;
 alter table api_keys drop constraint api_keys_organization_id_id_key;
 drop index audit_events_subject_idx;
