@@ -133,8 +133,8 @@ async def claim_items(
     """
     refuse(
         {
-            "limit": range_problem(limit, least=1, most=CLAIM_ITEMS),
-            "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS),
+            "limit": range_problem(limit, least=1, most=CLAIM_ITEMS, whole=True),
+            "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True),
         }
     )
     if not is_id(queue_id):
@@ -163,7 +163,7 @@ async def renew_item(
 
     Raises NotFound, LeaseLost and ValidationFailed.
     """
-    refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS)})
+    refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True)})
     check_object("progress", progress, most_bytes=limits.RESULT_BYTES)
     held = _lease(scope, item_id, lease)
     if lease_seconds is None:
