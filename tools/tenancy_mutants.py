@@ -6,7 +6,7 @@
 
 A guard is a policy of row-level security (what may be read, what may be written), a composite foreign key, or a filter
 of the application's own: a condition in a statement, a scope given to `within` or `visible`. The package is copied,
-the guard removed in the copy, and `tests/tenancy` run against it; a mutant whose run fails was noticed.
+the guard removed in the copy, and the tenancy tests run against it; a mutant whose run fails was noticed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _FILTERS = {
     "view": (re.compile(r"(?<=\bvisible\()scope(?=,)"), "_EVERYBODY"),
     "owner": (re.compile(r"return \{\*\*values, column: scope\.organization_id\}"), "return dict(values)"),
 }
+SUITE = ("tests/tenancy", "tests/db/test_rows.py")
 _EVERYBODY = "\nfrom fairlead.db.tenancy import system as _system\n\n_EVERYBODY = _system('a mutant')\n"
 
 
@@ -107,7 +108,7 @@ def noticed(mutant: Mutant) -> bool:
         copy = Path(folder, "fairlead")
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         (copy / mutant.path).write_text(mutant.text, encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", f"cache_dir={folder}/cache", "tests/tenancy"]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-o", f"cache_dir={folder}/cache", *SUITE]
         environment = {**os.environ, "PYTHONPATH": folder, "FAIRLEAD_MUTANT": "1"}
         run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if run.returncode not in {0, 1}:

@@ -75,8 +75,9 @@ async def _others(session: Session, own: Target) -> list[tuple[Any, ...]]:
     return found
 
 
+# With the transaction that last wrote a row: writing it again as it was is a change, too.
 _FINGERPRINT = """
-select count(*), md5(string_agg(cast(t as text), '|' order by cast(t as text)))
+select count(*), md5(string_agg(cast(t as text) || t.xmin, '|' order by cast(t as text)))
 from {table} t where cast({column} as text) is distinct from :own
 """
 
