@@ -56,6 +56,9 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     "queries.organizations.get_organization": Case(
         lambda s, scope, _, at: organization_queries.get_organization(s, scope, organization_id=at.organization_id)
     ),
+    "queries.organizations.get_organization_page": Case(
+        lambda s, scope, _, at: organization_queries.get_organization_page(s, scope, window=ALL, search=at.slug)
+    ),
     "queries.queues.get_queue": Case(lambda s, scope, _, at: queue_queries.get_queue(s, scope, queue_id=at.queue_id)),
     "queries.queues.get_queue deleted": Case(
         lambda s, scope, _, at: queue_queries.get_queue(s, scope, queue_id=at.deleted_queue_id, deleted=True)
@@ -79,6 +82,9 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     "queries.roles.get_role_page": Case(lambda s, scope, _, __: role_queries.get_role_page(s, scope, window=ALL)),
     "queries.roles.roles_of": Case(lambda s, scope, _, at: role_queries.roles_of(s, scope, user_id=at.member_id)),
     "queries.roles.is_offered": Case(lambda s, scope, _, at: role_queries.is_offered(s, scope, role_id=at.role_id)),
+    "queries.roles.is_offered to somebody": Case(
+        lambda s, scope, _, at: role_queries.is_offered(s, scope, role_id=at.invited_role_id)
+    ),
     "queries.roles.is_offered system role": Case(
         lambda s, scope, _, __: role_queries.is_offered(s, scope, role_id="viewer")
     ),
@@ -199,9 +205,6 @@ SYSTEM_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.organizations.get_organization_by_slug": Case(
         lambda s, scope, _, at: organization_queries.get_organization_by_slug(s, scope, slug=at.slug)
-    ),
-    "queries.organizations.get_organization_page": Case(
-        lambda s, scope, _, at: organization_queries.get_organization_page(s, scope, window=ALL, search=at.slug)
     ),
     "queries.ready_sources.ready_sources": Case(
         lambda s, scope, _, at: ready.ready_sources(

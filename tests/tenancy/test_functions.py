@@ -26,9 +26,11 @@ from tests.tenancy.world import FLEET, MARK, Target, ghost_of
 import fairlead.queries
 import fairlead.services
 from fairlead.db.session import Database, Session
-from fairlead.db.tenancy import Scope, SystemScope, TenantScope
+from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.errors import FairleadError
+from fairlead.queries.roles import has_owner
 from fairlead.schema import metadata
+from fairlead.services.organizations import create_organization
 
 pytestmark = pytest.mark.anyio
 
@@ -169,6 +171,16 @@ async def test_the_owner_is_let_in(world: Database, own: Target, name: str) -> N
     with suppress(_UndoneError):
         async with world.unit_of_work(scope) as session:
             await case.call(session, scope, own, own)
+            raise _UndoneError
+
+
+async def test_anothers_owner_is_not_ones_own(world: Database, victim: Target) -> None:
+    """An organization without an owner has none, whoever owns others."""
+    with suppress(_UndoneError):
+        async with world.unit_of_work(FLEET) as session:
+            made = await create_organization(session, FLEET, name="Nobody's", slug="nobodys")
+            assert not await has_owner(session, tenant(made.id))
+            assert await has_owner(session, victim.scope)
             raise _UndoneError
 
 

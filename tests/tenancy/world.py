@@ -29,6 +29,10 @@ from fairlead.services.users import create_user, soft_delete_user
 MARK: Final = "zqmark"
 PEPPER: Final = b"a pepper for tests, at least this long"
 FLEET: Final = system("the tenancy suite")
+_INVITE: Final = text("""
+insert into invitations (id, organization_id, email, role_id, role_scope, token_hash, expires_at)
+values (:id, :organization, 'invited@example.org', :role, :organization, :id, now() + interval '1 day')
+""")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Target:
     deleted_user_id: str
     role_id: str
     free_role_id: str
+    invited_role_id: str
     api_key_id: str
     rotated_key_id: str
     raw_key: str
@@ -92,6 +97,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
         await soft_delete_user(session, scope, user_id=gone.id)
         role = await create_role(session, scope, name=f"role-{name}", permissions=["items:read"], description=name)
         free = await create_role(session, scope, name=f"free-{name}", permissions=["items:read"], description=name)
+        offered = await create_role(session, scope, name=f"offered-{name}", permissions=["items:read"])
+        await session.execute(_INVITE.bindparams(id=new_id(), organization=scope.organization_id, role=offered.id))
         await grant_role(session, scope, user_id=member.id, role_id=role.id)
         key, raw = await create_api_key(
             session, scope, name=name, user_id=founded.owner.id, scopes=KEY_SCOPES, pepper=PEPPER
@@ -122,6 +129,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         deleted_user_id=gone.id,
         role_id=role.id,
         free_role_id=free.id,
+        invited_role_id=offered.id,
         api_key_id=key.id,
         rotated_key_id=old.id,
         raw_key=raw,

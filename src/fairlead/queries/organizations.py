@@ -25,9 +25,9 @@ async def get_organization_by_slug(session: Session, scope: SystemScope, *, slug
 
 
 async def get_organization_page(
-    session: Session, scope: SystemScope, *, window: Window, search: str | None = None, deleted: bool = False
+    session: Session, scope: Scope, *, window: Window, search: str | None = None, deleted: bool = False
 ) -> Page[Organization]:
-    """Return a page of all organizations, newest first; `search` is in the name or the slug, in any case, literally."""
+    """Return a page of the scope's organizations, newest first; `search` is in the name or the slug, literally."""
     where = visible(scope, OrganizationTable, deleted=deleted)
     if search:
         where.append(matches(search, OrganizationTable.name, OrganizationTable.slug))
