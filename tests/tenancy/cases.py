@@ -207,6 +207,9 @@ TENANT_CASES: Final[dict[str, Case]] = TENANT_QUERIES | {
         lambda s, scope, own, at: keys.update_api_key(s, scope, api_key_id=own.api_key_id, queue_ids=[at.queue_id])
     ),
     "services.items.delete_item": Case(lambda s, scope, _, at: items.delete_item(s, scope, item_id=at.waiting_id)),
+    "services.items.delete_item of ones own": Case(
+        lambda s, scope, own, _: items.delete_item(s, scope, item_id=own.completed_id)
+    ),
     "services.items.delete_item completed": Case(
         lambda s, scope, _, at: items.delete_item(s, scope, item_id=at.completed_id)
     ),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.fixtures.databases import database_of, made_database
-from tests.tenancy.world import MARK, Target, make_target
+from tests.tenancy.world import MARK, Target, entangle, make_target
 
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.session import Database
@@ -35,6 +35,8 @@ async def own(world: Database) -> Target:
 
 
 @pytest.fixture(scope="module")
-async def victim(world: Database) -> Target:
-    """The organization whose rows must stay out of reach."""
-    return await make_target(world, mark=MARK)
+async def victim(world: Database, own: Target) -> Target:
+    """The organization whose rows must stay out of reach, although the two have to do with each other."""
+    made = await make_target(world, mark=MARK)
+    await entangle(world, own, made)
+    return made

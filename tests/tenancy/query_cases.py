@@ -80,6 +80,28 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.roles.get_role": Case(lambda s, scope, _, at: role_queries.get_role(s, scope, role_id=at.role_id)),
     "queries.roles.get_role_page": Case(lambda s, scope, _, __: role_queries.get_role_page(s, scope, window=ALL)),
+    "queries.relations.get_user_with of ones own": Case(
+        lambda s, scope, own, _: relations.get_user_with(s, scope, user_id=own.member_id, include=WITH_USER)
+    ),
+    "queries.relations.get_queue_with of ones own": Case(
+        lambda s, scope, own, _: relations.get_queue_with(
+            s, scope, queue_id=own.deleted_queue_id, include=WITH_QUEUE, deleted=True
+        )
+    ),
+    "queries.relations.get_api_key_with of ones own": Case(
+        lambda s, scope, own, _: relations.get_api_key_with(
+            s, scope, api_key_id=own.rotated_key_id, include=WITH_API_KEY
+        )
+    ),
+    "queries.roles.roles_of ones own": Case(
+        lambda s, scope, own, _: role_queries.roles_of(s, scope, user_id=own.member_id)
+    ),
+    "queries.users.permissions_of ones own": Case(
+        lambda s, scope, own, _: user_queries.permissions_of(s, scope, user_id=own.member_id)
+    ),
+    "queries.users.get_user_page by a role of ones own": Case(
+        lambda s, scope, _, __: user_queries.get_user_page(s, scope, window=ALL, role_id="admin")
+    ),
     "queries.roles.roles_of": Case(lambda s, scope, _, at: role_queries.roles_of(s, scope, user_id=at.member_id)),
     "queries.roles.is_offered": Case(lambda s, scope, _, at: role_queries.is_offered(s, scope, role_id=at.role_id)),
     "queries.roles.is_offered to somebody": Case(

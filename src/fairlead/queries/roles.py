@@ -65,12 +65,12 @@ async def has_owner(session: Session, scope: TenantScope) -> bool:
     return bool(found)
 
 
-async def organizations_owned(session: Session, scope: SystemScope, *, user_id: str) -> list[str]:
+async def organizations_owned(session: Session, _scope: SystemScope, *, user_id: str) -> list[str]:
     """Return the ids, in order, of the organizations that a user is an owner of."""
     if not is_id(user_id):
         return []
     owner = [UserRoleTable.role_scope == "*", UserRoleTable.role_id == "owner", UserRoleTable.user_id == user_id]
-    statement = select(UserRoleTable.organization_id).where(within(scope, UserRoleTable), *owner)
+    statement = select(UserRoleTable.organization_id).where(*owner)
     return list((await session.execute(statement.order_by(UserRoleTable.organization_id))).scalars())
 
 
