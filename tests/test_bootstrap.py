@@ -13,8 +13,11 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from fairlead.bootstrap import open_resources, secret_bytes
+from fairlead.bootstrap import Resources, open_resources, secret_bytes
 from fairlead.db import migrate
+from fairlead.db.connect import DatabaseOptions
+from fairlead.db.notify import Notifier
+from fairlead.db.session import Database
 from fairlead.db.tenancy import system
 from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
 from fairlead.settings import Settings
@@ -197,3 +200,11 @@ async def test_the_embedded_database_is_looked_after(tmp_path_factory: pytest.Te
         assert list(directory.rglob("postmaster.pid"))
 
     assert not list(directory.rglob("postmaster.pid"))
+
+
+def test_secrets_are_not_shown() -> None:
+    """The representation of what a process works with, which ends up in logs, holds no secret and no password."""
+    options = DatabaseOptions(url="postgresql://me:password@here/there")
+    resources = Resources(Database(options), Notifier(options), options.url, b"the pepper")
+    assert "password" not in repr(resources) + repr(options)
+    assert "pepper" not in repr(resources)

@@ -40,7 +40,7 @@ _FILTERS = {
     "left out": (re.compile(r'scope\.organization_id in \{"", [\w.]+\}'), "True"),
     "scope": (re.compile(r"(?<=\bwithin\()(?:scope|target\.scope|self\.scope)(?=,)"), "_EVERYBODY"),
     "view": (re.compile(r"(?<=\bvisible\()scope(?=,)"), "_EVERYBODY"),
-    "owner": (re.compile(r"return \{\*\*values, column: scope\.organization_id\}"), "return dict(values)"),
+    "owner": (re.compile(r"return \{\*\*given, column: scope\.organization_id\}"), "return given"),
 }
 SUITE = ("tests/tenancy", "tests/db/test_rows.py")
 _EVERYBODY = "\nfrom fairlead.db.tenancy import system as _system\n\n_EVERYBODY = _system('a mutant')\n"

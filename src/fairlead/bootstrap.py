@@ -11,7 +11,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -34,12 +34,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a process works with. `pepper` keys the hashes of API keys; `notifier` wakes workers after a commit."""
+    """What a process works with. `pepper` keys the hashes of API keys; `notifier` wakes workers after a commit.
+
+    What is secret is not in its representation, which ends up in logs and reports of errors.
+    """
 
     database: Database
     notifier: Notifier
-    database_url: str
-    pepper: bytes
+    database_url: str = field(repr=False)
+    pepper: bytes = field(repr=False)
 
 
 @contextmanager

@@ -41,6 +41,8 @@ from fairlead.schema import Queue as QueueTable
 from fairlead.schema import Role as RoleTable
 from fairlead.schema import User as UserTable
 from fairlead.schema import Worker as WorkerTable
+from fairlead.services.organizations import create_organization
+from fairlead.services.roles import create_role
 
 pytestmark = pytest.mark.anyio
 
@@ -376,3 +378,13 @@ async def test_rows_are_touched_in_the_order_of_their_ids(database: Database, ou
         tasks.start_soon(touches)
         await until_blocked(database)
         await session.execute(lock.bindparams(id=ids[1]))
+
+
+async def test_a_scope_of_the_wrong_kind_is_refused(database: Database, ours: Tenant) -> None:
+    """A role made by nobody's organization would be everybody's, and a tenant makes no organizations: both are bugs."""
+    async with database.unit_of_work(FLEET) as session:
+        with pytest.raises(TypeError, match="TenantScope"):
+            await create_role(session, FLEET, name="everybody's", permissions=[])  # type: ignore[arg-type]  # the point
+        with pytest.raises(TypeError, match="SystemScope"):
+            await create_organization(session, ours.scope, name="x", slug="x")  # type: ignore[arg-type]  # the point
+        assert await find_row(session, FLEET, QueueTable, key={"id": 5}, model=Queue) is None

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import anyio
+import psycopg
 import pytest
-from psycopg.errors import InFailedSqlTransaction
 from sqlalchemy import text
 from tests.fixtures.faults import end_connections
 from tests.fixtures.items import FLEET
@@ -14,10 +15,12 @@ from tests.fixtures.organizations import Tenant
 from tests.fixtures.statements import WAYS, Way, opened, value_of
 from tests.fixtures.waiting import until_blocked
 
-from fairlead.db.session import Database, Isolation, Session
+from fairlead.db.session import Database, Isolation, Session, SessionMisused
 from fairlead.db.statement import Statement
+from fairlead.db.tenancy import system
 from fairlead.domain.ids import new_id
 from fairlead.errors import Conflict, DatabaseUnavailable, FairleadError, TransactionConflict
+from fairlead.services.queues import create_queue
 
 pytestmark = pytest.mark.anyio
 
@@ -143,7 +146,7 @@ async def test_an_ignored_error_is_not_committed(database: Database, ours: Tenan
             with suppress(FairleadError):
                 await _add(session, ours, name, way)
 
-    with pytest.raises(InFailedSqlTransaction):
+    with pytest.raises(SessionMisused):
         await ignores()
     assert await _names(database) == ""
 
@@ -160,7 +163,7 @@ async def test_an_error_ignored_inside_a_savepoint_undoes_it(database: Database,
 
     async with database.unit_of_work(ours.scope) as session:
         await _add(session, ours, "before")
-        with pytest.raises(InFailedSqlTransaction):
+        with pytest.raises(SessionMisused):
             await ignores(session)
         await _add(session, ours, "later")
 
@@ -174,10 +177,10 @@ async def test_a_savepoint_does_not_heal_what_failed_before_it(database: Databas
         async with database.unit_of_work(ours.scope) as session:
             with suppress(FairleadError):
                 await _add(session, ours, "\0")
-            with pytest.raises(InFailedSqlTransaction):
+            with pytest.raises(SessionMisused):
                 await _fail_in_a_savepoint(session, ours)
 
-    with pytest.raises(InFailedSqlTransaction):
+    with pytest.raises(SessionMisused):
         await ignores()
 
 
@@ -193,7 +196,7 @@ async def test_a_cancelled_savepoint_is_the_end(lone: Database, ours: Tenant) ->
                     limit.cancel()
                     await anyio.lowlevel.checkpoint()
 
-    with pytest.raises(InFailedSqlTransaction):
+    with pytest.raises(SessionMisused):
         await ignores()
     assert await _names(lone) == ""
 
@@ -344,3 +347,49 @@ async def test_a_lost_commit_is_not_said_to_have_changed_nothing(
     with pytest.raises(DatabaseUnavailable) as lost:
         await loses()
     assert "nothing was changed" not in lost.value.message
+
+
+async def test_an_ended_session_is_of_no_use(database: Database, ours: Tenant) -> None:
+    """After its unit of work a session runs nothing more, wherever its connection is used meanwhile."""
+    async with database.unit_of_work(ours.scope) as session:
+        pass
+    async with database.unit_of_work(system("somebody else's transaction")):
+        for use in (session.execute(text("select 1")), session.run(Statement("select 1"), {})):
+            with pytest.raises(SessionMisused, match="ended"):
+                await use
+        with pytest.raises(SessionMisused, match="ended"):
+            async with session.savepoint():
+                pytest.fail("the savepoint must not begin")
+
+
+async def test_a_session_belongs_to_one_task(database: Database, ours: Tenant) -> None:
+    """Another task's statements would fall into this one's savepoints, and be undone with them: they are refused."""
+    async with database.unit_of_work(ours.scope) as session:
+        answers = await asyncio.gather(
+            session.execute(text("select 1")), session.run(Statement("select 1"), {}), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [SessionMisused, SessionMisused]
+        assert (await session.execute(text("select 1"))).scalar_one() == 1
+
+
+async def test_ones_own_errors_stay_ones_own(database: Database, ours: Tenant) -> None:
+    """What the caller's code raises inside the block is not taken for the database's, whatever it looks like."""
+    for mine in (ConnectionRefusedError("my mail server"), psycopg.OperationalError("my other database")):
+        with pytest.raises(type(mine)) as raised:
+            async with database.unit_of_work(ours.scope):
+                raise mine
+        assert raised.value is mine
+
+
+async def _ignore_a_conflict(database: Database, ours: Tenant) -> None:
+    async with database.unit_of_work(ours.scope) as session:
+        with suppress(Conflict):
+            await create_queue(session, ours.scope, name="work")  # is there already
+        with pytest.raises(SessionMisused, match="Conflict"):
+            await session.execute(text("select 1"))
+
+
+async def test_what_was_ignored_is_named(database: Database, ours: Tenant) -> None:
+    """Whoever ignores an error is told which, and what to do; nothing is committed, and nothing more is run."""
+    with pytest.raises(SessionMisused, match=r"Conflict .*nothing is committed.*session\.savepoint"):
+        await _ignore_a_conflict(database, ours)

@@ -417,3 +417,36 @@ async def test_a_whole_batch_can_be_deleted(database: Database, ours: Tenant) ->
     async with database.unit_of_work(ours.scope) as session:
         assert await delete_items(session, ours.scope, item_ids=ids) == sorted(ids)
         assert (await get_item_page(session, ours.scope, window=Window())).total == 0
+
+
+@pytest.mark.parametrize("limit", [None, 0, 101, 2.5, True, "9"])
+async def test_a_claim_has_a_bound(database: Database, ours: Tenant, *, limit: Any) -> None:
+    """However it is asked for, one claim never hands out more than a hundred items."""
+    with pytest.raises(ValidationFailed) as refused:
+        async with database.unit_of_work(ours.scope) as session:
+            await claim_items(session, ours.scope, queue_id=ours.queue_id, limit=limit, worker_id="w")
+    assert refused.value.details.keys() == {"limit"}
+
+
+async def test_an_item_is_more_than_its_payload(database: Database, ours: Tenant) -> None:
+    """A bare payload where an item is wanted is refused with what to write instead."""
+    bare: Any = [{"payload": {}}]
+    with pytest.raises(ValidationFailed, match="ItemInput"):
+        async with database.unit_of_work(ours.scope) as session:
+            await enqueue_items(session, ours.scope, queue_id=ours.queue_id, items=bare)
+
+
+async def test_a_filter_that_is_none_is_refused(database: Database, ours: Tenant) -> None:
+    """A misspelt filter would show everything; it is refused by its name."""
+    wrong: dict[str, Any] = {"statuss": "failed"}
+    with pytest.raises(ValidationFailed) as refused:
+        async with database.unit_of_work(ours.scope) as session:
+            await get_item_page(session, ours.scope, window=Window(), **wrong)
+    assert refused.value.details.keys() == {"statuss"}
+
+
+async def test_very_many_queues_are_one_filter(database: Database, ours: Tenant) -> None:
+    """A filter of more queues than a statement has parameters works."""
+    many = [new_id() for _ in range(70_000)]
+    async with database.unit_of_work(ours.scope) as session:
+        assert (await get_item_page(session, ours.scope, window=Window(), queue_ids=many)).total == 0

@@ -194,6 +194,7 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     "queries.api_keys.get_api_key_slice": Case(
         lambda s, scope, _, __: key_queries.get_api_key_slice(s, scope, after=After(limit=100))
     ),
+    "queries.api_keys.keys_of": Case(lambda s, scope, _, at: key_queries.keys_of(s, scope, user_id=at.owner_id)),
     "queries.api_keys.is_rotated": Case(
         lambda s, scope, _, at: key_queries.is_rotated(s, scope, api_key_id=at.rotated_key_id)
     ),

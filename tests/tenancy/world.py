@@ -150,7 +150,12 @@ async def entangle(database: Database, own: Target, victim: Target) -> None:
     A member here has a role there, a queue here was made by somebody there, a key here acts for somebody there, and a
     finished item there has the id of one here.
     """
-    names = {"here": own.organization_id, "there": victim.organization_id, "owner": victim.owner_id}
+    names = {
+        "here": own.organization_id,
+        "there": victim.organization_id,
+        "owner": victim.owner_id,
+        "user": victim.member_id,
+    }
     names |= {"member": own.member_id, "queue": own.deleted_queue_id, "key": own.rotated_key_id}
     async with database.unit_of_work(FLEET) as session:
         for statement in _ENTANGLED:
@@ -161,7 +166,7 @@ async def entangle(database: Database, own: Target, victim: Target) -> None:
 _ENTANGLED: Final = (
     "insert into user_roles (organization_id, user_id, role_id) values (:there, :member, 'admin')",
     "update queues set created_by = :owner where id = :queue",
-    "update api_keys set user_id = :owner where id = :key",
+    "update api_keys set user_id = :user where id = :key",
     """
     insert into queue_items (id, organization_id, queue_id, payload, status, finished_at)
     select i.id, t.organization_id, t.queue_id, t.payload, t.status, t.finished_at

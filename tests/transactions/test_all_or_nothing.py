@@ -15,13 +15,12 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 
 import pytest
-from psycopg.errors import InFailedSqlTransaction
 from tests.fixtures.failing import everything_in, failing
 from tests.fixtures.items import FLEET
 from tests.fixtures.people import PEPPER, acting
 
 import fairlead.services
-from fairlead.db.session import Database, Session
+from fairlead.db.session import Database, Session, SessionMisused
 from fairlead.db.tenancy import Scope, TenantScope, tenant
 from fairlead.domain.ids import new_id
 from fairlead.errors import Busy, Conflict, FairleadError, Forbidden, LastOwner, NotFound, ValidationFailed
@@ -216,7 +215,7 @@ async def _tried(database: Database, use_case: UseCase, world: World, *, step: i
     With `ignored` the failure is swallowed inside the transaction, which then goes on to its commit.
     """
     scope = use_case.scope(world)
-    with suppress(Busy, InFailedSqlTransaction):
+    with suppress(Busy, SessionMisused):
         async with database.unit_of_work(scope) as session:
             with failing(session, at=step) as sent, suppress(*[Busy] if ignored else []):
                 await use_case.call(session, scope, world)
@@ -316,7 +315,7 @@ async def test_a_refusal_that_is_ignored_leaves_nothing(database: Database, worl
     scope = use_case.scope(world)
     before = await everything_in(database)
 
-    with suppress(InFailedSqlTransaction):
+    with suppress(SessionMisused):
         async with database.unit_of_work(scope) as session:
             with pytest.raises(error):
                 await use_case.call(session, scope, world)

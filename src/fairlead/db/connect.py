@@ -6,7 +6,7 @@ inside each transaction), so PgBouncer in transaction mode works.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -23,7 +23,7 @@ from fairlead.errors import SettingsInvalid
 class DatabaseOptions:
     """How one process uses the database."""
 
-    url: str  # a PostgreSQL URL without a driver
+    url: str = field(repr=False)  # a PostgreSQL URL without a driver; it may hold a password
     application_name: str = "fairlead"
     pool_size: int = 10  # connections kept and at most open
     connect_timeout_seconds: int = 5
@@ -52,6 +52,7 @@ def async_engine(options: DatabaseOptions) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=options.checkout_timeout_seconds,
         pool_pre_ping=False,
+        hide_parameters=True,  # they hold hashes and addresses, and errors end up in logs
         connect_args={**connect_arguments(options), "autocommit": True},
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,

@@ -32,19 +32,31 @@ def columns(table: type[Base], model: Any) -> list[InstrumentedAttribute[Any]]:
     return [getattr(table, field.name) for field in fields(model)]
 
 
+def one_of(column: Any, keys: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a text column is one of `keys`: one parameter, however many there are."""
+    among: ColumnElement[bool] = column == any_(literal(sorted(set(keys)), ARRAY(column.type)))
+    return among
+
+
 def visible(scope: Scope, table: type[Base], *, deleted: bool = False) -> list[ColumnElement[bool]]:
     """Return the conditions under which a row of `table` may be read in `scope`."""
     return [within(scope, table, shared=True), *_alive(table, deleted)]
 
 
 def owned(scope: Scope, table: type[Base], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a new row; a tenant's row is its organization's, whatever `values` say."""
-    column = table.row_security.column
-    if not isinstance(scope, TenantScope):
-        return dict(values)
-    if column is None:
-        raise TypeError(f"{table.__tablename__} is written in a SystemScope only")
-    return {**values, column: scope.organization_id}
+    """Return the values of a new row; a tenant's row is its organization's, whatever `values` say.
+
+    Raises TypeError where the scope is of the wrong kind: a row of a system table, an organization, or a row that
+    would be everybody's.
+    """
+    column, given = table.row_security.column, dict(values)
+    if isinstance(scope, TenantScope):
+        if column in {None, "id"}:
+            raise TypeError(f"{table.__tablename__} is written in a SystemScope only")
+        return {**given, column: scope.organization_id}
+    if table.row_security.shared is not None and table.row_security.shared not in given:
+        raise TypeError(f"a row of {table.__tablename__} is made in the TenantScope of its organization")
+    return given
 
 
 async def read_clock(session: Session) -> datetime:
@@ -160,9 +172,8 @@ async def touch_rows(session: Session, scope: Scope, table: type[Base], *, ids: 
     The rows are locked in the order of their ids, so that two calls at once wait for each other and never deadlock.
     """
     source: Any = table
-    named = source.id == any_(literal(list(ids), ARRAY(source.id.type)))
-    locked = select(source.id).where(within(scope, table), named).order_by(source.id).with_for_update(key_share=True)
-    held = locked.cte("held")
+    named = select(source.id).where(within(scope, table), one_of(source.id, ids))
+    held = named.order_by(source.id).with_for_update(key_share=True).cte("held")
     latest = func.greatest(getattr(table, column), NOW)
     await session.execute(update(table).where(source.id == held.c.id).values({column: latest}))
 
@@ -221,5 +232,5 @@ def _equal(table: type[Base], key: Key) -> list[ColumnElement[bool]]:
 
 
 def _storable(key: Key) -> bool:
-    """Tell whether such a row could be there at all: no row has a NUL or half a surrogate pair in its key."""
-    return all(json_values.problem(value) is None for value in key.values())
+    """Tell whether such a row could be there at all: keys are text or null, without a NUL or half a surrogate pair."""
+    return all(isinstance(value, str | None) and json_values.problem(value) is None for value in key.values())

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.errors import InFailedSqlTransaction, OperationalError
+from psycopg.errors import OperationalError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Executable, Result
 from sqlalchemy.exc import DBAPIError
@@ -39,42 +39,51 @@ _BEGIN: Final[dict[Isolation, str]] = {
 }
 
 
+class SessionMisused(RuntimeError):
+    """A session was used as none can be: a mistake of the program, never of its user."""
+
+
 class Session:
     """An open transaction: `run` for the engine's statements, `execute` for SQLAlchemy's.
 
-    Both raise the errors of `db/sqlstate.py`, so that what is caught inside a savepoint is one of Fairlead's own.
+    Both raise the errors of `db/sqlstate.py`, so that what is caught inside a savepoint is one of Fairlead's own. A
+    session belongs to the task that opened it and ends with its unit of work: another task's statements would fall into
+    this one's savepoints, and later ones into whatever transaction the connection is used for next. Such use raises
+    SessionMisused.
     """
 
     def __init__(self, connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._driver = driver
+        self._task = asyncio.current_task()
+        self._ended = False
         self._open_savepoints = 0
-        self._failed = False  # a statement did, and was not undone; the server does not know of those it never got
+        self._failure = ""  # of a statement, not undone yet; the server does not know of those it never got
 
     async def run(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Run an engine statement on the driver and return its rows, none when it returns none."""
+        self._check_use()
         try:
             cursor = await self._driver.execute(statement.driver_text, parameters)
             return await cursor.fetchall() if cursor.description is not None else []
         except (psycopg.Error, UnicodeEncodeError) as error:
-            self._failed = True
-            raise (from_driver(error) or error) from error
+            raise self._failed_by(from_driver(error) or error) from error
 
     async def row_count(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
         """Run an engine statement that returns no rows and return how many it changed."""
+        self._check_use()
         try:
             return (await self._driver.execute(statement.driver_text, parameters)).rowcount
         except (psycopg.Error, UnicodeEncodeError) as error:
-            self._failed = True
-            raise (from_driver(error) or error) from error
+            raise self._failed_by(from_driver(error) or error) from error
 
     async def execute(self, statement: Executable) -> Result[Any]:
         """Run a SQLAlchemy statement."""
+        self._check_use()
         try:
             return await self._connection.execute(statement)
         except (DBAPIError, UnicodeEncodeError) as error:
-            self._failed = True
-            raise (from_sqlalchemy(error) or error) from error
+            raise self._failed_by(from_sqlalchemy(error) or error) from error
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -82,31 +91,45 @@ class Session:
 
         They nest. A cancellation is not an error of the block but the end of the whole transaction.
         """
-        self._refuse_failed()
+        self._check_use()
         name = f"s{self._open_savepoints}"
         await self._tell(f"savepoint {name}")
         self._open_savepoints += 1
         try:
             yield
-            self._refuse_failed()
+            self._check_use()
             await self._tell(f"release savepoint {name}")
         except Exception:
             await self._tell(f"rollback to savepoint {name}; release savepoint {name}")
-            self._failed = False
+            self._failure = ""
             self._open_savepoints -= 1
             raise
         self._open_savepoints -= 1
 
-    @property
-    def ignored(self) -> str | None:
-        """What somebody ignored, so that the transaction is not all that was meant and must not be committed."""
-        if self._failed or self._driver.info.transaction_status is TransactionStatus.INERROR:
-            return "an error"
-        return "a cancellation" if self._open_savepoints else None
+    def end(self) -> None:
+        """Let nobody use the session any more."""
+        self._ended = True
 
-    def _refuse_failed(self) -> None:
-        if self.ignored == "an error":
-            raise _ignored(self.ignored)
+    @property
+    def ignored(self) -> str:
+        """What somebody ignored, so that the transaction is not all that was meant and must not be committed."""
+        if self._failure:
+            return self._failure
+        if self._driver.info.transaction_status is TransactionStatus.INERROR:
+            return "an error"
+        return "a cancellation" if self._open_savepoints else ""
+
+    def _check_use(self) -> None:
+        if self._ended:
+            raise SessionMisused("This session's unit of work has ended; open another one.")
+        if asyncio.current_task() is not self._task:
+            raise SessionMisused("A session belongs to the task that opened it; open a unit of work in each task.")
+        if self._failure:
+            raise _ignored(self._failure)
+
+    def _failed_by(self, error: Exception) -> Exception:
+        self._failure = f"{type(error).__name__} ({error})"
+        return error
 
     async def _tell(self, command: str) -> None:
         with translated():
@@ -133,14 +156,16 @@ class Database:
         begin = f"{_BEGIN[isolation]}; {self._limits}; {entering(scope)}".encode()
         with translated():
             connection, driver = await self._begun(begin)
-            try:
-                session = Session(connection, driver)
-                yield session
-                if session.ignored and not driver.closed:
-                    raise _ignored(session.ignored)
+        session = Session(connection, driver)
+        try:
+            yield session
+            if session.ignored and not driver.closed:
+                raise _ignored(session.ignored)
+            with translated():
                 await _end(driver)
-            finally:
-                await _give_back(connection, driver)
+        finally:
+            session.end()
+            await _give_back(connection, driver)
 
     async def _begun(self, begin: bytes) -> tuple[PooledConnection, AsyncConnection[Any]]:
         """Return a connection with its transaction begun.
@@ -195,5 +220,8 @@ async def _end(driver: AsyncConnection[Any]) -> None:
         raise
 
 
-def _ignored(what: str) -> InFailedSqlTransaction:
-    return InFailedSqlTransaction(f"{what} was ignored inside a unit of work")
+def _ignored(what: str) -> SessionMisused:
+    return SessionMisused(
+        f"{what} was ignored inside a unit of work, which cannot go on; nothing is committed. Put what may fail into "
+        "'async with session.savepoint()', and catch the error around that."
+    )

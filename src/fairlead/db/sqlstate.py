@@ -54,7 +54,7 @@ _BUSY_STATES = {
     "57014": "statement timeout",
 }
 _UNSTORABLE_STATES = {"22021", "22P05", "22P02", "22003"}  # bytes, escapes or numbers PostgreSQL cannot keep
-_SCHEMA_STATES = {"42P01", "42703", "42704", "42883"}  # a table, column, role or function is missing
+_SCHEMA_STATES = {"42P01", "42703", "42704"}  # a table, column or role is missing
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Executable, column, null, select, update, values
 from sqlalchemy.dialects.postgresql import insert
 
-from fairlead.db.rows import columns, owned
+from fairlead.db.rows import columns, one_of, owned
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, within
 from fairlead.domain.ids import new_id
@@ -103,7 +103,7 @@ async def _insert_missing(target: _Target[Model], rows: Sequence[Mapping[str, An
 async def _change(target: _Target[Model], rows: Sequence[Mapping[str, Any]]) -> dict[str, Upserted[Model]]:
     if not rows:
         return {}
-    there = [*target.reach, target.key.in_([row[target.by] for row in rows])]
+    there = [*target.reach, one_of(target.key, [row[target.by] for row in rows])]
     locked = select(*target.shown).where(*there).order_by(target.key).with_for_update(key_share=True)
     before = await target.rows(locked)
     after = await _update(target, [row for row in rows if row[target.by] in before])

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, exists, false, select
 
-from fairlead.db.rows import NOW, get_row, visible
+from fairlead.db.rows import NOW, columns, get_row, read_rows, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, SystemScope
@@ -82,6 +82,16 @@ async def find_key_holder(session: Session, _scope: SystemScope, *, key_hash: st
 async def get_api_key(session: Session, scope: Scope, *, api_key_id: str) -> ApiKey:
     """Return a key, whatever its state; raises NotFound for an unknown or another organization's one."""
     return await get_row(session, scope, ApiKeyTable, key={"id": api_key_id}, model=ApiKey)
+
+
+async def keys_of(session: Session, scope: Scope, *, user_id: str) -> list[ApiKey]:
+    """Return every key that acts for a user, ended or not, in the order they were made."""
+    if not is_id(user_id):
+        return []
+    statement = select(*columns(ApiKeyTable, ApiKey)).where(
+        *visible(scope, ApiKeyTable), ApiKeyTable.user_id == user_id
+    )
+    return await read_rows(session, statement.order_by(ApiKeyTable.created_at, ApiKeyTable.id), model=ApiKey)
 
 
 async def get_api_key_page(

@@ -18,6 +18,7 @@ from fairlead.db.tenancy import Scope
 from fairlead.domain import json_values
 from fairlead.errors import ValidationFailed
 from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
+from fairlead.queries.search import refuse_unknown
 from fairlead.rows import AuditEvent
 from fairlead.schema.audit_events import AuditEvent as AuditEventTable
 
@@ -60,7 +61,7 @@ async def get_audit_page(
 ) -> Page[AuditEvent]:
     """Return a page of events, newest first; its total counts them all, so for a long trail take `get_audit_slice`.
 
-    Raises ValidationFailed for an instant without a time zone.
+    Raises ValidationFailed for an unknown filter, or an instant without a time zone.
     """
     where = _where(scope, only)
     return await read_page(session, AuditEventTable, where=where, window=window, model=AuditEvent)
@@ -75,6 +76,7 @@ async def get_audit_slice(
 
 
 def _where(scope: Scope, only: AuditFilters) -> list[ColumnElement[bool]]:
+    refuse_unknown(only, known=_CONDITIONS)
     given: dict[str, Any] = {name: value for name, value in only.items() if value is not None}
     instants = {name: value for name, value in given.items() if isinstance(value, datetime)}
     if naive := [name for name, instant in instants.items() if instant.tzinfo is None]:

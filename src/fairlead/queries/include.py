@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, any_, exists, literal, select, true
+from sqlalchemy import ColumnElement, FromClause, exists, select, true
 
-from fairlead.db.rows import columns, read_rows, visible
+from fairlead.db.rows import columns, one_of, read_rows, visible
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, within
 from fairlead.domain import json_values
@@ -122,7 +122,7 @@ class ToOne(_Relation[T]):
         keys = {key for parent in parents if (key := getattr(parent, local.key)) is not None}
         if not keys:
             return dict.fromkeys((parent.id for parent in parents), None)
-        statement = select(*self._columns()).where(*self._allowed(scope, asked), _one_of(remote, keys))
+        statement = select(*self._columns()).where(*self._allowed(scope, asked), one_of(remote, keys))
         found = {getattr(row, remote.key): row for row in await read_rows(session, statement, model=self._model)}
         return {parent.id: found.get(getattr(parent, local.key)) for parent in parents}
 
@@ -146,7 +146,7 @@ class ToMany(_Relation[T]):
         source = self._declared.property.parent.local_table
         related = self._of_each(source, scope, asked)
         statement = select(source.c.id, *related.c).select_from(source.join(related, true()))
-        statement = statement.where(_one_of(source.c.id, [parent.id for parent in parents]))
+        statement = statement.where(one_of(source.c.id, [parent.id for parent in parents]))
         found: dict[str, list[T]] = defaultdict(list)
         in_order = statement.order_by(*_ordered(related.c, asked.order))  # a join keeps no order that it was given
         for row in await session.execute(in_order):
@@ -214,15 +214,10 @@ async def _parents(
     possible = [one for one in dict.fromkeys(ids) if json_values.problem(one) is None]
     if not possible:
         return []
-    where = [*visible(scope, noun.table, deleted=deleted), _one_of(noun.table.id, possible)]
+    where = [*visible(scope, noun.table, deleted=deleted), one_of(noun.table.id, possible)]
     statement = select(*columns(noun.table, noun.model)).where(*where)
     found = {row.id: row for row in await read_rows(session, statement, model=noun.model)}
     return [found[one] for one in possible if one in found]
-
-
-def _one_of(column: Any, keys: Collection[str]) -> ColumnElement[bool]:
-    among: ColumnElement[bool] = column == any_(literal(sorted(keys), ARRAY(column.type)))
-    return among
 
 
 def _ordered(place: Any, order: Order) -> list[ColumnElement[Any]]:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypedDict, Unpack
 from sqlalchemy import ColumnElement, false, func, literal_column, select
 from sqlalchemy.orm import aliased
 
-from fairlead.db.rows import visible
+from fairlead.db.rows import one_of, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
@@ -28,7 +28,7 @@ from fairlead.domain.retry import Backoff
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
 from fairlead.queries.queues import get_queue
-from fairlead.queries.search import matches
+from fairlead.queries.search import matches, refuse_unknown
 from fairlead.schema.queue_items import QueueItem
 from fairlead.schema.queues import Queue
 
@@ -176,6 +176,7 @@ async def _listed(
     session: Session, scope: TenantScope, *, queue_id: str | None, deleted: bool, filters: ItemFilters
 ) -> tuple[type[QueueItem], list[ColumnElement[bool]]]:
     """Return the relation to list, and the conditions; raises for a queue or a filter that cannot be."""
+    refuse_unknown(filters, known=ItemFilters.__annotations__)
     status = filters.get("status")
     items = _relation(None if status is None else status in LIVE)
     where = [*visible(scope, items), *_conditions(items, filters)]
@@ -202,7 +203,7 @@ def _conditions(items: type[QueueItem], filters: ItemFilters) -> list[ColumnElem
     if (status := filters.get("status")) is not None:
         where.append(items.status == status)
     if (queue_ids := filters.get("queue_ids")) is not None:
-        where.append(items.queue_id.in_([queue_id for queue_id in queue_ids if is_id(queue_id)]))
+        where.append(one_of(items.queue_id, [queue_id for queue_id in queue_ids if is_id(queue_id)]))
     if (task := filters.get("task")) is not None:
         where.append(items.task == task if _storable(task) else false())
     if (tag := filters.get("tag")) is not None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, not_, select
 
-from fairlead.db.rows import get_row, visible
+from fairlead.db.rows import get_row, one_of, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
@@ -85,7 +85,7 @@ async def find_queue_ids(session: Session, scope: TenantScope, *, queue_ids: Col
 
 
 def _among(queue_ids: Collection[str]) -> ColumnElement[bool]:
-    return QueueTable.id.in_([queue_id for queue_id in queue_ids if is_id(queue_id)])
+    return one_of(QueueTable.id, [queue_id for queue_id in queue_ids if is_id(queue_id)])
 
 
 def _paused() -> ColumnElement[bool]:

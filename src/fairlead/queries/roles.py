@@ -17,6 +17,7 @@ from fairlead.rows import Role
 from fairlead.schema.invitations import Invitation as InvitationTable
 from fairlead.schema.roles import Role as RoleTable
 from fairlead.schema.user_roles import UserRole as UserRoleTable
+from fairlead.schema.users import User as UserTable
 
 # A user whose home is elsewhere cannot be seen from here, and counts; one who is deleted here does not.
 HAS_OWNER: Final = Statement("""
@@ -41,12 +42,16 @@ async def get_role_page(session: Session, scope: Scope, *, window: Window, searc
     return await read_page(session, RoleTable, where=where, window=window, model=Role)
 
 
-async def roles_of(session: Session, scope: Scope, *, user_id: str) -> list[Role]:
-    """Return a user's roles, through `user_roles`, in the scope's organization (in a SystemScope in any), each once."""
+async def roles_of(session: Session, scope: Scope, *, user_id: str, deleted: bool = False) -> list[Role]:
+    """Return a user's roles, through `user_roles`, in the scope's organization (in a SystemScope in any), each once.
+
+    A soft-deleted user has none until restored; `deleted` shows those to come back with.
+    """
     if not is_id(user_id):
         return []
     held = exists().where(within(scope, UserRoleTable), UserRoleTable.user_id == user_id, _holds())
-    statement = select(*columns(RoleTable, Role)).where(held).order_by(RoleTable.created_at, RoleTable.id)
+    gone = exists().where(UserTable.id == user_id, UserTable.deleted_at.is_not(None))
+    statement = select(*columns(RoleTable, Role)).where(held, *([] if deleted else [~gone])).order_by(RoleTable.created_at, RoleTable.id)
     return await read_rows(session, statement, model=Role)
 
 

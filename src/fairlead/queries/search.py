@@ -8,11 +8,19 @@ policy did, so that the index cannot be used (ADR 0009 has the measurements).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, collate, false, func, or_, select
 
 from fairlead.domain import json_values
+from fairlead.errors import ValidationFailed
+
+
+def refuse_unknown(filters: Iterable[str], *, known: Iterable[str]) -> None:
+    """Raise ValidationFailed for a filter that a list does not have: ignored, it would show too much."""
+    if unknown := sorted(set(filters) - set(known)):
+        raise ValidationFailed(details=dict.fromkeys(unknown, f"is not a filter; there are {', '.join(known)}"))
 
 
 def matches(term: str, *columns: Any) -> ColumnElement[bool]:

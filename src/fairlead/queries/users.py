@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, false, select
 
-from fairlead.db.rows import columns, get_row, visible
+from fairlead.db.rows import columns, get_row, one_of, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, TenantScope, within
@@ -53,7 +53,7 @@ async def get_user_by_email(session: Session, scope: Scope, *, email: str) -> Us
 async def find_user_ids(session: Session, scope: Scope, *, user_ids: Collection[str]) -> frozenset[str]:
     """Return which of these users are here."""
     known = [user_id for user_id in user_ids if is_id(user_id)]
-    statement = select(UserTable.id).where(*visible(scope, UserTable), UserTable.id.in_(known))
+    statement = select(UserTable.id).where(*visible(scope, UserTable), one_of(UserTable.id, known))
     return frozenset((await session.execute(statement)).scalars())
 
 

@@ -180,7 +180,7 @@ async def update_api_key(
     values = await checked(session, scope, given=changes)
     held = await _hold(session, scope, api_key_id)
     allowed = await permissions_of(session, scope, user_id=held.user_id)
-    refuse_more_than_allowed(scopes=allowed.intersection(held.scopes), allowed=allowed, actor=actor)
+    refuse_more_than_allowed(scopes=held.scopes, allowed=held.scopes, actor=actor)  # those of today and of another day
     refuse_more_than_allowed(scopes=values.get("scopes", ()), allowed=allowed, actor=actor)
     before, after = await update_row(session, scope, ApiKeyTable, key={"id": api_key_id}, values=values, model=ApiKey)
     await _record(session, scope, "api_key.updated", actor=actor, before=before, after=after)
@@ -206,9 +206,14 @@ async def revoke_api_key(
 async def delete_api_key(
     session: Session, scope: TenantScope, *, api_key_id: str, actor: audit.Actor = audit.OPERATOR
 ) -> None:
-    """Delete a key for good; only the audit trail remembers it. Raises NotFound."""
+    """Delete a key for good; only the audit trail remembers it. Raises NotFound.
+
+    A key that it replaced is revoked: nothing would tell any more that its time is over.
+    """
     gone = await delete_row(session, scope, ApiKeyTable, key={"id": api_key_id}, model=ApiKey)
     await _record(session, scope, "api_key.deleted", actor=actor, before=gone)
+    if gone.rotated_from is not None:
+        await revoke_api_key(session, scope, api_key_id=gone.rotated_from, actor=actor)
 
 
 async def authenticate(session: Session, scope: SystemScope, *, raw: str, pepper: bytes) -> Principal:

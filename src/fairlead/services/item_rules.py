@@ -49,7 +49,10 @@ def check_object(field: str, value: object, *, most_bytes: int) -> None:
         raise ValidationFailed(details={field: problem})
 
 
-def _problems(item: ItemInput) -> Iterator[tuple[str, str]]:
+def _problems(item: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(item, ItemInput):
+        yield "payload", "must be given in an ItemInput: ItemInput({…})"
+        return
     if problem := _payload_problem(item.payload):
         yield "payload", problem
     if not _has_only_payload(item):

@@ -33,7 +33,7 @@ from fairlead.errors import Conflict, FairleadError, LeaseLost, NotFound, Transa
 from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
 from fairlead.queries.queues import get_claim_rules
 from fairlead.services import audit
-from fairlead.services.checks import range_problem, refuse
+from fairlead.services.checks import range_problem, ranged, refuse
 from fairlead.services.item_rules import ItemInput, check_changes, check_items, check_object
 
 CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
@@ -133,7 +133,7 @@ async def claim_items(
     """
     refuse(
         {
-            "limit": range_problem(limit, least=1, most=CLAIM_ITEMS, whole=True),
+            "limit": ranged(1, CLAIM_ITEMS)(limit),
             "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True),
         }
     )

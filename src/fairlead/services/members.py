@@ -48,7 +48,7 @@ async def keeping_an_owner(session: Session, scope: Scope, *, user_id: str) -> A
 async def refuse_mightier(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor) -> None:
     """Raise Forbidden for a user whose roles may do more than the actor."""
     if actor.lacks(Permission):
-        for role in await roles_of(session, scope, user_id=user_id):
+        for role in await roles_of(session, scope, user_id=user_id, deleted=True):
             _refuse_more_than_ones_own(actor, role)
 
 

@@ -19,6 +19,7 @@ from fairlead.domain.limits import BATCH_ITEMS, URL_CHARACTERS
 from fairlead.domain.names import canonical_email, email_problem
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import Conflict, NotFound, ValidationFailed
+from fairlead.queries.api_keys import keys_of
 from fairlead.queries.roles import get_role
 from fairlead.rows import User
 from fairlead.schema.users import User as UserTable
@@ -114,8 +115,10 @@ async def delete_user(session: Session, scope: Scope, *, user_id: str, actor: au
     """
     async with keeping_an_owner(session, scope, user_id=user_id):
         await refuse_mightier(session, scope, user_id=user_id, actor=actor)
+        keys = [("api_key.deleted", key, None) for key in await keys_of(session, scope, user_id=user_id)]
         gone = await delete_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True)
-    await audit.record_change(session, scope, actor=actor, action="user.deleted", kind="user", before=gone)
+    events = [*audit.changes("api_key", keys), *audit.changes("user", [("user.deleted", gone, None)])]
+    await audit.record(session, scope, actor=actor, events=events)
 
 
 async def soft_delete_user(
