@@ -51,8 +51,8 @@ async def roles_of(session: Session, scope: Scope, *, user_id: str, deleted: boo
         return []
     held = exists().where(within(scope, UserRoleTable), UserRoleTable.user_id == user_id, _holds())
     gone = exists().where(UserTable.id == user_id, UserTable.deleted_at.is_not(None))
-    statement = select(*columns(RoleTable, Role)).where(held, *([] if deleted else [~gone])).order_by(RoleTable.created_at, RoleTable.id)
-    return await read_rows(session, statement, model=Role)
+    statement = select(*columns(RoleTable, Role)).where(held, *([] if deleted else [~gone]))
+    return await read_rows(session, statement.order_by(RoleTable.created_at, RoleTable.id), model=Role)
 
 
 async def is_offered(session: Session, scope: TenantScope, *, role_id: str) -> bool:
