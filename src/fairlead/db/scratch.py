@@ -119,7 +119,11 @@ def _make(connection: _Connection, server: ScratchServer, name: str, template: s
 
 
 def _drop(connection: _Connection, name: str) -> None:
-    connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    drop = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
+    try:
+        connection.execute(drop + sql.SQL(" with (force)"))
+    except psycopg.errors.InsufficientPrivilege:
+        connection.execute(drop)  # only a vacuum is no login's to end by force, and that makes way for a plain drop
 
 
 @contextmanager
