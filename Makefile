@@ -52,7 +52,7 @@ golden: .venv/.installed ## Write the generated files again
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
 
-mutants: .venv/.installed ## Take each guard between organizations away and see that the tests notice (minutes)
+mutants: .venv/.installed ## Take each guard between organizations away and see that the tests notice (some 20 minutes)
 	$(RUN)python -m tools.tenancy_mutants
 
 bench: .venv/.installed ## Measure: ours, the raw limit and the peers, on one server in one run
