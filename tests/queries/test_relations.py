@@ -180,7 +180,7 @@ async def test_items_in_one_status(database: Database, ours: Tenant, *, status: 
     }
     async with database.unit_of_work(ours.scope) as session:
         for order, expected in (("oldest", slice(None, 2)), ("newest", slice(None, 0, -1))):
-            include = QueueInclude(items=ManyItems(limit=2, order=order, status=status))  # type: ignore[arg-type]
+            include = QueueInclude(items=ManyItems(limit=2, order=order, status=status))  # type: ignore[arg-type]  # mypy: str
             found = await get_queues_with(session, ours.scope, queue_ids=queues, include=include)
             assert [_ids(queue.items) for queue in found] == [made[queue_id, status][expected] for queue_id in queues]
         everything = await get_queues_with(session, ours.scope, queue_ids=queues, include=QueueInclude(items=True))
