@@ -16,10 +16,10 @@ endif
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help setup demo dev test check verify golden format mutants bench clean
+.PHONY: help setup demo dev test check verify golden format mutants bench bench-all chaos model clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Install everything into the checkout (.venv, and .tools for uv)
 
@@ -57,6 +57,15 @@ mutants: .venv/.installed ## Take each guard between organizations away and see 
 
 bench: .venv/.installed ## Measure: ours, the raw limit and the peers, on one server in one run
 	$(RUN)python -m bench
+
+bench-all: .venv/.installed ## Measure every figure that is promised (more than an hour)
+	$(RUN)python -m bench --all
+
+chaos: .venv/.installed ## Break what can break while items flow, and check every promise from outside (some 10 minutes)
+	$(RUN)python -m chaos
+
+model: .venv/.installed ## Do 500,000 things in any order and compare every table with a dictionary after each (some half an hour)
+	$(RUN)python -m tests.model
 
 clean: ## Remove what make put into the checkout, databases included
 	rm -rf .venv .tools .cache .fairlead dist

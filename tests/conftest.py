@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from fairlead.db.embedded_shared import shared_server
 from fairlead.db.scratch import ScratchServer, empty, migrated_template, scratch_database
 from fairlead.db.session import Database
 from tests.fixtures.databases import LOGIN, as_login, database_of
+from tests.fixtures.pooler import SERVER_CONNECTIONS, pooler, through
 
 pytest_plugins = ["tests.fixtures.organizations"]
 
@@ -78,10 +79,22 @@ def database_url(process_url: str) -> str:
     return process_url
 
 
+@pytest.fixture(scope="session")
+def options_of(server_url: str) -> Iterator[Callable[[str], DatabaseOptions]]:
+    """Makes the options for a database: with FAIRLEAD_TEST_PGBOUNCER set, behind PgBouncer in transaction mode."""
+    if not os.environ.get("FAIRLEAD_TEST_PGBOUNCER"):
+        yield lambda url: DatabaseOptions(url=url, application_name="tests")
+        return
+    with pooler(server_url) as port:
+        yield lambda url: DatabaseOptions(
+            url=through(url, port), application_name="tests", pool_size=SERVER_CONNECTIONS, prepare_after=None
+        )
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(database_url: str, options_of: Callable[[str], DatabaseOptions]) -> AsyncIterator[Database]:
     """An empty database with its pool."""
-    opened = Database(DatabaseOptions(url=database_url, application_name="tests"))
+    opened = Database(options_of(database_url))
     yield opened
     await opened.close()
 

@@ -128,7 +128,7 @@ def invitations(at: datetime) -> None:
 
 
 def item_counters() -> None:
-    new: NewItemCounter = {"queue_id": "q", "status": ItemStatus.WAITING, "change": -1}
+    new: NewItemCounter = {"queue_id": "q", "waiting": -1}
     new["id"] = 1  # type: ignore[typeddict-unknown-key]  # the database counts
 
 

@@ -84,8 +84,8 @@ def item_counters(row: ItemCounter) -> None:
     assert_type(row.id, int)
     assert_type(row.organization_id, str)
     assert_type(row.queue_id, str)
-    assert_type(row.status, ItemStatus)
-    assert_type(row.change, int)
+    assert_type(row.waiting, int)
+    assert_type(row.failed, int)
 
 
 def organizations(row: Organization) -> None:

@@ -7,6 +7,7 @@ FairleadError
 │   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
+│   ├── QueueFull                  429 QUEUE_FULL          as many items as the queue or the organization may hold
 │   └── Conflict                   409 CONFLICT            something with that name is already there
 │       ├── LastOwner              409 LAST_OWNER          an organization always has an owner
 │       └── LeaseLost              409 LEASE_LOST          somebody else may hold the item now; drop the work
@@ -23,7 +24,8 @@ FairleadError
 │   ├── SchemaOutdated             500 SCHEMA_OUTDATED     run `fairlead db migrate`
 │   └── HandlerInvalid             500 HANDLER_INVALID     the application given to a worker cannot be used
 └── HandlerControl                 raised by a handler to say what happens to its item
-    └── GiveUp                     500 GIVE_UP             fail for good, do not retry
+    ├── GiveUp                     500 GIVE_UP             fail for good, do not retry
+    └── Snooze                     500 SNOOZE              not now: later, and this attempt does not count
 
 A class has a stable `code`, an HTTP `status`, and a docstring whose first line is the default message.
 Database errors become these in one place, `db/sqlstate.py`.
@@ -31,6 +33,7 @@ Database errors become these in one place, `db/sqlstate.py`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 
@@ -105,6 +108,12 @@ class LeaseLost(Conflict):
     """This lease is no longer current; nothing was changed."""
 
     code = "LEASE_LOST"
+
+
+class QueueFull(RequestError):
+    """The queue, or the organization, holds as many items as it may; try again when some are done."""
+
+    code, status = "QUEUE_FULL", 429
 
 
 class AccessError(FairleadError):
@@ -190,6 +199,17 @@ class GiveUp(HandlerControl):
     """The handler gave up on this item; it will not be retried."""
 
     code = "GIVE_UP"
+
+
+class Snooze(HandlerControl):
+    """The handler put this item off; the attempt does not count."""
+
+    code = "SNOOZE"
+
+    def __init__(self, delay: timedelta | float, message: str | None = None) -> None:
+        """Take how long to wait before the item is due again: a timedelta, or seconds."""
+        super().__init__(message)
+        self.delay_seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
 
 
 def _first_line(cls: type) -> str:

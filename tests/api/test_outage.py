@@ -19,6 +19,7 @@ from fairlead.db import session as session_module
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
+from fairlead.errors import Busy
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +91,7 @@ async def test_cancelled_request_leaves_nothing(client: httpx.AsyncClient, ours:
     with psycopg.connect(database.options.url) as blocker:
         blocker.execute("set role fairlead_system")
         blocker.execute("select from queues where id = %s for update", [ours.queue_id])
-        request = asyncio.ensure_future(client.post(enqueue, json={"payload": {}}))
+        request = asyncio.ensure_future(client.post(f"{enqueue}/batch", json={"items": [{"payload": {}}]}))
         await until_blocked(database)
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -117,10 +118,29 @@ async def test_answer_leaves_only_after_the_commit(
     path = f"/api/queues/{ours.queue_id}/items"
     monkeypatch.setattr(session_module, "_end", failing)
 
-    answer = await client.post(path, json={"payload": {}})
+    answer = await client.post(f"{path}/batch", json={"items": [{"payload": {}}]})
 
     assert answer.status_code == 503
     assert (await client.get(path)).json()["data"] == []
+
+
+async def test_item_that_cannot_be_read_is_not_denied(
+    client: httpx.AsyncClient, ours: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When an item was enqueued but cannot be read for the answer, the client is told not to send it again."""
+
+    async def failing(*_: object, **__: object) -> None:
+        raise Busy
+
+    path = f"/api/queues/{ours.queue_id}/items"
+    with monkeypatch.context() as patch:
+        patch.setattr("fairlead.api.items.get_item", failing)
+        answer = await client.post(path, json={"payload": {}})
+
+    assert answer.status_code == 503
+    assert "do not send it again" in answer.json()["error"]
+    [item] = (await client.get(path)).json()["data"]
+    assert item["id"] in answer.json()["error"]
 
 
 async def test_client_that_leaves_while_sending_changes_nothing(

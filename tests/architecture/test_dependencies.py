@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.architecture.source_tree import DOORS, importing, insist, layers, product
+from tests.architecture.source_tree import DOORS, calls, importing, insist, layers, product
 
 SQL_LAYERS = {"schema", "db", "engine", "queries", "producer"}
 WEB_FRAMEWORKS = ("fastapi", "starlette", "typer", "rich")
@@ -50,13 +50,12 @@ def test_settings_are_read_once() -> None:
 
 
 def test_the_domain_is_pure() -> None:
-    """Rules depend on nothing that acts: no other layer, no clock, no network, no third party."""
+    """Rules depend on nothing that acts: no other layer, no clock, no network, no third party but cronsim, as pure."""
     insist(
         importing(
             [source for source in product() if source.layer == "domain"],
             *(
                 "asyncio",
-                "datetime",
                 "httpx",
                 "orjson",
                 "psycopg",
@@ -69,4 +68,29 @@ def test_the_domain_is_pure() -> None:
             *(f"fairlead.{layer}" for layer in ("db", "engine", "queries", "schema", "services", "settings", "wire")),
         ),
         "Keep domain/ pure: take the time, the chance or the bytes as an argument.",
+    )
+
+
+INSTANTS = {
+    "src/fairlead/domain/cron.py": "turns wall times into instants",
+    "src/fairlead/domain/schedules.py": "tells which instants are owed",
+}
+
+
+def test_the_domain_reads_no_clock() -> None:
+    """Where instants are the matter itself they are arguments: nothing there asks what time it is."""
+    domain = layers("domain")
+    dated = {place.partition(":")[0] for place in importing(domain, "datetime")}
+    insist(
+        dated - INSTANTS.keys(), "Keep domain/ pure: take the time as an argument, or list the module with a reason."
+    )
+    insist(INSTANTS.keys() - dated, "These exceptions are not needed any more; take them out.")
+    insist(
+        [
+            source.at(call)
+            for source in domain
+            for call in calls(source)
+            if getattr(call.func, "attr", "") in {"now", "utcnow", "today", "time", "monotonic"}
+        ],
+        "Take the time as an argument.",
     )

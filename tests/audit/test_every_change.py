@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 from unittest.mock import ANY
 
@@ -20,15 +21,15 @@ from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import Scope, TenantScope, tenant
 from fairlead.domain.permissions import Permission
 from fairlead.queries.roles import get_role
-from fairlead.rows import Queue, User
-from fairlead.services import members, organizations, queues, roles, users
+from fairlead.rows import Queue, Schedule, User
+from fairlead.services import members, organizations, queues, roles, schedules, users
 from fairlead.services.audit import Actor
 from fairlead.services.item_rules import ItemInput
 
 pytestmark = pytest.mark.anyio
 
-MODULES: Final = (organizations, users, queues, roles, members)
-CHANGE_NOTHING: Final = {"members.keeping_an_owner", "members.refuse_mightier"}
+MODULES: Final = (organizations, users, queues, roles, members, schedules)
+CHANGE_NOTHING: Final = {"members.keeping_an_owner", "members.refuse_mightier", "schedules.preview_ticks"}
 ACTOR: Final = Actor("user", "whoever-did-it", "the-request", frozenset(Permission))
 BEFORE: Final = "ada@example.org"
 
@@ -42,6 +43,8 @@ class World:
     deleted_user: User
     queue: Queue
     deleted_queue: Queue
+    schedule: Schedule
+    paused_schedule: Schedule
     role_id: str
     deleted_organization_id: str
 
@@ -66,12 +69,16 @@ async def build(session: Session) -> World:
     gone = await users.create_user(session, own, email="gone@example.org", name="Gone")
     queue = await queues.create_queue(session, own, name="gone")
     role = await roles.create_role(session, own, name="auditor", permissions=["audit:read"])
+    timed: dict[str, Any] = {"queue_id": founded.queue.id, "cron": "0 0 29 2 *"}
+    schedule, paused = [await schedules.create_schedule(session, own, name=name, **timed) for name in ("on", "off")]
     return World(
         owner=founded.owner,
         member=member,
         deleted_user=await users.soft_delete_user(session, own, user_id=gone.id),
         queue=founded.queue,
         deleted_queue=await queues.soft_delete_queue(session, own, queue_id=queue.id),
+        schedule=schedule,
+        paused_schedule=await schedules.pause_schedule(session, own, schedule_id=paused.id),
         role_id=role.id,
         deleted_organization_id=(
             await organizations.soft_delete_organization(session, FLEET, organization_id=other.id)
@@ -135,6 +142,11 @@ def deletion(kind: str, subject: str) -> Event:
 def restoration(kind: str, subject: str, **where: Any) -> Event:
     """Something is restored."""
     return Event(f"{kind}.restored", kind, subject, {"deleted_at": ANY}, {"deleted_at": None}, **where)
+
+
+async def _paused_and_resumed(session: Session, scope: Any, world: World) -> object:
+    await queues.pause_queue(session, scope, queue_id=world.queue.id, actor=ACTOR)
+    return await queues.resume_queue(session, scope, queue_id=world.queue.id, actor=ACTOR)
 
 
 CASES: Final[dict[str, Case]] = {
@@ -253,6 +265,27 @@ CASES: Final[dict[str, Case]] = {
         lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id, name="work", max_attempts=9, actor=ACTOR),
         lambda w, _: [Event("queue.updated", "queue", w.queue.id, {"max_attempts": 3}, {"max_attempts": 9})],
     ),
+    "queues.pause_queue": Case(
+        lambda s, o, w: queues.pause_queue(
+            s, o, queue_id=w.queue.id, resume_at=datetime(2500, 1, 1, tzinfo=UTC), actor=ACTOR
+        ),
+        lambda w, _: [
+            Event(
+                "queue.paused",
+                "queue",
+                w.queue.id,
+                {"paused_at": None, "resume_at": None},
+                {"paused_at": ANY, "resume_at": "2500-01-01T00:00:00+00:00"},
+            )
+        ],
+    ),
+    "queues.resume_queue": Case(
+        _paused_and_resumed,
+        lambda w, _: [
+            Event("queue.paused", "queue", w.queue.id, {"paused_at": None}, {"paused_at": ANY}),
+            Event("queue.resumed", "queue", w.queue.id, {"paused_at": ANY}, {"paused_at": None}),
+        ],
+    ),
     "queues.delete_queue": Case(
         lambda s, o, w: queues.delete_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
         lambda w, _: [Event("queue.deleted", "queue", w.queue.id, before=w.queue)],
@@ -301,6 +334,58 @@ CASES: Final[dict[str, Case]] = {
         lambda s, o, w: members.remove_member(s, o, user_id=w.member.id, actor=ACTOR),
         lambda w, _: [revoked(w.member, "member")],
     ),
+    "schedules.create_schedule": Case(
+        lambda s, o, w: schedules.create_schedule(s, o, queue_id=w.queue.id, name="n", cron="@daily", actor=ACTOR),
+        lambda _, made: [Event("schedule.created", "schedule", made.id, after=made)],
+    ),
+    "schedules.update_schedule": Case(
+        lambda s, o, w: schedules.update_schedule(s, o, schedule_id=w.schedule.id, priority=7, name="on", actor=ACTOR),
+        lambda w, _: [Event("schedule.updated", "schedule", w.schedule.id, {"priority": 0}, {"priority": 7})],
+    ),
+    "schedules.update_schedule to another expression": Case(
+        lambda s, o, w: schedules.update_schedule(s, o, schedule_id=w.schedule.id, cron="0 1 29 2 *", actor=ACTOR),
+        lambda w, _: [
+            Event(
+                "schedule.updated",
+                "schedule",
+                w.schedule.id,
+                {"cron": "0 0 29 2 *", "next_run_at": ANY},
+                {"cron": "0 1 29 2 *", "next_run_at": ANY},
+            )
+        ],
+    ),
+    "schedules.pause_schedule": Case(
+        lambda s, o, w: schedules.pause_schedule(s, o, schedule_id=w.schedule.id, actor=ACTOR),
+        lambda w, _: [
+            Event(
+                "schedule.paused",
+                "schedule",
+                w.schedule.id,
+                {"paused_at": None, "next_run_at": ANY},
+                {"paused_at": ANY, "next_run_at": None},
+            )
+        ],
+    ),
+    "schedules.resume_schedule": Case(
+        lambda s, o, w: schedules.resume_schedule(s, o, schedule_id=w.paused_schedule.id, actor=ACTOR),
+        lambda w, _: [
+            Event(
+                "schedule.resumed",
+                "schedule",
+                w.paused_schedule.id,
+                {"paused_at": ANY, "next_run_at": None},
+                {"paused_at": None, "next_run_at": ANY},
+            )
+        ],
+    ),
+    "schedules.delete_schedule": Case(
+        lambda s, o, w: schedules.delete_schedule(s, o, schedule_id=w.schedule.id, actor=ACTOR),
+        lambda w, _: [Event("schedule.deleted", "schedule", w.schedule.id, before=w.schedule)],
+    ),
+    "schedules.run_schedule": Case(
+        lambda s, o, w: schedules.run_schedule(s, o, schedule_id=w.schedule.id, actor=ACTOR),
+        lambda w, made: [Event("schedule.run", "schedule", w.schedule.id, after={"item_id": made})],
+    ),
 }
 
 # Calls that find everything as they want it.
@@ -318,7 +403,14 @@ NOTHING: Final[dict[str, Case]] = {
         "upsert_user to the same": lambda s, o, w: users.upsert_user(s, o, email=BEFORE, name=w.member.name),
         "update_queue": lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id),
         "update_queue to the same": lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue.id, max_attempts=3),
+        "resume_queue": lambda s, o, w: queues.resume_queue(s, o, queue_id=w.queue.id),
         "restore_queue": lambda s, o, w: queues.restore_queue(s, o, queue_id=w.queue.id),
+        "update_schedule": lambda s, o, w: schedules.update_schedule(s, o, schedule_id=w.schedule.id),
+        "update_schedule to the same": lambda s, o, w: schedules.update_schedule(
+            s, o, schedule_id=w.schedule.id, cron="0 0 29 2 *", time_zone="UTC"
+        ),
+        "pause_schedule": lambda s, o, w: schedules.pause_schedule(s, o, schedule_id=w.paused_schedule.id),
+        "resume_schedule": lambda s, o, w: schedules.resume_schedule(s, o, schedule_id=w.schedule.id),
         "update_role": lambda s, o, w: roles.update_role(s, o, role_id=w.role_id),
         "update_role to the same": lambda s, o, w: roles.update_role(s, o, role_id=w.role_id, name="auditor"),
         "set_roles": lambda s, o, w: members.set_roles(s, o, user_id=w.member.id, role_ids=["member"]),

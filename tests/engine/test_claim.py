@@ -36,7 +36,7 @@ async def test_higher_priority_first_then_arrival(database: Database, ours: Tena
 
     async with database.unit_of_work(FLEET) as session:
         sources = [Source(ours.organization_id, ours.queue_id, 10)]
-        claimed = await claim(session, FLEET, sources=sources, worker_id="w", lease_seconds=30)
+        claimed = await claim(session, FLEET, sources=sources, worker_id="w")
 
     assert [ids[1], ids[3], ids[0], ids[2]] == [item.id for item in claimed]
 
@@ -104,7 +104,7 @@ async def test_one_claim_serves_several_sources(database: Database, ours: Tenant
     ]
 
     async with database.unit_of_work(FLEET) as session:
-        items = await claim(session, FLEET, sources=sources, worker_id="w", lease_seconds=30)
+        items = await claim(session, FLEET, sources=sources, worker_id="w")
 
     counts = {
         owner: sum(item.organization_id == owner.organization_id for item in items) for owner in (ours, theirs, third)
@@ -117,7 +117,7 @@ async def test_a_source_named_twice_hands_no_item_out_twice(database: Database, 
     await enqueue_some(database, ours, 4)
     source = Source(ours.organization_id, ours.queue_id, 2)
     async with database.unit_of_work(FLEET) as session:
-        items = await claim(session, FLEET, sources=[source, source], worker_id="w", lease_seconds=30)
+        items = await claim(session, FLEET, sources=[source, source], worker_id="w")
     assert len({item.id for item in items}) == len(items)
     assert {item.claims for item in items} == {1}
 
@@ -132,7 +132,7 @@ async def test_no_source_or_an_unknown_one_gives_nothing(database: Database, our
         [Source(ours.organization_id, ours.queue_id, 0)],
     ):
         async with database.unit_of_work(FLEET) as session:
-            assert await claim(session, FLEET, sources=sources, worker_id="w", lease_seconds=30) == []
+            assert await claim(session, FLEET, sources=sources, worker_id="w") == []
 
 
 async def test_a_tenant_claims_its_own_items(database: Database, ours: Tenant, theirs: Tenant) -> None:
@@ -141,7 +141,7 @@ async def test_a_tenant_claims_its_own_items(database: Database, ours: Tenant, t
     await enqueue_some(database, theirs)
     sources = [Source(owner.organization_id, owner.queue_id, 5) for owner in (theirs, ours)]
     async with database.unit_of_work(ours.scope) as session:
-        items = await claim(session, ours.scope, sources=sources, worker_id="w", lease_seconds=30)
+        items = await claim(session, ours.scope, sources=sources, worker_id="w")
     assert [item.id for item in items] == [item_id]
 
 
@@ -155,7 +155,7 @@ async def test_what_another_transaction_holds_is_skipped_without_waiting(databas
             # A millisecond to wait for a lock: whoever waits at all fails.
             await session.execute(text("set local lock_timeout = '1ms'"))
             sources = [Source(ours.organization_id, ours.queue_id, 10)]
-            items = await claim(session, FLEET, sources=sources, worker_id="w", lease_seconds=30)
+            items = await claim(session, FLEET, sources=sources, worker_id="w")
     assert [item.id for item in items] == [ids[1], ids[3]]
 
 

@@ -7,21 +7,22 @@ import pytest
 from sqlalchemy import text, update
 from tests.fixtures.items import FLEET, LIVE, claim_some, enqueue_some, row_of, sources_of
 from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.people import tell
 
 from fairlead.db.session import Database
 from fairlead.db.tenancy import tenant
 from fairlead.domain.ids import new_id, new_ids
 from fairlead.domain.limits import BATCH_ITEMS, PRIORITY
 from fairlead.engine.enqueue import NewItem, enqueue
-from fairlead.errors import Conflict, FairleadError, NotFound, ValidationFailed
+from fairlead.errors import Conflict, FairleadError, ValidationFailed
 from fairlead.schema import Queue
 
 pytestmark = pytest.mark.anyio
 
 
-async def _store(database: Database, owner: Tenant, *items: NewItem) -> None:
+async def _store(database: Database, owner: Tenant, *items: NewItem) -> bool:
     async with database.unit_of_work(owner.scope) as session:
-        await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items)
+        return await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items)
 
 
 async def _count(database: Database) -> int:
@@ -150,18 +151,15 @@ async def test_an_exception_after_the_call_takes_the_items_back(database: Databa
 
 
 async def test_an_unknown_queue_takes_nothing(database: Database, ours: Tenant) -> None:
-    """For a queue that does not exist the answer is NotFound."""
-    with pytest.raises(NotFound):
-        await _store(database, Tenant(ours.organization_id, new_id()), NewItem(id=new_id(), payload={}))
+    """For a queue that does not exist the answer is no."""
+    assert not await _store(database, Tenant(ours.organization_id, new_id()), NewItem(id=new_id(), payload={}))
     assert await _count(database) == 0
 
 
 async def test_an_unknown_organization_takes_nothing(database: Database, ours: Tenant) -> None:
-    """For an organization that does not exist the answer is NotFound, even with another one's queue."""
-    with pytest.raises(NotFound):
-        await _store(
-            database, Tenant(tenant(new_id()).organization_id, ours.queue_id), NewItem(id=new_id(), payload={})
-        )
+    """For an organization that does not exist the answer is no, even with another one's queue."""
+    nobody = Tenant(tenant(new_id()).organization_id, ours.queue_id)
+    assert not await _store(database, nobody, NewItem(id=new_id(), payload={}))
     assert await _count(database) == 0
 
 
@@ -169,6 +167,15 @@ async def test_a_deleted_queue_takes_nothing(database: Database, ours: Tenant) -
     """A queue that was deleted answers like one that never was."""
     async with database.unit_of_work(ours.scope) as session:
         await session.execute(update(Queue).values(deleted_at=text("now()")))
-    with pytest.raises(NotFound):
-        await _store(database, ours, NewItem(id=new_id(), payload={}))
+    assert not await _store(database, ours, NewItem(id=new_id(), payload={}))
     assert await _count(database) == 0
+
+
+async def test_a_limited_depth_is_for_somebody_else(database: Database, ours: Tenant) -> None:
+    """Where the queue's or the organization's depth is limited, this one statement takes nothing and says so."""
+    for table, column in (("queues", "max_depth"), ("organizations", "max_queue_depth")):
+        await tell(database, f"update {table} set {column} = 1000")  # noqa: S608 - our own names
+        assert not await _store(database, ours, NewItem(id=new_id(), payload={}))
+        await tell(database, f"update {table} set {column} = null")  # noqa: S608 - our own names
+    assert await _count(database) == 0
+    assert await _store(database, ours, NewItem(id=new_id(), payload={}))

@@ -184,3 +184,13 @@ async def test_equal_ids_of_two_organizations_do_not_mix(database: Database, our
 async def test_nothing_to_fail_is_no_error(database: Database) -> None:
     """An empty batch fails nothing."""
     assert await _fail(database) == {}
+
+
+async def test_a_stale_lease_beside_the_current_one_says_nothing(database: Database, ours: Tenant) -> None:
+    """When one batch shows an item's old and its current lease, only what is said with the current one counts."""
+    (old,) = await claimed(database, ours)
+    await _fail(database, Failure(old, "first"))
+    item = await claim_one(database, ours)
+    assert item.id in await _fail(database, Failure(old, "stale", 3600.0), Failure(item.lease, "current"))
+    row = await row_of(database, ours, item.id)
+    assert (row["error_message"], row["ready"], row["attempts"]) == ("current", True, 2)

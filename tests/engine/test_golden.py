@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from fairlead.domain.item_status import TRANSITIONS
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "golden_sql.py"))
 EXPECTED: dict[Path, str] = GOLDEN["expected_files"]()
@@ -20,7 +22,7 @@ def test_the_golden_file_is_what_the_driver_gets(path: Path) -> None:
 
 def test_every_verb_has_its_golden_file() -> None:
     """Each verb of the engine has a file of its own, so that no statement escapes review."""
-    verbs = {"claim", "complete", "delete", "enqueue", "fail", "promote", "release", "renew", "rescue", "update"}
+    verbs = {transition.verb for transition in TRANSITIONS} | {"advance", "clear", "fold", "promote", "reconcile"}
     assert verbs <= {path.stem for path in EXPECTED if path.parts[1] == "engine"}
 
 

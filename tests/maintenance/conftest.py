@@ -12,6 +12,7 @@ from fairlead.bootstrap import Resources
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
+from fairlead.maintenance.lookout import Lookout
 
 
 class Announced(Notifier):
@@ -37,3 +38,9 @@ async def resources(database: Database, announced: Announced) -> AsyncIterator[R
     """What periodic work works with."""
     async with resources_on(database) as opened:
         yield replace(opened, notifier=announced)
+
+
+@pytest.fixture
+def lookout(database: Database) -> Lookout:
+    """A lookout that has not looked yet and wakes nobody."""
+    return Lookout(database)

@@ -14,7 +14,7 @@ from fairlead.db import migrate
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import OperatorError
 
-ALL = ["20261122_baseline", "20261123_data_layer"]
+ALL = ["20261122_baseline", "20261123_data_layer", "20261124_engine", "20261125_engine_checks"]
 _LOCK_WAITS = """
 select 1 from pg_locks where locktype = 'advisory' and not granted
     and database = (select oid from pg_database where datname = current_database())

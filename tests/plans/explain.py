@@ -51,12 +51,12 @@ class Plan:
         return Plan(tuple(_walk(made)))
 
     def sorted_inputs(self) -> set[str]:
-        """Return the relations that a sort reads from, by its own walk or below it."""
+        """Return the relations whose rows a sort is given; one looked up for a single value is not among them."""
         return {
             relation
             for node in self.nodes
             if "Sort" in node["Node Type"]
-            for below in _walk(node)
+            for below in _walk(node, inputs_only=True)
             if (relation := below.get("Relation Name"))
         }
 
@@ -110,7 +110,7 @@ def plan_for_all_values(connection: psycopg.Connection[Any], text: str) -> Plan:
     names = list(dict.fromkeys(_PARAMETER.findall(text)))
     numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", text)
     connection.execute(f"prepare planned as {numbered}".encode())
-    values = f"({', '.join(['null'] * len(names))})"
+    values = f"({', '.join(['null'] * len(names))})" if names else ""
     (row,) = connection.execute(f"explain (format json) execute planned {values}".encode()).fetchall()
     return Plan(tuple(_walk(row[0][0]["Plan"])))
 
@@ -121,7 +121,8 @@ def plan_for_its_values(connection: psycopg.Connection[Any], sent: Sent) -> Plan
     return Plan(tuple(_walk(row[0][0]["Plan"])))
 
 
-def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _walk(node: dict[str, Any], *, inputs_only: bool = False) -> Iterator[dict[str, Any]]:
     yield node
     for below in node.get("Plans", ()):
-        yield from _walk(below)
+        if not (inputs_only and below["Parent Relationship"] in {"SubPlan", "InitPlan"}):
+            yield from _walk(below, inputs_only=inputs_only)

@@ -1,6 +1,8 @@
 -- The seed of the plan tests, for a superuser, who is above row security. Statements are separated by blank lines.
 -- 100 organizations with 10 queues each; 200 000 items wait in one queue and 20 in every queue, 50 000 are for later,
 -- 2 000 are being processed (half of their leases have run out), 100 000 are finished. 5 000 organizations are idle.
+-- 9 000 further queues are idle; every queue has slots, two rows of counters and five notes of ordering keys; 20 000
+-- items are blocked, and 20 000 unique keys are or were held for a time.
 -- For the lists the first organization has 8 000 users, 8 000 events and 400 keys, the others together four times that.
 
 -- Foreign keys are checked by triggers, a row at a time; the seed keeps them by itself.
@@ -20,6 +22,21 @@ insert into queues (id, organization_id, name)
 select 'queue' || lpad(n::text, 17, '0') || '_' || q, 'organization' || lpad(n::text, 12, '0'), 'queue ' || q
 from generate_series(1, 100) n, generate_series(1, 10) q;
 
+insert into queues (id, organization_id, name)
+select 'idle' || q || lpad(n::text, 19, '0'), 'idle' || lpad(n::text, 20, '0'), 'queue ' || q
+from generate_series(1, 4500) n, generate_series(1, 2) q;
+
+insert into slots (organization_id, queue_id)
+select organization_id, id from queues union all select distinct organization_id, '' from queues;
+
+insert into depth_turns (organization_id, queue_id) select organization_id, queue_id from slots;
+
+insert into item_counters (organization_id, queue_id, waiting)
+select organization_id, id, 1 from queues, generate_series(1, 2);
+
+insert into ordering_turns (organization_id, queue_id, ordering_key)
+select organization_id, id, 'key ' || n from queues, generate_series(1, 5) n;
+
 create temporary view spread as
 select n, 'organization' || lpad((1 + n % 100)::text, 12, '0') as organization_id,
     'queue' || lpad((1 + n % 100)::text, 17, '0') || '_' || (1 + n / 100 % 10) as queue_id
@@ -36,6 +53,14 @@ from spread where n < 20000;
 insert into queue_items_live (id, organization_id, queue_id, payload, ready, scheduled_for)
 select 'later' || lpad(n::text, 19, '0'), organization_id, queue_id, '{}', false, now() + make_interval(secs => n - 100)
 from spread where n < 50000;
+
+insert into queue_items_live (id, organization_id, queue_id, payload, ready, blocked, ordering_key)
+select 'blocked' || lpad(n::text, 17, '0'), organization_id, queue_id, '{}', false, true, 'key ' || n % 7
+from spread where n < 20000;
+
+insert into unique_periods (organization_id, queue_id, unique_key, item_id, expires_at)
+select organization_id, queue_id, 'key ' || n, 'spread' || lpad(n::text, 18, '0'), now() + make_interval(hours => n % 2 * 2 - 1)
+from spread where n < 20000;
 
 insert into queue_items_live
     (id, organization_id, queue_id, payload, status, attempts, claims, lease_expires_at, started_at)

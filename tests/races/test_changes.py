@@ -59,7 +59,7 @@ def _deleting(owner: Tenant, *ids: str) -> Callable[[Session], Awaitable[list[st
 
 def _claiming(owner: Tenant) -> Callable[[Session], Awaitable[list[ClaimedItem]]]:
     sources = [Source(owner.organization_id, owner.queue_id, 10)]
-    return lambda session: claim(session, owner.scope, sources=sources, worker_id="rival", lease_seconds=30)
+    return lambda session: claim(session, owner.scope, sources=sources, worker_id="rival")
 
 
 async def _at_once(one: Rival, other: Rival, number: int) -> None:

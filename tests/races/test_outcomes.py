@@ -123,7 +123,7 @@ async def test_an_outcome_that_waited_for_a_rescue_and_a_claim_is_refused(
     async with anyio.create_task_group() as tasks, database.unit_of_work(FLEET) as session:
         await rescue(session, FLEET, most=10)
         sources = [Source(ours.organization_id, ours.queue_id, 1)]
-        (item,) = await claim(session, FLEET, sources=sources, worker_id="another", lease_seconds=30)
+        (item,) = await claim(session, FLEET, sources=sources, worker_id="another")
         tasks.start_soon(racer.run)
         await until_blocked(database)
     row = await row_of(database, ours, old.id)

@@ -23,20 +23,28 @@ RELATIONS = {
     "audit_events": {"organization"},
     "credentials": {"user"},
     "invitations": {"organization", "role", "inviter"},
-    "item_counters": {"queue"},
+    "depth_turns": {"organization"},
+    "duties": set(),
+    "item_counters": set(),
+    "ordering_turns": set(),
     "organizations": {"users", "queues", "roles", "api_keys"},
     "queue_items": {"queue"},
     "queues": {"organization", "creator", "items"},
     "roles": {"organization", "users"},
     "schedules": {"organization", "queue"},
     "sessions": {"user"},
+    "slots": {"organization"},
+    "unique_periods": {"queue"},
     "user_roles": {"organization", "user", "role"},
     "users": {"organization", "api_keys", "roles"},
     "verifications": {"user"},
     "workers": set(),
 }
 # Relations that stand on no foreign key, and why that is right.
-WITHOUT_KEY = {"audit_events.organization": "the trail outlives its organization"}
+WITHOUT_KEY = {
+    "audit_events.organization": "the trail outlives its organization",
+    "queue_items.queue": "the key is the live leaf's",
+}
 
 MAPPERS: dict[str, Mapper[Any]] = {mapper.class_.__tablename__: mapper for mapper in Base.registry.mappers}
 KEYS = [

@@ -67,7 +67,7 @@ FOREIGN_KEYS = [
     ("users", "organization_id", "organizations", "n"),
     ("api_keys", "user_id", "users", "c"),
     ("api_keys", "organization_id", "organizations", "c"),
-    ("queue_items", "queue_id", "queues", "c"),
+    ("queue_items_live", "queue_id", "queues", "c"),  # where items enter: ADR 0016
 ]
 
 # Index, the table it stands on (of queue_items the live leaf), the seed's column that it serves.

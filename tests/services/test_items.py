@@ -6,54 +6,38 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.fixtures.items import FINISHED, FLEET, LIVE, claimed, enqueue_some, item_in, one_in_each_status, row_of
-from tests.fixtures.leases import LOSSES, Loss, name_of
+from tests.fixtures.failing import everything_in
+from tests.fixtures.items import FLEET, claimed, enqueue_some, item_in, one_in_each_status, row_of
 from tests.fixtures.organizations import Tenant
+from tests.fixtures.people import call, tell
 
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
+from fairlead.domain.item_status import FINISHED as FINISHED_STATUSES
 from fairlead.domain.item_status import ItemStatus
-from fairlead.errors import Conflict, FairleadError, LeaseLost, NotFound, ValidationFailed
+from fairlead.errors import Conflict, FairleadError, LeaseLost, NotFound, QueueFull, ValidationFailed
 from fairlead.queries.items import Item, get_item, get_item_page
 from fairlead.queries.page import Window
 from fairlead.queries.queues import get_queue, get_queue_page
 from fairlead.services.audit import Actor
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import (
-    claim_items,
-    complete_item,
+    cancel_item,
+    cancel_items,
+    cancel_matching,
     delete_item,
     delete_items,
     enqueue_items,
-    fail_item,
-    release_item,
-    renew_item,
+    retry_item,
+    retry_items,
+    retry_matching,
     update_item,
 )
+from fairlead.services.leases import claim_items, complete_item, fail_item, release_item
 
 pytestmark = pytest.mark.anyio
-Outcome = Callable[[Session, TenantScope, str, int], Awaitable[object]]
-
-
-async def _complete(session: Session, scope: TenantScope, item_id: str, lease: int) -> object:
-    return await complete_item(session, scope, item_id=item_id, lease=lease, result={"a": 1})
-
-
-async def _fail(session: Session, scope: TenantScope, item_id: str, lease: int) -> object:
-    return await fail_item(session, scope, item_id=item_id, lease=lease, error="no")
-
-
-async def _renew(session: Session, scope: TenantScope, item_id: str, lease: int) -> object:
-    return await renew_item(session, scope, item_id=item_id, lease=lease, progress={"a": 1})
-
-
-async def _release(session: Session, scope: TenantScope, item_id: str, lease: int) -> object:
-    return await release_item(session, scope, item_id=item_id, lease=lease)
-
-
-OUTCOMES: list[Outcome] = [_complete, _fail, _renew, _release]
 
 
 def forged(victim: Tenant) -> TenantScope:
@@ -126,58 +110,6 @@ async def test_batches_have_a_size(database: Database, ours: Tenant, *, count: i
             await enqueue_items(session, ours.scope, queue_id=ours.queue_id, items=[ItemInput(payload={})] * count)
 
 
-async def test_claimed_items_come_whole_and_in_order(database: Database, ours: Tenant) -> None:
-    """A claim returns whole items in the queue's order, with what an outcome has to show."""
-    low = await enqueue_one(database, ours)
-    high = await enqueue_one(database, ours, priority=1)
-
-    async with database.unit_of_work(ours.scope) as session:
-        held = await claim_items(session, ours.scope, queue_id=ours.queue_id, limit=10, worker_id="w")
-
-    assert [(one.item.id, one.lease, one.item.status.value) for one in held] == [
-        (high, 1, "processing"),
-        (low, 1, "processing"),
-    ]
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-@pytest.mark.parametrize("loss", LOSSES, ids=name_of)
-async def test_lost_leases_are_told(database: Database, ours: Tenant, *, loss: Loss, outcome: Outcome) -> None:
-    """However a lease was lost, its outcome raises LeaseLost and leaves the row as it was."""
-    lease = await loss(database, ours)
-    before = await row_of(database, ours, lease.id)
-
-    with pytest.raises(LeaseLost):
-        async with database.unit_of_work(ours.scope) as session:
-            await outcome(session, ours.scope, lease.id, lease.claims)
-
-    assert await row_of(database, ours, lease.id) == before
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-@pytest.mark.parametrize("item_id", ["k3f9x2m7q1w8e5r4t6y0u2i9", "short", "\x00"])
-async def test_unknown_items_are_told(database: Database, ours: Tenant, *, item_id: str, outcome: Outcome) -> None:
-    """An outcome for an item that is not here raises NotFound, not LeaseLost."""
-    with pytest.raises(NotFound):
-        async with database.unit_of_work(ours.scope) as session:
-            await outcome(session, ours.scope, item_id, 1)
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-async def test_row_security_alone_hides_items(
-    database: Database, ours: Tenant, theirs: Tenant, *, outcome: Outcome
-) -> None:
-    """With our own filter aimed at another organization, row security alone hides its item from every outcome."""
-    [lease] = await claimed(database, theirs)
-    before = await row_of(database, theirs, lease.id)
-
-    with pytest.raises(NotFound):
-        async with database.unit_of_work(ours.scope) as session:
-            await outcome(session, forged(theirs), lease.id, lease.claims)
-
-    assert await row_of(database, theirs, lease.id) == before
-
-
 async def test_row_security_alone_hides_queues_and_reads(database: Database, ours: Tenant, theirs: Tenant) -> None:
     """With our own filter aimed at another organization, every read and every way in shows and takes nothing."""
     [lease] = await claimed(database, theirs)
@@ -208,35 +140,6 @@ async def test_row_security_alone_hides_queues_and_reads(database: Database, our
         assert await delete_items(session, scope, item_ids=[waiting]) == []
         assert (await get_queue_page(session, scope, window=Window())).total == 0
         assert (await get_item_page(session, scope, window=Window(), deleted=True)).total == 0
-
-
-async def test_results_are_kept_once(database: Database, ours: Tenant) -> None:
-    """A repeated completion returns the item as the first left it."""
-    [lease] = await claimed(database, ours)
-    answers = []
-    for result in ({"first": True}, {"second": True}):
-        async with database.unit_of_work(ours.scope) as session:
-            answers.append(
-                await complete_item(session, ours.scope, item_id=lease.id, lease=lease.claims, result=result)
-            )
-
-    assert answers[0] == answers[1]
-    assert answers[0].result == {"first": True}
-    assert (await row_of(database, ours, lease.id))["leaf"] == FINISHED
-
-
-async def test_errors_are_cut_and_mended_never_refused(database: Database, ours: Tenant) -> None:
-    """An error text of any length and content is kept, as far as it can be."""
-    [lease] = await claimed(database, ours)
-    error = "a\x00b\ud800" + "x" * limits.ERROR_CHARACTERS
-
-    async with database.unit_of_work(ours.scope) as session:
-        item = await fail_item(session, ours.scope, item_id=lease.id, lease=lease.claims, error=error)
-
-    assert item.error_message is not None
-    assert item.error_message.startswith("a\\0b\\ud800x")
-    assert len(item.error_message) == limits.ERROR_CHARACTERS
-    assert (await row_of(database, ours, lease.id))["leaf"] == LIVE
 
 
 ACTOR = Actor("user", "the-user", "the-request")
@@ -419,15 +322,6 @@ async def test_a_whole_batch_can_be_deleted(database: Database, ours: Tenant) ->
         assert (await get_item_page(session, ours.scope, window=Window())).total == 0
 
 
-@pytest.mark.parametrize("limit", [None, 0, 101, 2.5, True, "9"])
-async def test_a_claim_has_a_bound(database: Database, ours: Tenant, *, limit: Any) -> None:
-    """However it is asked for, one claim never hands out more than a hundred items."""
-    with pytest.raises(ValidationFailed) as refused:
-        async with database.unit_of_work(ours.scope) as session:
-            await claim_items(session, ours.scope, queue_id=ours.queue_id, limit=limit, worker_id="w")
-    assert refused.value.details.keys() == {"limit"}
-
-
 async def test_an_item_is_more_than_its_payload(database: Database, ours: Tenant) -> None:
     """A bare payload where an item is wanted is refused with what to write instead."""
     bare: Any = [{"payload": {}}]
@@ -450,3 +344,120 @@ async def test_very_many_queues_are_one_filter(database: Database, ours: Tenant)
     many = [new_id() for _ in range(70_000)]
     async with database.unit_of_work(ours.scope) as session:
         assert (await get_item_page(session, ours.scope, window=Window(), queue_ids=many)).total == 0
+
+
+async def test_a_cancellation_is_audited_and_tells_the_worker(database: Database, ours: Tenant) -> None:
+    """Who cancels an item is told who works on it; one event says how it stood, and nothing of what was in it."""
+    [lease] = await claimed(database, ours)
+    answer = await call(database, ours.scope, cancel_item, item_id=lease.id, actor=ACTOR)
+    assert (answer.worker_id, answer.status, answer.claims) == ("worker", ItemStatus.PROCESSING, lease.claims)
+    [event] = await events_of(database)
+    assert (event["action"], event["subject_id"], event["actor_id"]) == ("item.cancelled", lease.id, "the-user")
+    assert event["before"]["status"] == "processing"
+    assert event["before"].keys().isdisjoint({"payload", "result", "errors", "error_message", "progress"})
+    with pytest.raises(LeaseLost):
+        await call(database, ours.scope, complete_item, item_id=lease.id, lease=lease.claims)
+
+
+@pytest.mark.parametrize("status", sorted(FINISHED_STATUSES))
+async def test_what_is_finished_is_not_cancelled(database: Database, ours: Tenant, *, status: ItemStatus) -> None:
+    """Cancelling a finished item is a Conflict that says how it ended, and leaves no event."""
+    lease = await item_in(database, ours, status)
+    with pytest.raises(Conflict, match=f"is {status.value} already"):
+        await call(database, ours.scope, cancel_item, item_id=lease.id)
+    assert await events_of(database) == []
+
+
+@pytest.mark.parametrize("status", sorted(FINISHED_STATUSES))
+async def test_a_retry_is_audited(database: Database, ours: Tenant, *, status: ItemStatus) -> None:
+    """A retried item waits again; one event says who let it, and how it had ended."""
+    lease = await item_in(database, ours, status)
+    answer = await call(database, ours.scope, retry_item, item_id=lease.id, actor=ACTOR)
+    assert (answer.id, answer.status) == (lease.id, status)
+    [event] = await events_of(database)
+    assert (event["action"], event["subject_id"], event["actor_id"]) == ("item.retried", lease.id, "the-user")
+    assert event["before"]["status"] == status.value
+    assert (await row_of(database, ours, lease.id))["status"] == "waiting"
+
+
+@pytest.mark.parametrize("status", [ItemStatus.WAITING, ItemStatus.PROCESSING])
+async def test_what_lives_is_not_retried(database: Database, ours: Tenant, *, status: ItemStatus) -> None:
+    """Retrying a live item is a Conflict that says so, and leaves no event."""
+    lease = await item_in(database, ours, status)
+    with pytest.raises(Conflict, match=f"is {status.value}; only a finished one"):
+        await call(database, ours.scope, retry_item, item_id=lease.id)
+    assert await events_of(database) == []
+
+
+async def test_a_retry_waits_for_its_unique_key(database: Database, ours: Tenant) -> None:
+    """While another item holds its key an item stays finished, and whoever asks is told why."""
+    old = await enqueue_one(database, ours, unique_key="k")
+    await call(database, ours.scope, cancel_item, item_id=old)
+    new = await enqueue_one(database, ours, unique_key="k")
+    with pytest.raises(Conflict, match="unique key"):
+        await call(database, ours.scope, retry_item, item_id=old)
+    assert await call(database, ours.scope, retry_items, item_ids=[old]) == []
+    await call(database, ours.scope, cancel_item, item_id=new)
+    assert [item.id for item in await call(database, ours.scope, retry_items, item_ids=[old, new])] == [old]
+
+
+async def test_a_retry_keeps_to_the_depth(database: Database, ours: Tenant) -> None:
+    """More than the queue, or the organization, has room for are not retried, none of them; as many as fit are."""
+    leases = [await item_in(database, ours, ItemStatus.FAILED) for _ in range(3)]
+    ids = [lease.id for lease in leases]
+    for table, column in (("queues", "max_depth"), ("organizations", "max_queue_depth")):
+        await tell(database, f"update {table} set {column} = 2")  # noqa: S608 - our own names
+        before = await everything_in(database)
+        with pytest.raises(QueueFull):
+            await call(database, ours.scope, retry_items, item_ids=ids)
+        assert [row for row in await everything_in(database) if row[0] != "depth_turns"] == [
+            row for row in before if row[0] != "depth_turns"
+        ]
+        assert len(await call(database, ours.scope, retry_items, item_ids=ids[:2])) == 2
+        await call(database, ours.scope, cancel_items, item_ids=ids)
+        await tell(database, f"update {table} set {column} = null")  # noqa: S608 - our own names
+
+
+async def test_items_are_cancelled_by_filter(database: Database, ours: Tenant) -> None:
+    """Of the live items those that the filters find are cancelled, the oldest first, as many as told at a time."""
+    done = await item_in(database, ours, ItemStatus.COMPLETED)
+    mails = [await enqueue_one(database, ours, task="mail") for _ in range(3)]
+    other = await enqueue_one(database, ours, task="other")
+    for found in (sorted(mails[:2]), mails[2:], []):
+        answer = await call(database, ours.scope, cancel_matching, queue_id=ours.queue_id, most=2, task="mail")
+        assert [item.id for item in answer] == found
+    rows = [await row_of(database, ours, item_id) for item_id in (other, done.id)]
+    assert [row["status"] for row in rows] == ["waiting", "completed"]
+
+
+async def test_items_are_retried_by_filter(database: Database, ours: Tenant) -> None:
+    """Without a status the failed are retried, with one those; once retried they are not found again."""
+    ends = {status: (await item_in(database, ours, status)).id for status in sorted(FINISHED_STATUSES)}
+    answer = await call(database, ours.scope, retry_matching)
+    assert [item.id for item in answer] == [ends.pop(ItemStatus.FAILED)]
+    for found in (1, 0):
+        for status, item_id in ends.items():
+            answer = await call(database, ours.scope, retry_matching, status=status)
+            assert [item.id for item in answer] == [item_id] * found
+    rows = [await row_of(database, ours, item_id) for item_id in ends.values()]
+    assert {row["status"] for row in rows} == {"waiting"}
+
+
+@pytest.mark.parametrize("function", [cancel_items, retry_items])
+async def test_a_batch_of_ends_has_a_size(database: Database, ours: Tenant, *, function: Any) -> None:
+    """Ids that are not here are left out of a batch; none, and too many, are refused by name."""
+    assert await call(database, ours.scope, function, item_ids=[*NO_ITEM]) == []
+    for wrong in ([], [new_id()] * (limits.BATCH_ITEMS + 1)):
+        with pytest.raises(ValidationFailed) as refused:
+            await call(database, ours.scope, function, item_ids=wrong)
+        assert refused.value.details.keys() == {"item_ids"}
+
+
+@pytest.mark.parametrize("item_id", NO_ITEM)
+@pytest.mark.parametrize("function", [cancel_item, retry_item])
+async def test_what_is_not_here_is_neither_cancelled_nor_retried(
+    database: Database, ours: Tenant, *, function: Any, item_id: str
+) -> None:
+    """An item that is not here raises NotFound."""
+    with pytest.raises(NotFound):
+        await call(database, ours.scope, function, item_id=item_id)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.fixtures.accounts import differences, taken
 from tests.fixtures.items import FLEET, claimed, enqueue_some
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.people import actions, call, make_member, names, overtaken, tell
@@ -12,19 +14,23 @@ from tests.fixtures.people import actions, call, make_member, names, overtaken, 
 from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 from fairlead.domain.retry import Backoff
-from fairlead.errors import Conflict, NotFound, ValidationFailed
+from fairlead.errors import Conflict, NotFound, QueueFull, ValidationFailed
 from fairlead.queries.items import find_items
 from fairlead.queries.page import Window
 from fairlead.queries.queues import find_queue_ids, get_claim_rules, get_queue, get_queue_by_name, get_queue_page
 from fairlead.queries.ready_sources import ready_sources
 from fairlead.services.audit import Actor
 from fairlead.services.item_rules import ItemInput
-from fairlead.services.items import claim_items, complete_item, enqueue_items
+from fairlead.services.items import enqueue_items
+from fairlead.services.leases import claim_items, complete_item
+from fairlead.services.organizations import update_organization
 from fairlead.services.queues import (
     create_queue,
     create_queue_with_items,
     delete_queue,
+    pause_queue,
     restore_queue,
+    resume_queue,
     soft_delete_queue,
     update_queue,
 )
@@ -371,3 +377,106 @@ async def test_a_queue_with_items_is_all_or_nothing(
     assert [row.id for row in await tell(database, "table queues")] == [ours.queue_id]
     assert await tell(database, "select id from queue_items") == []
     assert await actions(database) == []
+
+
+async def _claim(database: Database, owner: Tenant, count: int = 9) -> int:
+    held = await call(database, owner.scope, claim_items, queue_id=owner.queue_id, limit=count, worker_id="w")
+    return len(held)
+
+
+async def test_a_paused_queue_gives_nothing(database: Database, ours: Tenant) -> None:
+    """Paused, a queue takes items and gives none, and what is held may be finished; resumed, it goes on at once."""
+    [lease] = await claimed(database, ours)
+    paused = await call(database, ours.scope, pause_queue, queue_id=ours.queue_id)
+    assert (paused.paused_at is None, paused.resume_at) == (False, None)
+    await call(database, ours.scope, enqueue_items, queue_id=ours.queue_id, items=[ItemInput({})])
+    assert await _claim(database, ours) == 0
+    done = await call(database, ours.scope, complete_item, item_id=lease.id, lease=lease.claims)
+    assert done.status.value == "completed"
+    resumed = await call(database, ours.scope, resume_queue, queue_id=ours.queue_id)
+    assert (resumed.paused_at, resumed.resume_at) == (None, None)
+    assert await _claim(database, ours) == 1
+
+
+async def test_a_pause_ends_when_it_was_said_to(database: Database, ours: Tenant) -> None:
+    """A queue that is paused until an instant gives items again from that instant on, without anybody's doing."""
+    await enqueue_some(database, ours)
+    later = datetime(2500, 1, 1, tzinfo=UTC)
+    await call(database, ours.scope, pause_queue, queue_id=ours.queue_id, resume_at=later)
+    assert await _claim(database, ours) == 0
+    await tell(database, "update queues set resume_at = statement_timestamp()")
+    assert await _claim(database, ours) == 1
+
+
+async def test_a_pause_keeps_its_beginning(database: Database, ours: Tenant) -> None:
+    """Pausing what is paused changes until when, not since when."""
+    first = await call(database, ours.scope, pause_queue, queue_id=ours.queue_id)
+    again = await call(
+        database, ours.scope, pause_queue, queue_id=ours.queue_id, resume_at=datetime(2500, 1, 1, tzinfo=UTC)
+    )
+    assert (again.paused_at, again.resume_at) == (first.paused_at, datetime(2500, 1, 1, tzinfo=UTC))
+    assert await actions(database) == ["queue.paused", "queue.paused"]
+
+
+@pytest.mark.parametrize("wrong", [datetime(2500, 1, 1), "tomorrow"])  # noqa: DTZ001 - the point
+async def test_an_instant_has_a_time_zone(database: Database, ours: Tenant, *, wrong: Any) -> None:
+    """An instant that is none is refused by name."""
+    with pytest.raises(ValidationFailed) as refused:
+        await call(database, ours.scope, pause_queue, queue_id=ours.queue_id, resume_at=wrong)
+    assert refused.value.details.keys() == {"resume_at"}
+
+
+@pytest.mark.parametrize("function", [pause_queue, resume_queue])
+async def test_a_queue_that_is_not_here_is_not_switched(database: Database, ours: Tenant, *, function: Any) -> None:
+    """An unknown and a deleted queue raise NotFound."""
+    await tell(database, "update queues set deleted_at = now()")
+    for queue_id in (new_id(), ours.queue_id):
+        with pytest.raises(NotFound):
+            await call(database, ours.scope, function, queue_id=queue_id)
+
+
+async def test_a_limit_counts_who_is_at_work(database: Database, ours: Tenant) -> None:
+    """A limit that is given to a queue while its items are worked on holds at once, and is right when they end."""
+    leases = await claimed(database, ours, 3)
+    await enqueue_some(database, ours, 5)
+    await call(database, ours.scope, update_queue, queue_id=ours.queue_id, max_concurrency=4)
+    assert await taken(database, ours) == (3, 3)
+    assert [await _claim(database, ours) for _ in range(2)] == [1, 0]
+    for lease in leases:
+        await call(database, ours.scope, complete_item, item_id=lease.id, lease=lease.claims)
+    await call(database, ours.scope, update_queue, queue_id=ours.queue_id, max_concurrency=None)
+    assert await _claim(database, ours) == 4
+    assert await differences(database) == []
+
+
+async def test_an_organizations_limit_counts_who_is_at_work(database: Database, ours: Tenant) -> None:
+    """The same holds for the limit of an organization."""
+    await claimed(database, ours, 3)
+    await enqueue_some(database, ours, 5)
+    await call(database, ours.scope, update_organization, organization_id=ours.organization_id, max_concurrency=4)
+    assert [await _claim(database, ours) for _ in range(2)] == [1, 0]
+    assert await taken(database, ours) == (4, 4)
+    assert await differences(database) == []
+
+
+async def test_a_deleted_queue_takes_no_room(database: Database, ours: Tenant) -> None:
+    """With a queue its counters and slots go, and the organization has its slots and its depth back."""
+    organization_id = ours.organization_id
+    given: dict[str, Any] = {"max_concurrency": 3, "max_queue_depth": 9}
+    await call(database, ours.scope, update_organization, organization_id=organization_id, **given)
+    other = await call(database, ours.scope, create_queue, name="other")
+    items = [ItemInput({}, ordering_key="k"), *[ItemInput({})] * 8]
+    await call(database, ours.scope, enqueue_items, queue_id=ours.queue_id, items=items)
+    assert await _claim(database, ours) == 3
+    with pytest.raises(QueueFull):
+        await call(database, ours.scope, enqueue_items, queue_id=other.id, items=[ItemInput({})])
+
+    await call(database, ours.scope, delete_queue, queue_id=ours.queue_id)
+
+    await call(database, ours.scope, enqueue_items, queue_id=other.id, items=[ItemInput({})] * 9)
+    assert await _claim(database, Tenant(ours.organization_id, other.id)) == 3
+    kept = (
+        "select queue_id from slots union select queue_id from item_counters union select queue_id from ordering_turns"
+    )
+    assert {row[0] for row in await tell(database, kept)} == {"", other.id}
+    assert await differences(database) == []

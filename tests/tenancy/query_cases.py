@@ -11,7 +11,7 @@ from fairlead.domain.api_keys import key_hash
 from fairlead.domain.item_status import ItemStatus
 from fairlead.queries import api_keys as key_queries
 from fairlead.queries import audit_events as audit_queries
-from fairlead.queries import item_summary, relations
+from fairlead.queries import cancelled, depths, due_work, item_summary, relations
 from fairlead.queries import items as item_queries
 from fairlead.queries import organizations as organization_queries
 from fairlead.queries import queues as queue_queries
@@ -28,6 +28,8 @@ WITH_API_KEY: Final = relations.ApiKeyInclude(user=True, organization=True)
 WITH_ROLE: Final = relations.RoleInclude(users=True)
 
 TENANT_QUERIES: Final[dict[str, Case]] = {
+    "queries.depths.get_depth": Case(lambda s, scope, _, at: depths.get_depth(s, scope, queue_id=at.queue_id)),
+    "queries.depths.get_depths": Case(lambda s, scope, _, __: depths.get_depths(s, scope)),
     "queries.item_summary.summarize": Case(
         lambda s, scope, _, at: item_summary.summarize(s, scope, queue_id=at.queue_id)
     ),
@@ -44,6 +46,14 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.items.get_outcome_rules": Case(
         lambda s, scope, _, at: item_queries.get_outcome_rules(s, scope, item_id=at.held_id)
+    ),
+    "queries.items.find_item_ids": Case(
+        lambda s, scope, _, at: item_queries.find_item_ids(
+            s, scope, queue_id=at.queue_id, live=True, most=9, filters={}
+        )
+    ),
+    "queries.items.find_item_ids of all": Case(
+        lambda s, scope, _own, _at: item_queries.find_item_ids(s, scope, live=False, most=9, filters={})
     ),
     "queries.items.get_item_page": Case(
         lambda s, scope, _, at: item_queries.get_item_page(s, scope, queue_id=at.queue_id, window=ALL)
@@ -223,11 +233,21 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
 
 # These take a SystemScope: the application has no organization to check, row security is the only wall.
 SYSTEM_QUERIES: Final[dict[str, Case]] = {
+    "queries.depths.find_queue_keys": Case(lambda s, scope, _, at: depths.find_queue_keys(s, scope, slugs=[at.slug])),
+    "queries.due_work.find_due_work": Case(lambda s, scope, _, __: due_work.find_due_work(s, scope)),
     "queries.api_keys.find_key_holder": Case(
         lambda s, scope, _, at: key_queries.find_key_holder(s, scope, key_hash=key_hash(at.raw_key, pepper=PEPPER))
     ),
     "queries.organizations.get_organization_by_slug": Case(
         lambda s, scope, _, at: organization_queries.get_organization_by_slug(s, scope, slug=at.slug)
+    ),
+    "queries.cancelled.find_cancelled": Case(
+        lambda s, scope, _, at: cancelled.find_cancelled(
+            s, scope, leases=[(at.organization_id, at.cancelled_id, claims) for claims in range(3)]
+        )
+    ),
+    "queries.ready_sources.find_sources": Case(
+        lambda s, scope, _, at: ready.find_sources(s, scope, names=[at.queue_name], queue_ids=[at.queue_id])
     ),
     "queries.ready_sources.ready_sources": Case(
         lambda s, scope, _, at: ready.ready_sources(

@@ -10,28 +10,43 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, get_type_hints
 
 import pytest
 from sqlalchemy import text
+from tests.fixtures.failing import everything_in
 from tests.fixtures.items import FLEET, claim_some, claimed, enqueue_some, expire, rows_of
 from tests.fixtures.organizations import Tenant
+from tests.fixtures.people import tell
+from tests.fixtures.schedules import be_late, make_schedule
 
 import fairlead.engine
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import Scope, SystemScope, TenantScope
 from fairlead.domain.ids import new_id
+from fairlead.engine.advance import advance
+from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
-from fairlead.engine.complete import Completion, complete
+from fairlead.engine.clear import clear, forget
+from fairlead.engine.complete import Completion, complete, completed_before
 from fairlead.engine.delete import delete
 from fairlead.engine.enqueue import NewItem, enqueue
+from fairlead.engine.enqueue_copy import enqueue_copy
+from fairlead.engine.enqueue_limited import enqueue_limited, holders_of, room_for
 from fairlead.engine.fail import Failure, fail
+from fairlead.engine.fold import fold, recount
 from fairlead.engine.promote import promote
+from fairlead.engine.prune import prune, prune_periods
+from fairlead.engine.reconcile import count_late, reconcile
 from fairlead.engine.release import release
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
 from fairlead.engine.rescue import rescue
+from fairlead.engine.retry import retry
+from fairlead.engine.schedule import schedule
+from fairlead.engine.snooze import Snooze, snooze
 from fairlead.engine.update import update
 from fairlead.errors import NotFound
 
@@ -53,21 +68,98 @@ class Victim:
     expired: Lease
     waiting: str
     due: str
+    blocked: str
 
     @property
     def ids(self) -> list[str]:
         """Every item."""
-        return [self.held.id, self.completed.id, self.expired.id, self.waiting, self.due]
+        return [self.held.id, self.completed.id, self.expired.id, self.waiting, self.due, self.blocked]
+
+
+async def _advance(session: Session, _scope: Scope, _victim: Victim) -> object:
+    read, ready = await advance(session, FLEET, most=100)
+    return [read, *ready] if read else []
+
+
+async def _cancel(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await cancel(session, scope, item_ids=victim.ids)
+
+
+async def _clear(session: Session, scope: Scope, victim: Victim) -> None:
+    assert isinstance(scope, TenantScope)
+    await clear(session, scope, queue_id=victim.owner.queue_id)
+
+
+async def _count_late(session: Session, scope: Scope, _victim: Victim) -> None:
+    await count_late(session, scope)
+
+
+async def _enqueue_copy(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await enqueue_copy(session, scope, queue_id=victim.owner.queue_id, items=[NewItem(new_id(), {})])
+
+
+async def _enqueue_limited(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    items = [
+        NewItem(id=new_id(), payload={}, unique_key="x", unique_while="active", ordering_key="y"),
+        NewItem(id=new_id(), payload={}, unique_key="x", unique_seconds=60.0),
+    ]
+    return await enqueue_limited(session, scope, queue_id=victim.owner.queue_id, items=items)
+
+
+async def _fold(session: Session, _scope: Scope, _victim: Victim) -> object:
+    rows, queues = await fold(session, FLEET, most=100)
+    return [rows, queues] if rows else []
+
+
+async def _forget(session: Session, scope: Scope, victim: Victim) -> None:
+    await forget(session, scope, organization_id=victim.owner.organization_id)
+
+
+async def _holders_of(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await holders_of(session, scope, queue_id=victim.owner.queue_id, keys=["theirs"])
+
+
+async def _reconcile(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await reconcile(session, FLEET)
+
+
+async def _recount(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await recount(session, scope, queue_id=victim.owner.queue_id)
+
+
+async def _retry(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await retry(session, scope, item_ids=victim.ids)
+
+
+async def _room_for(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    with suppress(NotFound):
+        return await room_for(session, scope, queue_id=victim.owner.queue_id)
+    return None
+
+
+async def _snooze(session: Session, scope: Scope, victim: Victim) -> object:
+    return await snooze(session, scope, snoozes=[Snooze(victim.held, 60.0)])
 
 
 async def _claim(session: Session, scope: Scope, victim: Victim) -> object:
     sources = [Source(victim.owner.organization_id, victim.owner.queue_id, 10)]
-    return await claim(session, scope, sources=sources, worker_id="w", lease_seconds=30)
+    return await claim(session, scope, sources=sources, worker_id="w")
 
 
 async def _complete(session: Session, scope: Scope, victim: Victim) -> object:
     leases = (victim.held, victim.completed)
     return await complete(session, scope, completions=[Completion(lease, {"stolen": True}) for lease in leases])
+
+
+async def _completed_before(session: Session, scope: Scope, victim: Victim) -> object:
+    return await completed_before(session, scope, leases=[victim.completed])
 
 
 async def _delete(session: Session, scope: Scope, victim: Victim) -> object:
@@ -77,9 +169,7 @@ async def _delete(session: Session, scope: Scope, victim: Victim) -> object:
 
 async def _enqueue(session: Session, scope: Scope, victim: Victim) -> object:
     assert isinstance(scope, TenantScope)
-    with pytest.raises(NotFound):
-        await enqueue(session, scope, queue_id=victim.owner.queue_id, items=[NewItem(id=new_id(), payload={})])
-    return []
+    return await enqueue(session, scope, queue_id=victim.owner.queue_id, items=[NewItem(id=new_id(), payload={})])
 
 
 async def _fail(session: Session, scope: Scope, victim: Victim) -> object:
@@ -88,6 +178,14 @@ async def _fail(session: Session, scope: Scope, victim: Victim) -> object:
 
 async def _promote(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await promote(session, FLEET, most=100)
+
+
+async def _prune(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await prune(session, FLEET, most=100) or []
+
+
+async def _prune_periods(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await prune_periods(session, FLEET, most=100) or []
 
 
 async def _release(session: Session, scope: Scope, victim: Victim) -> object:
@@ -109,24 +207,54 @@ async def _update(session: Session, scope: Scope, victim: Victim) -> object:
     return await update(session, scope, item_id=victim.waiting, changes={"payload": {"stolen": True}})
 
 
+async def _schedule(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return sorted((await schedule(session, FLEET, most=100)).queues)
+
+
 TENANT_ATTACKS: dict[str, Attack] = {
+    "cancel": _cancel,
     "claim": _claim,
+    "clear": _clear,
     "complete": _complete,
+    "completed_before": _completed_before,
+    "count_late": _count_late,
     "delete": _delete,
     "enqueue": _enqueue,
+    "enqueue_copy": _enqueue_copy,
+    "enqueue_limited": _enqueue_limited,
     "fail": _fail,
+    "forget": _forget,
+    "holders_of": _holders_of,
+    "recount": _recount,
     "release": _release,
     "renew": _renew,
+    "retry": _retry,
+    "room_for": _room_for,
+    "snooze": _snooze,
     "update": _update,
 }
 # These take a SystemScope, so for them the application has no organization to check: row security is the only wall.
-SYSTEM_ATTACKS: dict[str, Attack] = {"promote": _promote, "rescue": _rescue}
+SYSTEM_ATTACKS: dict[str, Attack] = {
+    "advance": _advance,
+    "fold": _fold,
+    "promote": _promote,
+    "prune": _prune,
+    "prune_periods": _prune_periods,
+    "reconcile": _reconcile,
+    "rescue": _rescue,
+    "schedule": _schedule,
+}
+READING = {"completed_before", "holders_of"}
+WITHOUT_ANSWER = {"clear", "count_late", "forget"}
 
 
 @pytest.fixture
 async def victim(database: Database, theirs: Tenant) -> Victim:
     """The other organization's items."""
-    held, completed, expired = await claimed(database, theirs, 3)
+    unique = NewItem(id=new_id(), payload={}, unique_key="theirs", unique_while="active")
+    async with database.unit_of_work(theirs.scope) as session:
+        await enqueue_limited(session, theirs.scope, queue_id=theirs.queue_id, items=[unique])
+    held, completed, expired = await claimed(database, theirs, 2)
     async with database.unit_of_work(FLEET) as session:
         await complete(session, FLEET, completions=[Completion(completed, {"ours": False})])
     await expire(database, expired)
@@ -135,7 +263,28 @@ async def victim(database: Database, theirs: Tenant) -> Victim:
         past = text("update queue_items_live set scheduled_for = now() - interval '1 hour' where not ready")
         await session.execute(past)
     (waiting,) = await enqueue_some(database, theirs)
-    return Victim(theirs, held, completed, expired, waiting, due)
+    await be_late(database, await make_schedule(database, theirs))
+    (blocked,) = await enqueue_some(database, theirs, ordering_key="k")
+    for past_the_engine in _PAST_THE_ENGINE:
+        await tell(database, past_the_engine, queue=theirs.queue_id)
+    return Victim(theirs, held, completed, expired, waiting, due, blocked)
+
+
+# So that there is a limit, somebody to count late, a period that is over, items that are kept no longer, slots and
+# counters that are wrong, and a depth that takes turns.
+_PAST_THE_ENGINE = (
+    "update queues set max_concurrency = 9, retention_seconds = 0 where id = :queue",
+    (
+        "insert into unique_periods (organization_id, queue_id, unique_key, item_id, expires_at) "
+        "select organization_id, id, 'over', id, statement_timestamp() from queues where id = :queue"
+    ),
+    "update organizations set max_queue_depth = 99 where id in (select organization_id from queues where id = :queue)",
+    "insert into slots (organization_id, queue_id, taken) select organization_id, id, 3 from queues where id = :queue",
+    (
+        "insert into item_counters (organization_id, queue_id, failed) "
+        "select organization_id, id, 3 from queues where id = :queue"
+    ),
+)
 
 
 def _scopes(mode: str, ours: Tenant, theirs: Tenant) -> tuple[Scope, Scope]:
@@ -147,25 +296,18 @@ def _scopes(mode: str, ours: Tenant, theirs: Tenant) -> tuple[Scope, Scope]:
     return ours.scope, ours.scope
 
 
-async def _everything(database: Database) -> list[tuple[Any, ...]]:
-    whole = text("select cast(tableoid as integer), to_jsonb(i) from queue_items i order by organization_id, id")
-    async with database.unit_of_work(FLEET) as session:
-        return [tuple(row) for row in await session.execute(whole)]
-
-
 @pytest.mark.parametrize("verb", TENANT_ATTACKS)
 @pytest.mark.parametrize("mode", ["application", "row security", "both"])
 async def test_another_organizations_items_are_out_of_reach(
     database: Database, ours: Tenant, victim: Victim, verb: str, mode: str
 ) -> None:
     """Called from the wrong organization a verb reads, changes and counts nothing, whichever wall stands alone."""
-    before = await _everything(database)
+    before = await everything_in(database)
     entered, given = _scopes(mode, ours, victim.owner)
     async with database.unit_of_work(entered) as session:
         answer = await TENANT_ATTACKS[verb](session, given, victim)
     assert not answer
-    assert await _everything(database) == before
-    assert len(before) == len(victim.ids)
+    assert await everything_in(database) == before
 
 
 @pytest.mark.parametrize("verb", SYSTEM_ATTACKS)
@@ -182,14 +324,14 @@ async def test_in_a_tenants_transaction_the_fleets_verbs_reach_its_own_items_onl
 @pytest.mark.parametrize("verb", TENANT_ATTACKS | SYSTEM_ATTACKS)
 async def test_the_owner_reaches_its_items(database: Database, victim: Victim, verb: str) -> None:
     """The same calls succeed in the right organization, so that their failure above means something."""
-    before = await _everything(database)
+    before = await everything_in(database)
     if verb == "enqueue":
-        assert await enqueue_some(database, victim.owner)
-    else:
-        scope = FLEET if verb in SYSTEM_ATTACKS else victim.owner.scope
-        async with database.unit_of_work(scope) as session:
-            assert await (TENANT_ATTACKS | SYSTEM_ATTACKS)[verb](session, scope, victim)
-    assert await _everything(database) != before
+        await tell(database, "update organizations set max_queue_depth = null")
+    scope = FLEET if verb in SYSTEM_ATTACKS else victim.owner.scope
+    async with database.unit_of_work(scope) as session:
+        answer = await (TENANT_ATTACKS | SYSTEM_ATTACKS)[verb](session, scope, victim)
+    assert answer or verb in WITHOUT_ANSWER
+    assert (await everything_in(database) == before) is (verb in READING)
 
 
 async def test_a_batch_of_both_touches_ones_own_only(database: Database, ours: Tenant, victim: Victim) -> None:
@@ -207,14 +349,14 @@ async def test_a_foreign_item_under_ones_own_name_is_not_found(
     database: Database, ours: Tenant, victim: Victim
 ) -> None:
     """Claiming that another one's item is one's own finds nothing: the organization is part of the key."""
-    before = await _everything(database)
+    before = await everything_in(database)
     forged = Lease(ours.organization_id, victim.held.id, victim.held.claims)
     async with database.unit_of_work(ours.scope) as session:
         assert await complete(session, ours.scope, completions=[Completion(forged)]) == set()
         assert await fail(session, ours.scope, failures=[Failure(forged, "x")]) == {}
         assert await release(session, ours.scope, leases=[forged]) == set()
         assert await renew(session, ours.scope, leases=[forged], lease_seconds=60) == {}
-    assert await _everything(database) == before
+    assert await everything_in(database) == before
 
 
 def _public_functions() -> dict[str, Callable[..., Any]]:

@@ -19,11 +19,13 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.services.api_keys import create_api_key, rotate_api_key
 from fairlead.services.item_rules import ItemInput
-from fairlead.services.items import claim_items, complete_item, enqueue_items
+from fairlead.services.items import cancel_items, enqueue_items
+from fairlead.services.leases import claim_items, complete_item
 from fairlead.services.members import grant_role
 from fairlead.services.organizations import found_organization
 from fairlead.services.queues import create_queue, soft_delete_queue
 from fairlead.services.roles import create_role
+from fairlead.services.schedules import create_schedule
 from fairlead.services.users import create_user, soft_delete_user
 
 MARK: Final = "zqmark"
@@ -54,9 +56,12 @@ class Target:
     queue_id: str
     queue_name: str
     deleted_queue_id: str
+    schedule_id: str
+    schedule_name: str
     waiting_id: str
     held_id: str
     completed_id: str
+    cancelled_id: str
     event_id: str
     lease: int = 1
 
@@ -73,6 +78,7 @@ def ghost_of(target: Target) -> Target:
         "slug": f"s{new_id()}",
         "member_email": f"{new_id()}@example.org",
         "queue_name": f"q{new_id()}",
+        "schedule_name": f"c{new_id()}",
     }
     return replace(target, **ids, **names, raw_key=new_key())
 
@@ -109,8 +115,20 @@ async def make_target(database: Database, *, mark: str) -> Target:
         await rotate_api_key(session, scope, api_key_id=old.id, pepper=PEPPER)
         closed = await create_queue(session, scope, name=f"closed-{name}", description=name)
         await soft_delete_queue(session, scope, queue_id=closed.id)
-        items = [ItemInput({"text": name}, task=name, tags=[name]) for _ in range(3)]
+        timed = await create_schedule(
+            session,
+            scope,
+            queue_id=founded.queue.id,
+            name=f"c{new_id()}",
+            cron="0 0 29 2 *",
+            payload={"text": name},
+            task=name,
+        )
+        items = [ItemInput({"text": name}, task=name, tags=[name]) for _ in range(2)]
+        items += [ItemInput({"text": name}, task=name, tags=[name], unique_key="theirs")]
         await enqueue_items(session, scope, queue_id=founded.queue.id, items=items)
+        [dropped] = await enqueue_items(session, scope, queue_id=founded.queue.id, items=[ItemInput({"text": name})])
+        await cancel_items(session, scope, item_ids=[dropped])
     async with database.unit_of_work(scope) as session:
         held, done = await claim_items(
             session, scope, queue_id=founded.queue.id, limit=2, worker_id=name, lease_seconds=3600
@@ -136,9 +154,12 @@ async def make_target(database: Database, *, mark: str) -> Target:
         queue_id=founded.queue.id,
         queue_name=founded.queue.name,
         deleted_queue_id=closed.id,
+        schedule_id=timed.id,
+        schedule_name=timed.name,
         waiting_id=waiting,
         held_id=held.item.id,
         completed_id=done.item.id,
+        cancelled_id=dropped,
         event_id=event,
         lease=held.lease,
     )

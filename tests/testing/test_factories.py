@@ -17,7 +17,7 @@ from fairlead.domain.retry import Backoff
 from fairlead.errors import Conflict, FairleadError, Forbidden, NotFound, ValidationFailed
 from fairlead.queries.items import Item
 from fairlead.queries.roles import roles_of
-from fairlead.rows import ApiKey, Organization, Queue, Role, User
+from fairlead.rows import ApiKey, Organization, Queue, Role, Schedule, User
 from fairlead.services.api_keys import authenticate
 from fairlead.testing import (
     SECRET,
@@ -29,6 +29,7 @@ from fairlead.testing import (
     make_organization,
     make_queue,
     make_role,
+    make_schedule,
     make_tenant,
     make_user,
 )
@@ -47,6 +48,16 @@ async def scopes_of(database: Database, raw: str, *, secret: str = SECRET) -> fr
     """Return what whoever shows a key may do, at a server with this secret."""
     async with database.unit_of_work(FLEET) as session:
         return (await authenticate(session, FLEET, raw=raw, pepper=secret.encode())).scopes
+
+
+async def test_schedules(database: Database, home: Tenant) -> None:
+    """A schedule runs daily unless told, and can be given any of its rules."""
+    plain = assert_type(await make_schedule(database, home.scope, queue_id=home.queue.id), Schedule)
+    given = await make_schedule(
+        database, home.scope, queue_id=home.queue.id, name="Nightly", cron="0 3 * * *", time_zone="Asia/Tokyo"
+    )
+    assert (plain.cron, plain.time_zone, plain.organization_id) == ("@daily", "UTC", home.organization.id)
+    assert (given.name, given.cron, given.time_zone) == ("Nightly", "0 3 * * *", "Asia/Tokyo")
 
 
 async def test_tenants_are_complete(database: Database) -> None:

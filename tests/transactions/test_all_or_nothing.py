@@ -17,28 +17,45 @@ from typing import Any, Final, NamedTuple
 import pytest
 from tests.fixtures.failing import everything_in, failing
 from tests.fixtures.items import FLEET
-from tests.fixtures.people import PEPPER, acting
+from tests.fixtures.people import PEPPER, acting, tell
 
 import fairlead.services
 from fairlead.db.session import Database, Session, SessionMisused
 from fairlead.db.tenancy import Scope, TenantScope, tenant
 from fairlead.domain.ids import new_id
-from fairlead.errors import Busy, Conflict, FairleadError, Forbidden, LastOwner, NotFound, ValidationFailed
-from fairlead.services import api_keys, items, key_use, members, organizations, queues, roles, users
+from fairlead.engine.enqueue import NewItem
+from fairlead.errors import Busy, Conflict, FairleadError, Forbidden, LastOwner, NotFound, QueueFull, ValidationFailed
+from fairlead.services import (
+    accounts,
+    api_keys,
+    item_streams,
+    items,
+    key_use,
+    leases,
+    members,
+    organizations,
+    queues,
+    roles,
+    schedules,
+    unique_items,
+    users,
+)
 from fairlead.services.item_rules import ItemInput
-from fairlead.services.items import HeldItem
+from fairlead.services.leases import HeldItem
 
 pytestmark = pytest.mark.anyio
 
 # Functions of the services that take a session and are no use case, and why.
 NO_USE_CASES: Final = {
     "access.require_item": "reads",
+    "accounts.reconcile_slots": "maintenance's, which finds nothing wrong here (tests/engine/test_reconcile.py)",
     "api_keys.authenticate": "reads",
     "audit.record": "one statement, part of every use case",
     "audit.record_change": "one statement, part of every use case",
     "key_rules.checked": "reads",
     "members.keeping_an_owner": "part of the use cases that could take an owner away",
     "members.refuse_mightier": "reads",
+    "schedules.preview_ticks": "reads",
 }
 SCOPES: Final = ["items:read"]
 
@@ -54,9 +71,13 @@ class World:
     role: str
     queue: str
     deleted_queue: str
+    schedule: str
+    paused_schedule: str
     deleted_organization: str
     key: str
+    paused_queue: str
     waiting: list[str]
+    failed: list[str]
     held: HeldItem
 
     @property
@@ -105,8 +126,20 @@ async def world(database: Database) -> World:
         old = await queues.create_queue(session, own, name="old")
         await queues.soft_delete_queue(session, own, queue_id=old.id)
         queue_id = founded.queue.id
-        ids = await items.enqueue_items(session, own, queue_id=queue_id, items=[ItemInput({"n": 1})] * 3)
-        [held] = await items.claim_items(session, own, queue_id=queue_id, limit=1, worker_id="worker")
+        timed = [
+            await schedules.create_schedule(session, own, queue_id=queue_id, name=name, cron="0 0 29 2 *")
+            for name in ("on", "off")
+        ]
+        await schedules.pause_schedule(session, own, schedule_id=timed[1].id)
+        paused = await queues.create_queue(session, own, name="paused")
+        await queues.pause_queue(session, own, queue_id=paused.id)
+        failed = await items.enqueue_items(session, own, queue_id=queue_id, items=[ItemInput({"n": 0})] * 2)
+        for one in await leases.claim_items(session, own, queue_id=queue_id, limit=2, worker_id="worker"):
+            await leases.fail_item(session, own, item_id=one.item.id, lease=one.lease, error="no", retry=False)
+        first = [ItemInput({"n": 1}, unique_key="here"), *[ItemInput({"n": 1})] * 2]
+        ids = await items.enqueue_items(session, own, queue_id=queue_id, items=first[1:])
+        ids += await items.enqueue_items(session, own, queue_id=queue_id, items=first[:1])
+        [held] = await leases.claim_items(session, own, queue_id=queue_id, limit=1, worker_id="worker")
     return World(
         scope=own,
         owner=founded.owner.id,
@@ -115,18 +148,28 @@ async def world(database: Database) -> World:
         role=role.id,
         queue=queue_id,
         deleted_queue=old.id,
+        schedule=timed[0].id,
+        paused_schedule=timed[1].id,
         deleted_organization=other.organization.id,
         key=key.id,
+        paused_queue=paused.id,
+        failed=failed,
         waiting=[item_id for item_id in ids if item_id != held.item.id],
         held=held,
     )
 
 
 _ITEMS: Final = [ItemInput({"n": number}) for number in range(3)]
+# The world has an item with the key of the first, which waits and is replaced.
+_UNIQUE: Final = [
+    NewItem(new_id(), {"n": 2}, unique_key="here", unique_while="active"),
+    NewItem(new_id(), {"n": 3}, unique_key="new", unique_seconds=60),
+]
 _PEOPLE: Final[list[users.UserInput]] = [{"email": f"{name}@acme.org", "name": name} for name in ("ada", "bob", "eve")]
 _NEW_KEY: Final[dict[str, Any]] = {"scopes": SCOPES, "pepper": PEPPER}
 
 USE_CASES: Final = {
+    "accounts.recount_queue": UseCase(lambda s, o, w: accounts.recount_queue(s, o, queue_id=w.queue)),
     "api_keys.create_api_key": UseCase(
         lambda s, o, w: api_keys.create_api_key(s, o, name="k", user_id=w.owner, **_NEW_KEY)
     ),
@@ -138,14 +181,29 @@ USE_CASES: Final = {
     "api_keys.revoke_api_key": UseCase(lambda s, o, w: api_keys.revoke_api_key(s, o, api_key_id=w.key)),
     "api_keys.delete_api_key": UseCase(lambda s, o, w: api_keys.delete_api_key(s, o, api_key_id=w.key)),
     "items.enqueue_items": UseCase(lambda s, o, w: items.enqueue_items(s, o, queue_id=w.queue, items=_ITEMS)),
+    "item_streams.enqueue_stream": UseCase(
+        lambda s, o, w: item_streams.enqueue_stream(s, o, queue_id=w.queue, items=_ITEMS)
+    ),
     "items.update_item": UseCase(lambda s, o, w: items.update_item(s, o, item_id=w.waiting[0], priority=5)),
     "items.delete_item": UseCase(lambda s, o, w: items.delete_item(s, o, item_id=w.waiting[0])),
     "items.delete_items": UseCase(lambda s, o, w: items.delete_items(s, o, item_ids=w.waiting)),
-    "items.claim_items": UseCase(lambda s, o, w: items.claim_items(s, o, queue_id=w.queue, limit=2, worker_id="w")),
-    "items.renew_item": UseCase(lambda s, o, w: items.renew_item(s, o, progress={"n": 1}, **w.lease)),
-    "items.complete_item": UseCase(lambda s, o, w: items.complete_item(s, o, result={"n": 1}, **w.lease)),
-    "items.fail_item": UseCase(lambda s, o, w: items.fail_item(s, o, error="no", **w.lease)),
-    "items.release_item": UseCase(lambda s, o, w: items.release_item(s, o, **w.lease)),
+    "items.cancel_item": UseCase(lambda s, o, w: items.cancel_item(s, o, item_id=w.held.item.id)),
+    "items.cancel_items": UseCase(lambda s, o, w: items.cancel_items(s, o, item_ids=[*w.waiting, w.held.item.id])),
+    "items.cancel_matching": UseCase(lambda s, o, w: items.cancel_matching(s, o, queue_id=w.queue)),
+    "items.retry_item": UseCase(lambda s, o, w: items.retry_item(s, o, item_id=w.failed[0])),
+    "items.retry_items": UseCase(lambda s, o, w: items.retry_items(s, o, item_ids=w.failed)),
+    "items.retry_matching": UseCase(lambda s, o, w: items.retry_matching(s, o, queue_id=w.queue)),
+    "unique_items.enqueue_within_limits": UseCase(
+        lambda s, o, w: unique_items.enqueue_within_limits(
+            s, o, queue_id=w.queue, items=_UNIQUE, policies=["replace", "replace"]
+        )
+    ),
+    "leases.claim_items": UseCase(lambda s, o, w: leases.claim_items(s, o, queue_id=w.queue, limit=2, worker_id="w")),
+    "leases.renew_item": UseCase(lambda s, o, w: leases.renew_item(s, o, progress={"n": 1}, **w.lease)),
+    "leases.complete_item": UseCase(lambda s, o, w: leases.complete_item(s, o, result={"n": 1}, **w.lease)),
+    "leases.fail_item": UseCase(lambda s, o, w: leases.fail_item(s, o, error="no", **w.lease)),
+    "leases.release_item": UseCase(lambda s, o, w: leases.release_item(s, o, **w.lease)),
+    "leases.snooze_item": UseCase(lambda s, o, w: leases.snooze_item(s, o, delay_seconds=9, **w.lease)),
     "key_use.record_key_use": UseCase(lambda s, o, w: key_use.record_key_use(s, o, api_key_ids=[w.key]), above=True),
     "members.grant_role_to_all": UseCase(
         lambda s, o, w: members.grant_role_to_all(s, o, user_ids=[w.owner, w.member], role_id=w.role)
@@ -175,12 +233,29 @@ USE_CASES: Final = {
         lambda s, o, w: queues.create_queue_with_items(s, o, name="new", items=_ITEMS, created_by=w.owner)
     ),
     "queues.update_queue": UseCase(lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue, max_attempts=9)),
+    "queues.update_queue with a limit": UseCase(
+        lambda s, o, w: queues.update_queue(s, o, queue_id=w.queue, max_concurrency=1)
+    ),
+    "queues.pause_queue": UseCase(lambda s, o, w: queues.pause_queue(s, o, queue_id=w.queue)),
+    "queues.resume_queue": UseCase(lambda s, o, w: queues.resume_queue(s, o, queue_id=w.paused_queue)),
     "queues.delete_queue": UseCase(lambda s, o, w: queues.delete_queue(s, o, queue_id=w.queue)),
     "queues.soft_delete_queue": UseCase(lambda s, o, w: queues.soft_delete_queue(s, o, queue_id=w.queue)),
     "queues.restore_queue": UseCase(lambda s, o, w: queues.restore_queue(s, o, queue_id=w.deleted_queue)),
     "roles.create_role": UseCase(lambda s, o, _: roles.create_role(s, o, name="new", permissions=SCOPES)),
     "roles.update_role": UseCase(lambda s, o, w: roles.update_role(s, o, role_id=w.role, name="new")),
     "roles.delete_role": UseCase(lambda s, o, w: roles.delete_role(s, o, role_id=w.role)),
+    "schedules.create_schedule": UseCase(
+        lambda s, o, w: schedules.create_schedule(s, o, queue_id=w.queue, name="new", cron="@daily")
+    ),
+    "schedules.update_schedule": UseCase(
+        lambda s, o, w: schedules.update_schedule(s, o, schedule_id=w.schedule, cron="@daily", queue_id=w.queue)
+    ),
+    "schedules.pause_schedule": UseCase(lambda s, o, w: schedules.pause_schedule(s, o, schedule_id=w.schedule)),
+    "schedules.resume_schedule": UseCase(
+        lambda s, o, w: schedules.resume_schedule(s, o, schedule_id=w.paused_schedule)
+    ),
+    "schedules.delete_schedule": UseCase(lambda s, o, w: schedules.delete_schedule(s, o, schedule_id=w.schedule)),
+    "schedules.run_schedule": UseCase(lambda s, o, w: schedules.run_schedule(s, o, schedule_id=w.schedule)),
     "users.create_user": UseCase(lambda s, o, w: users.create_user(s, o, email="n@acme.org", name="N", role=w.role)),
     "users.update_user": UseCase(lambda s, o, w: users.update_user(s, o, user_id=w.member, email="n@acme.org")),
     "users.delete_user": UseCase(lambda s, o, w: users.delete_user(s, o, user_id=w.member)),
@@ -235,6 +310,10 @@ async def test_a_failure_at_any_statement_leaves_nothing(database: Database, wor
                 return
 
 
+async def _retried_beyond_depth(session: Session, scope: Any, world: World) -> object:
+    return await items.retry_items(session, scope, item_ids=world.failed)
+
+
 TAKEN: Final[list[users.UserInput]] = [*_PEOPLE, {"email": "owner@other.org", "name": "A stranger's"}]
 
 # Calls that are refused after they have begun to write, and as what.
@@ -285,6 +364,15 @@ REFUSED: Final[dict[str, tuple[UseCase, type[FairleadError]]]] = {
         ),
         ValidationFailed,
     ),
+    "an item whose key is held": (
+        UseCase(
+            lambda s, o, w: items.enqueue_items(
+                s, o, queue_id=w.queue, items=[*_ITEMS, ItemInput({}, unique_key="here")]
+            )
+        ),
+        Conflict,
+    ),
+    "a retry beyond the depth": (UseCase(_retried_beyond_depth), QueueFull),
     "an upsert of a stranger": (UseCase(lambda s, o, _: users.upsert_users(s, o, users=TAKEN)), Conflict),
     "an upsert that makes mightier members": (
         UseCase(lambda s, o, _: users.upsert_users(s, o, users=_PEOPLE, actor=acting("viewer"))),
@@ -313,6 +401,8 @@ async def test_a_refusal_that_is_ignored_leaves_nothing(database: Database, worl
     """Who catches a typed refusal inside the transaction and goes on commits nothing of what was refused."""
     use_case, error = REFUSED[name]
     scope = use_case.scope(world)
+    if error is QueueFull:
+        await tell(database, "update queues set max_depth = 4")
     before = await everything_in(database)
 
     with suppress(SessionMisused):

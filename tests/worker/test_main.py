@@ -181,7 +181,7 @@ async def test_letting_go_of_the_stubborn(
     database: Database, resources: Resources, ours: Tenant, monkeypatch: pytest.MonkeyPatch, afterwards: str
 ) -> None:
     """A handler that swallows its cancellation does not keep the worker from ending."""
-    monkeypatch.setattr("fairlead.worker.main._LET_GO_SECONDS", 0.2)
+    monkeypatch.setattr("fairlead.worker.runners.LET_GO_SECONDS", 0.2)
     app, begun = App(), asyncio.Event()
 
     @app.handler("work")
@@ -298,3 +298,16 @@ async def test_only_the_queues_asked_for(database: Database, ours: Tenant) -> No
 
     assert await count_by_status(database) == {"waiting": 1}
     assert worker.options.queues == ("other",)
+
+
+async def test_wake_ups_are_passed_on(database: Database, resources: Resources, ours: Tenant) -> None:
+    """Whoever else in the process wants to hear of ready queues hears what the worker hears."""
+    heard: list[str] = []
+    async with working(database, Gate().app) as worker:
+        worker.also_hears = heard.append
+
+        async def passed_on() -> bool:
+            resources.notifier.announce(ours.queue_id)
+            return ours.queue_id in heard
+
+        await until(passed_on, what="the wake-up is passed on")

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 from tests.fixtures.held import make_held
 
-from fairlead.domain.limits import RESULT_BYTES
+from fairlead import App
+from fairlead.domain.limits import DELAY_SECONDS, RESULT_BYTES
 from fairlead.domain.retry import Backoff
-from fairlead.errors import GiveUp
-from fairlead.worker.outcome import Completed, Failed, failed, raised, returned
+from fairlead.errors import GiveUp, Snooze
+from fairlead.worker.outcome import Completed, Failed, Snoozed, failed, raised, returned
+from fairlead.worker.registry import Handler
 
 _LOOP: list[Any] = []
 _LOOP.append(_LOOP)
@@ -49,7 +53,9 @@ class _Mute(Exception):
 def _raised(error: BaseException) -> Failed:
     with pytest.raises(type(error)) as caught:
         raise error
-    return raised(make_held(), caught.value)
+    outcome = raised(make_held(), caught.value)
+    assert isinstance(outcome, Failed)
+    return outcome
 
 
 @pytest.mark.parametrize("result", [0, False, "", [], {}, "text", 1.5, {"a": [1, None, "ü"]}, (1, 2), 2**63 - 1])
@@ -141,3 +147,67 @@ def test_the_wait_follows_the_queue() -> None:
     held = make_held(attempts=3, backoff=Backoff(base_seconds=2, factor=3, jitter=False))
 
     assert failed(held, "no").delay_seconds == 18
+
+
+def _rules(**rules: Any) -> Handler:
+    app = App()
+    app.handler("work", **rules)(print)
+    handler = app.resolve("work", None)
+    assert handler is not None
+    return handler
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (1.5, 1.5), (timedelta(minutes=2), 120)])
+def test_snoozing(delay: Any, seconds: float) -> None:
+    """A handler that raises Snooze puts its item off for so many seconds."""
+    outcome = raised(make_held(), Snooze(delay))
+
+    assert isinstance(outcome, Snoozed)
+    assert outcome.delay_seconds == seconds
+
+
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), DELAY_SECONDS + 1, True, "1", None])
+def test_a_snooze_of_nonsense_fails(delay: Any) -> None:
+    """A delay that is no number of seconds, or too many, is a failed attempt that says so."""
+    outcome = raised(make_held(), Snooze(delay))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error.startswith("The delay must be a number of seconds from 0 to")
+
+
+def test_errors_to_give_up_on() -> None:
+    """An error of a class the handler gives up on fails for good, with its traceback; any other is retried."""
+    rules = _rules(give_up_on=(LookupError,))
+    hopeless, other = (raised(make_held(), error, rules=rules) for error in (KeyError("a"), ValueError("b")))
+
+    assert isinstance(hopeless, Failed)
+    assert isinstance(other, Failed)
+    assert (hopeless.give_up, other.give_up) == (True, False)
+    assert hopeless.error.startswith("KeyError: 'a'\n")
+
+
+def test_a_handlers_own_backoff() -> None:
+    """The wait is what the handler's own function says of the attempt and the error, in place of the queue's."""
+    rules = _rules(backoff=lambda attempt, error: 100 * attempt + len(str(error)))
+    outcome = raised(make_held(attempts=3), ValueError("four"), rules=rules)
+
+    assert isinstance(outcome, Failed)
+    assert outcome.delay_seconds == 304
+
+
+@pytest.mark.parametrize("answer", [-1, None, "soon", float("nan"), ZeroDivisionError])
+def test_a_backoff_of_nonsense_is_the_queues(answer: Any) -> None:
+    """A back-off function that raises or says no number of seconds is logged, and the queue's own counts."""
+
+    def backoff(_attempt: int, _error: BaseException) -> Any:
+        if answer is ZeroDivisionError:
+            raise ZeroDivisionError
+        return answer
+
+    held = make_held(attempts=3, backoff=Backoff(base_seconds=2, factor=3, jitter=False))
+    with capture_logs() as logs:
+        outcome = raised(held, ValueError("no"), rules=_rules(backoff=backoff))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.delay_seconds == 18
+    assert [line["event"] for line in logs] == ["backoff_failed"]

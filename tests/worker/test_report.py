@@ -19,7 +19,7 @@ from fairlead.db.session import Database
 from fairlead.engine.reports import Lease
 from fairlead.worker import report
 from fairlead.worker.held import Held, HeldItems
-from fairlead.worker.outcome import Outcome, Released, failed, returned
+from fairlead.worker.outcome import Outcome, Released, Snoozed, failed, returned
 from fairlead.worker.report import Reporter
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ class Reporting:
         self.database = database
         self.held = HeldItems()
         self.batches: list[int] = []
-        self.reporter = Reporter(database, self.held, on_reported=self.batches.append)
+        self.reporter = Reporter(database, self.held, on_reported=lambda batch: self.batches.append(len(batch)))
 
     async def hold(self, owner: Tenant, count: int) -> list[Held]:
         """Enqueue and claim items, and hold them."""
@@ -61,7 +61,7 @@ async def reporting(database: Database) -> AsyncIterator[Reporting]:
 
 
 async def test_outcomes_go_in_batches(reporting: Reporting, ours: Tenant) -> None:
-    """Outcomes that come in together are reported in one transaction, and never more than a batch at a time."""
+    """Outcomes of a kind that come in together go in one transaction, and never more than a batch at a time."""
     held = await reporting.hold(ours, 700)
     await reporting.report(*(returned(one, None) for one in held))
 
@@ -70,18 +70,23 @@ async def test_outcomes_go_in_batches(reporting: Reporting, ours: Tenant) -> Non
     assert await count_by_status(reporting.database) == {"completed": 700}
 
 
-async def test_every_kind_in_one_batch(reporting: Reporting, ours: Tenant) -> None:
-    """A batch may complete, fail and release at once; each item becomes what its own outcome says."""
-    done, failing, hopeless, back = await reporting.hold(ours, 4)
+async def test_every_kind_at_once(reporting: Reporting, ours: Tenant) -> None:
+    """Outcomes of every kind may come in together; each item becomes what its own says, each verb by itself."""
+    done, failing, hopeless, later, back = await reporting.hold(ours, 5)
     await reporting.report(
-        returned(done, {"a": 1}), failed(failing, "no"), failed(hopeless, "never", give_up=True), Released(back)
+        returned(done, {"a": 1}),
+        failed(failing, "no"),
+        failed(hopeless, "never", give_up=True),
+        Snoozed(later, 60),
+        Released(back),
     )
-    rows = await rows_of(reporting.database, ours, [one.claimed.id for one in (done, failing, hopeless, back)])
+    rows = await rows_of(reporting.database, ours, [one.claimed.id for one in (done, failing, hopeless, later, back)])
 
-    assert reporting.batches == [4]
-    assert [row["status"] for row in rows] == ["completed", "waiting", "failed", "waiting"]
-    assert [row["attempts"] for row in rows] == [1, 1, 1, 0]
-    assert [row["error_message"] for row in rows] == [None, "no", "never", None]
+    assert reporting.batches == [1, 2, 1, 1]
+    assert [row["status"] for row in rows] == ["completed", "waiting", "failed", "waiting", "waiting"]
+    assert [row["attempts"] for row in rows] == [1, 1, 1, 0, 0]
+    assert [row["ready"] for row in rows] == [True, False, True, False, True]
+    assert [row["error_message"] for row in rows] == [None, "no", "never", None, None]
     assert rows[0]["result"] == {"a": 1}
 
 

@@ -17,7 +17,7 @@ from fairlead.engine.reports import Lease
 from fairlead.errors import LeaseLost
 from fairlead.services.queues import soft_delete_queue
 from fairlead.worker import held
-from fairlead.worker.fetch import ORGANIZATIONS_A_TURN
+from fairlead.worker.scout import ORGANIZATIONS_A_TURN
 from fairlead.worker.work_off import work_off
 
 pytestmark = pytest.mark.anyio

@@ -14,6 +14,7 @@ from fairlead.api.edge import Edge
 from fairlead.bootstrap import Resources
 from fairlead.errors import FairleadError
 from fairlead.runtime.loop import Loop
+from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.key_use import KeyUse
 
 FLUSH_SECONDS: Final = 5.0
@@ -25,6 +26,7 @@ def create_app(resources: Resources) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_flushing)
     app.state.resources = resources
     app.state.key_use = KeyUse(resources.database)
+    app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     for router in (*openapi.NOUNS, openapi.router):
         app.include_router(router)
     problems.install(app)
@@ -46,6 +48,7 @@ async def _flushing(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.enqueuer.close()
         await loop.stop()
         try:
             await key_use.flush()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import changing, one, page_of, reading
-from fairlead.api.deps import ItemId, ItemReader, KeyedRoute, PageWindow, Producer, QueueId
+from fairlead.api.deps import Caller, ItemId, ItemReader, KeyedRoute, PageWindow, Producer, QueueId
+from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
-from fairlead.errors import NotFound, ValidationFailed
-from fairlead.queries.items import get_item, get_item_page
+from fairlead.errors import DatabaseUnavailable, NotFound, TemporaryError, ValidationFailed
+from fairlead.queries.items import Item, get_item, get_item_page
 from fairlead.services.access import require_item
+from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.wire.items import EnqueueBatch, Enqueued, EnqueueItem, ItemOut
@@ -24,13 +27,12 @@ _ITEM: Final = "/items/{itemId}"
 
 
 @router.post(_OF_QUEUE, status_code=201, response_model=Data[ItemOut], responses=changing(NotFound))
-async def enqueue_one(caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
+async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
     """Enqueue one item; once this is answered, it is durable. Scope: `items:enqueue`."""
     scope = caller.scope(queue_id=queue_id)
-    async with caller.resources.database.unit_of_work(scope) as session:
-        [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(body)])
-        item = await get_item(session, scope, item_id=item_id)
-    caller.resources.notifier.announce(queue_id)
+    enqueuer: Enqueuer = request.app.state.enqueuer
+    item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=_given(body))
+    item = await _enqueued(caller, scope, item_id)
     return one(item, ItemOut, status=201, location=f"/api/items/{item_id}")
 
 
@@ -63,6 +65,16 @@ async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         item = await get_item(session, scope, item_id=item_id)
     return one(item, ItemOut)
+
+
+async def _enqueued(caller: Caller, scope: TenantScope, item_id: str) -> Item:
+    """Return an item that was just enqueued; that it cannot be read must not be taken for its not being there."""
+    try:
+        return await get_item(caller.resources.database.alone(scope), scope, item_id=item_id, deleted=True)
+    except TemporaryError as error:
+        raise DatabaseUnavailable(
+            f"Item {item_id} was enqueued, but cannot be read just now; do not send it again."
+        ) from error
 
 
 def _given(body: EnqueueItem) -> ItemInput:

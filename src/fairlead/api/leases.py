@@ -16,7 +16,7 @@ from fairlead.api.answers import changing, many, one
 from fairlead.api.deps import Caller, Consumer, ItemId, KeyedRoute, QueueId
 from fairlead.errors import LeaseLost, NotFound
 from fairlead.services.access import require_item
-from fairlead.services.items import HeldItem, claim_items, complete_item, fail_item, release_item, renew_item
+from fairlead.services.leases import HeldItem, claim_items, complete_item, fail_item, release_item, renew_item
 from fairlead.wire.items import HeldItemOut, ItemOut
 from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem
 from fairlead.wire.page import Data

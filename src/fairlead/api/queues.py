@@ -81,4 +81,5 @@ def _backoff(body: NewQueue) -> Backoff:
         factor=body.backoff_factor,
         cap_seconds=body.backoff_cap_seconds,
         jitter=body.backoff_jitter,
+        delays=tuple(body.backoff_delays),
     )

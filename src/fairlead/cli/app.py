@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli import bench, create, database, demo, dev, serve, worker
+from fairlead.cli import bench, create, database, demo, dev, queues, schedules, serve, worker
 
 app = typer.Typer(
     name="fairlead",
@@ -49,7 +49,8 @@ app.add_typer(database.group, name="db")
 app.add_typer(create.organizations, name="org")
 app.add_typer(create.users, name="user")
 app.add_typer(create.keys, name="key")
-app.add_typer(create.queues, name="queue")
+app.add_typer(queues.queues, name="queue")
+app.add_typer(schedules.group, name="schedule")
 
 
 def main() -> None:

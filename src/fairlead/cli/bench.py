@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import quantiles
@@ -24,6 +24,7 @@ from fairlead.cli.running import command, loaded, run
 from fairlead.db.tenancy import system
 from fairlead.errors import OperatorError
 from fairlead.queries.item_summary import ItemSummary, count_unfinished, results, summarize
+from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.services.trials import Trial, erase_trial, make_trial
@@ -35,6 +36,7 @@ _UNLIMITED = {"max_concurrency": None}
 _QUEUES = {"bench-drain": _UNLIMITED, "bench-single": _UNLIMITED, "bench-latency": _UNLIMITED}
 _SINGLE_SECONDS = 3.0
 _SINGLE_CALLERS = 10
+_COALESCED_CALLERS = 100
 _WORKER = "fairlead.cli.bench_handlers:app"
 
 
@@ -45,6 +47,7 @@ class Figures:
     items: int
     enqueue_bulk_per_second: float
     enqueue_single_per_second: float
+    enqueue_coalesced_per_second: float
     drain_per_second: float
     latency_20_per_second_p50: float
     latency_20_per_second_p99: float
@@ -71,14 +74,21 @@ def bench(
 async def _bench(items: int, concurrency: int, latency_seconds: float) -> Figures:
     settings = loaded()
     async with open_resources(settings, application_name="fairlead bench") as resources, _trial(resources) as trial:
-        single = await _single_rate(resources, trial)
         bulk = await _bulk_rate(resources, trial, items)
         async with child_worker(resources, application=_WORKER, concurrency=concurrency) as process:
             drained = await _drained(resources, trial, items, process)
             slow = await _latencies(resources, trial, rate=20, seconds=latency_seconds)
             fast = await _latencies(resources, trial, rate=1000, seconds=latency_seconds)
+        single = await _single_rate(resources, trial)
+        coalesced = await _coalesced_rate(resources, trial)
     return Figures(
-        items, bulk, single, drained.completed / drained.seconds, *_middle_and_tail(slow), *_middle_and_tail(fast)
+        items,
+        bulk,
+        single,
+        coalesced,
+        drained.completed / drained.seconds,
+        *_middle_and_tail(slow),
+        *_middle_and_tail(fast),
     )
 
 
@@ -105,16 +115,33 @@ async def _bulk_rate(resources: Resources, trial: Trial, items: int) -> float:
 async def _single_rate(resources: Resources, trial: Trial) -> float:
     """Enqueue one item a transaction from ten callers, a connection each."""
     messages.print(f"Enqueueing one by one for {_SINGLE_SECONDS:g} seconds")
-    end = time.monotonic() + _SINGLE_SECONDS
+    return await _rate_of_calls(lambda: _enqueue(resources, trial, "bench-single", [_PAYLOAD]), callers=_SINGLE_CALLERS)
+
+
+async def _coalesced_rate(resources: Resources, trial: Trial) -> float:
+    """Enqueue one item a call from a hundred callers, who share transactions."""
+    messages.print(f"Enqueueing one by one, coalesced, for {_SINGLE_SECONDS:g} seconds")
+    queue_id = trial.queues["bench-single"]
+    async with Enqueuer(resources.database, on_enqueued=resources.notifier.announce) as enqueuer:
+        return await _rate_of_calls(
+            lambda: enqueuer.enqueue(trial.scope, queue_id=queue_id, item=ItemInput(payload=_PAYLOAD)),
+            callers=_COALESCED_CALLERS,
+        )
+
+
+async def _rate_of_calls(call: Callable[[], Awaitable[object]], *, callers: int) -> float:
+    began = time.monotonic()
+    end = began + _SINGLE_SECONDS
 
     async def caller() -> int:
         count = 0
         while time.monotonic() < end:
-            await _enqueue(resources, trial, "bench-single", [_PAYLOAD])
+            await call()
             count += 1
         return count
 
-    return sum(await asyncio.gather(*(caller() for _ in range(_SINGLE_CALLERS)))) / _SINGLE_SECONDS
+    calls = sum(await asyncio.gather(*(caller() for _ in range(callers))))
+    return calls / (time.monotonic() - began)
 
 
 async def _drained(resources: Resources, trial: Trial, items: int, process: asyncio.subprocess.Process) -> ItemSummary:

@@ -53,7 +53,7 @@ def create_organization(
         async with resources.database.unit_of_work(_OPERATOR) as session:
             return await organization_services.create_organization(session, _OPERATOR, name=name, slug=slug)
 
-    show(_done(work), as_json=as_json, title="Organization")
+    show(done(work), as_json=as_json, title="Organization")
 
 
 @users.command("create")
@@ -73,7 +73,7 @@ def create_user(
             home = tenant((await _organization(session, organization)).id)
             return await user_services.create_user(session, home, email=email, name=name, role=role)
 
-    show(_done(work), as_json=as_json, title="User")
+    show(done(work), as_json=as_json, title="User")
 
 
 @keys.command("create")
@@ -89,7 +89,7 @@ def create_key(
     """Create an API key; the raw key is shown this once."""
 
     async def work(resources: Resources) -> Any:
-        scope = await _scope_of(resources, organization)
+        scope = await scope_of(resources, organization)
         async with resources.database.unit_of_work(scope) as session:
             owner = await _member(session, scope, email=user, slug=organization)
             made, raw = await key_services.create_api_key(
@@ -102,7 +102,7 @@ def create_key(
             )
         return {**to_json(made), "key": raw}
 
-    show(_done(work), as_json=as_json, title="API key (the key itself is not kept: store it now)")
+    show(done(work), as_json=as_json, title="API key (the key itself is not kept: store it now)")
 
 
 @queues.command("create")
@@ -119,7 +119,7 @@ def create_queue(
     """Create a queue."""
 
     async def work(resources: Resources) -> Any:
-        scope = await _scope_of(resources, organization)
+        scope = await scope_of(resources, organization)
         async with resources.database.unit_of_work(scope) as session:
             return await queue_services.create_queue(
                 session,
@@ -130,10 +130,11 @@ def create_queue(
                 lease_seconds=lease_seconds,
             )
 
-    show(_done(work), as_json=as_json, title="Queue")
+    show(done(work), as_json=as_json, title="Queue")
 
 
-async def _scope_of(resources: Resources, slug: str) -> TenantScope:
+async def scope_of(resources: Resources, slug: str) -> TenantScope:
+    """Return the scope of the organization with this slug; raises NotFound that names it."""
     async with resources.database.unit_of_work(_OPERATOR) as session:
         return tenant((await _organization(session, slug)).id)
 
@@ -152,7 +153,9 @@ async def _member(session: Session, scope: TenantScope, *, email: str, slug: str
         raise NotFound(f"The organization {slug!r} has no member with the address {email!r}.") from None
 
 
-def _done(work: Callable[[Resources], Awaitable[Any]]) -> Any:
+def done(work: Callable[[Resources], Awaitable[Any]]) -> Any:
+    """Do a command's work with resources that are opened for it, and return what it returns."""
+
     async def opened() -> Any:
         async with open_resources(loaded(), application_name="fairlead command", pool_size=2) as resources:
             return await work(resources)

@@ -51,7 +51,7 @@ async def _dev(app: App, host: str, port: int) -> None:
             process = Worker(resources, app, options=WorkerOptions())
             await process.start()
             stack.push_async_callback(process.drain, stop.release)
-            await run_maintenance(stack, resources)
+            await run_maintenance(stack, resources, worker=process)
             address = await listening(stack, resources, host=host, port=port)
             _introduce(examples, address)
             await stop.drain.wait()

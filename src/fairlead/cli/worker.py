@@ -17,8 +17,9 @@ from fairlead.bootstrap import Resources
 from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.errors import FairleadError, HandlerInvalid
-from fairlead.maintenance.promoter import promoter
-from fairlead.maintenance.rescuer import rescuer
+from fairlead.maintenance.scheduler import scheduler
+from fairlead.maintenance.upkeep import Upkeep
+from fairlead.runtime.collector import settle_in
 from fairlead.runtime.loop import Loop
 from fairlead.runtime.signals import StopSignals, stop_signals
 from fairlead.settings import Settings
@@ -55,7 +56,8 @@ async def _work(settings: Settings, app: App, options: WorkerOptions, *, until_i
             process = Worker(resources, app, options=options)
             await process.start()
             stack.push_async_callback(process.drain, stop.release)
-            await run_maintenance(stack, resources)
+            await run_maintenance(stack, resources, worker=process)
+            settle_in()
             await stop.drain.wait()
     if process.has_stubborn_handlers:
         messages.print("A handler cannot be stopped; ending without it.")
@@ -74,9 +76,17 @@ def _stop_with_input(stop: StopSignals) -> None:
     loop.add_reader(0, ended)
 
 
-async def run_maintenance(stack: AsyncExitStack, resources: Resources) -> list[Loop]:
-    """Start the loops that every long-running process of ours carries, and stop them with the stack."""
-    loops = [rescuer(resources), promoter(resources)]
+async def run_maintenance(
+    stack: AsyncExitStack, resources: Resources, *, worker: Worker | None = None
+) -> list[Loop | Upkeep]:
+    """Start the loops that every long-running process of ours carries, and stop them with the stack.
+
+    They hear the wake-ups that the process's worker hears.
+    """
+    upkeep = Upkeep(resources)
+    if worker is not None:
+        worker.also_hears = upkeep.hear
+    loops: list[Loop | Upkeep] = [upkeep, scheduler(resources)]
     for loop in loops:
         loop.start()
         stack.push_async_callback(loop.stop)

@@ -1,4 +1,4 @@
-"""Engines and pools: how connections to PostgreSQL are made.
+"""Engines: how connections to PostgreSQL are made.
 
 A connection carries no session state that a transaction relies on (roles, organizations and time limits are set
 inside each transaction), so PgBouncer in transaction mode works.
@@ -15,6 +15,7 @@ from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from fairlead.errors import SettingsInvalid
 
@@ -45,13 +46,10 @@ def driver_url(url: str) -> URL:
 
 
 def async_engine(options: DatabaseOptions) -> AsyncEngine:
-    """Return an engine whose pool opens connections as they are needed."""
+    """Return an engine that opens a connection whenever it is asked for one: `db/pool.py` keeps them."""
     engine = create_async_engine(
         driver_url(options.url),
-        pool_size=options.pool_size,
-        max_overflow=0,
-        pool_timeout=options.checkout_timeout_seconds,
-        pool_pre_ping=False,
+        poolclass=NullPool,
         hide_parameters=True,  # they hold hashes and addresses, and errors end up in logs
         connect_args={**connect_arguments(options), "autocommit": True},
         json_serializer=lambda value: orjson.dumps(value).decode(),

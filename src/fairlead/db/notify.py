@@ -3,6 +3,7 @@
 Never inside the caller's transaction: NOTIFY takes a lock that makes commits wait for each other (measured: half the
 enqueues). A notifier has one connection of its own and sends one message a queue for all announcements that came in
 while the last was under way. A lost wake-up costs one poll interval and nothing else, so errors are not the caller's.
+The same way workers are told of an item that was cancelled under them, which they learn at its next renewal anyway.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import structlog
 
 from fairlead.db.connect import DatabaseOptions, connect_arguments
 
-CHANNEL: Final = "fairlead_ready"
-_NOTIFY: Final = b"select pg_notify(%s, queue) from unnest(%s::text[]) queue"
+READY: Final = "fairlead_ready"  # the payload is a queue's id
+CANCELLED: Final = "fairlead_cancelled"  # the payload is an item's id
+_NOTIFY: Final = b"select pg_notify(channel, payload) from unnest(%s::text[], %s::text[]) n (channel, payload)"
 _RECONNECT_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -27,17 +29,18 @@ class Notifier:
 
     def __init__(self, options: DatabaseOptions) -> None:
         self._options = options
-        self._queues: set[str] = set()
+        self._messages: dict[tuple[str, str], None] = {}  # in the order of the announcements
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._interrupted = False
 
     def announce(self, queue_id: str) -> None:
         """Say that a queue has ready items; call it after the commit, from the event loop's thread."""
-        self._queues.add(queue_id)
-        self._news.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="notifier")
+        self._add(READY, queue_id)
+
+    def announce_cancelled(self, item_id: str) -> None:
+        """Say that an item was cancelled that somebody was working on; call it as `announce`."""
+        self._add(CANCELLED, item_id)
 
     async def close(self) -> None:
         """Stop sending; what was not sent is found by polling. Safe to call twice."""
@@ -46,6 +49,12 @@ class Notifier:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    def _add(self, channel: str, payload: str) -> None:
+        self._messages[channel, payload] = None
+        self._news.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="notifier")
 
     async def _run(self) -> None:
         while True:
@@ -67,5 +76,5 @@ class Notifier:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                queues, self._queues = sorted(self._queues), set()
-                await connection.execute(_NOTIFY, [CHANNEL, queues])
+                messages, self._messages = list(self._messages), {}
+                await connection.execute(_NOTIFY, [list(part) for part in zip(*messages, strict=True)])

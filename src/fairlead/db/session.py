@@ -13,9 +13,9 @@ transaction takes twice the time). SQLAlchemy runs inside it without noticing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection
@@ -23,9 +23,11 @@ from psycopg.errors import OperationalError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Executable, Result
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection as PooledConnection
+from sqlalchemy.ext.asyncio import AsyncConnection as MappedConnection
 
 from fairlead.db.connect import DatabaseOptions, async_engine
+from fairlead.db.one_statement import UNKNOWN, Answer, Frame, run_alone
+from fairlead.db.pool import Pool, Pooled
 from fairlead.db.sqlstate import from_driver, from_sqlalchemy, translated
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, entering
@@ -37,6 +39,9 @@ _BEGIN: Final[dict[Isolation, str]] = {
     "repeatable read": "begin isolation level repeatable read",
     "serializable": "begin isolation level serializable",
 }
+
+
+_NOT_ALONE: Final = "This session is for one engine statement alone; open a unit of work"
 
 
 class SessionMisused(RuntimeError):
@@ -52,7 +57,7 @@ class Session:
     SessionMisused.
     """
 
-    def __init__(self, connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
+    def __init__(self, connection: MappedConnection, driver: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._driver = driver
         self._task = asyncio.current_task()
@@ -76,6 +81,23 @@ class Session:
             return (await self._driver.execute(statement.driver_text, parameters)).rowcount
         except (psycopg.Error, UnicodeEncodeError) as error:
             raise self._failed_by(from_driver(error) or error) from error
+
+    async def copy(self, statement: Statement, lines: Iterable[bytes] | AsyncIterable[bytes]) -> None:
+        """Send lines to a `copy … from stdin` as they come; an error of whoever makes them undoes what was sent."""
+        self._check_use()
+        try:
+            async with self._driver.cursor().copy(statement.driver_text) as copied:
+                if isinstance(lines, AsyncIterable):
+                    async for line in lines:
+                        await copied.write(line)
+                else:
+                    for line in lines:
+                        await copied.write(line)
+        except psycopg.Error as error:
+            raise self._failed_by(from_driver(error) or error) from error
+        except Exception as error:  # of whoever makes the lines; the copy has failed, and with it the transaction
+            self._failed_by(error)
+            raise
 
     async def execute(self, statement: Executable) -> Result[Any]:
         """Run a SQLAlchemy statement."""
@@ -136,12 +158,39 @@ class Session:
             await self._driver.execute(command.encode(), prepare=False)
 
 
+class _Alone(Session):
+    """A session for one statement of the engine's, which is a transaction of its own."""
+
+    def __init__(self, send: Callable[[Statement, Mapping[str, Any]], Awaitable[Answer]]) -> None:
+        self._send = send
+        self._used = False
+
+    async def run(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        return (await self._only(statement, parameters)).rows
+
+    async def row_count(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
+        return (await self._only(statement, parameters)).row_count
+
+    async def execute(self, statement: Executable) -> NoReturn:
+        raise SessionMisused(f"{_NOT_ALONE} for '{statement}'.")
+
+    def savepoint(self) -> NoReturn:
+        raise SessionMisused(f"{_NOT_ALONE} with savepoints.")
+
+    async def _only(self, statement: Statement, parameters: Mapping[str, Any]) -> Answer:
+        if self._used:
+            raise SessionMisused(f"{_NOT_ALONE} for a second statement: the first one is committed.")
+        self._used = True
+        return await self._send(statement, parameters)
+
+
 class Database:
     """A pool of connections and the transactions on them; one a process is usual."""
 
     def __init__(self, options: DatabaseOptions) -> None:
         self.options = options
-        self._engine = async_engine(options)
+        patience = options.checkout_timeout_seconds
+        self._pool = Pool(async_engine(options), size=options.pool_size, patience_seconds=patience)
         self._limits = (
             f"set local statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
             f"set local lock_timeout = {int(options.lock_timeout_seconds * 1000)}"
@@ -153,10 +202,10 @@ class Database:
 
         Above `read committed` the database may end it with `TransactionConflict`: `db/retry.py` tries again.
         """
-        begin = f"{_BEGIN[isolation]}; {self._limits}; {entering(scope)}".encode()
+        begin = self._begin(scope, isolation).encode()
         with translated():
-            connection, driver = await self._begun(begin)
-        session = Session(connection, driver)
+            pooled = await self._begun(begin)
+        session, driver = Session(pooled.mapped, pooled.driver), pooled.driver
         try:
             yield session
             if session.ignored and not driver.closed:
@@ -165,47 +214,50 @@ class Database:
                 await _end(driver)
         finally:
             session.end()
-            await _give_back(connection, driver)
+            await self._pool.give_back(pooled)
 
-    async def _begun(self, begin: bytes) -> tuple[PooledConnection, AsyncConnection[Any]]:
-        """Return a connection with its transaction begun.
+    def alone(self, scope: Scope) -> Session:
+        """Return a session for one engine statement, which is committed when it has returned.
 
-        A connection that died while it lay in the pool is noticed here, where nothing is lost yet, and replaced.
+        It is sent in one message with its transaction around it (`db/one_statement.py`), at half the price of a unit of
+        work. What comes after it cannot undo it, and a cancellation may come too late, as during any commit. Anything
+        else on the session, and a second statement, raise SessionMisused.
         """
-        stale = self.options.pool_size
-        while True:
-            connection = await self._engine.connect()
-            driver = await _driver_of(connection)
-            try:
-                await driver.execute(begin, prepare=False)
-            except BaseException as error:
-                await _give_back(connection, driver)
-                if not (driver.closed and stale and isinstance(error, OperationalError)):
-                    raise
-                stale -= 1
-            else:
-                return connection, driver
+        frame = Frame(self._begin(scope, "read committed").encode().split(b"; "), b"commit")
+
+        async def send(statement: Statement, parameters: Mapping[str, Any]) -> Answer:
+            prepare_after = self.options.prepare_after
+            return await run_alone(
+                self._pool, frame, statement=statement, parameters=parameters, prepare_after=prepare_after
+            )
+
+        return _Alone(send)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
-        await self._engine.dispose()
+        await self._pool.close()
 
+    def _begin(self, scope: Scope, isolation: Isolation) -> str:
+        """Return the commands that begin a transaction, none of which holds a semicolon of its own."""
+        return f"{_BEGIN[isolation]}; {self._limits}; {entering(scope)}"
 
-async def _driver_of(connection: PooledConnection) -> AsyncConnection[Any]:
-    driver = (await connection.get_raw_connection()).driver_connection
-    if not isinstance(driver, AsyncConnection):
-        raise TypeError(f"the driver must be psycopg's async connection, not {type(driver)}")
-    return driver
+    async def _begun(self, begin: bytes) -> Pooled:
+        """Return a connection with its transaction begun.
 
-
-async def _give_back(connection: PooledConnection, driver: AsyncConnection[Any]) -> None:
-    """Return a connection to the pool, which rolls back what was not committed; a broken one is thrown away."""
-    if driver.closed:
-        await connection.invalidate()
-    if driver.info.transaction_status is TransactionStatus.IDLE:
-        await connection.close()
-    else:  # a second cancellation must not leave the transaction open
-        await asyncio.shield(connection.close())
+        A connection that dies in this moment is noticed here, where nothing is lost yet, and replaced.
+        """
+        stale = self._pool.size
+        while True:
+            pooled = await self._pool.take()
+            try:
+                await pooled.driver.execute(begin, prepare=False)
+            except BaseException as error:
+                await self._pool.give_back(pooled)
+                if not (pooled.driver.closed and stale and isinstance(error, OperationalError)):
+                    raise
+                stale -= 1
+            else:
+                return pooled
 
 
 async def _end(driver: AsyncConnection[Any]) -> None:
@@ -216,7 +268,7 @@ async def _end(driver: AsyncConnection[Any]) -> None:
         await driver.commit()
     except psycopg.Error as error:
         if driver.closed:
-            raise DatabaseUnavailable("The database went away; nobody knows whether it kept the change.") from error
+            raise DatabaseUnavailable(UNKNOWN) from error
         raise
 
 

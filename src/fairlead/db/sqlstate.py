@@ -29,6 +29,7 @@ from fairlead.schema import metadata
 CONFLICTS: Final = {
     "organizations_slug_idx": ("slug", "is taken"),
     "users_email_idx": ("email", "is taken"),
+    "queue_items_unique_idx": ("unique_key", "is held by another item of this queue"),
     "queues_name_idx": ("name", "is the name of another queue of this organization"),
     "roles_name_idx": ("name", "is the name of another role of this organization"),
     "schedules_name_idx": ("name", "is the name of another schedule of this organization"),

@@ -11,14 +11,22 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 _DIALECT = PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+_NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # the same
 
 
 class Statement:
-    """One SQL statement with `:named` parameters; `{fragment}` is replaced by the text given for it."""
+    """One SQL statement with `:named` parameters; `{fragment}` is replaced by the text given for it.
 
-    __slots__ = ("driver_text",)
+    `numbered_text` is the same as the server wants it, with `$1` for the first of `names`.
+    """
+
+    __slots__ = ("driver_text", "names", "numbered_text")
 
     def __init__(self, sql: str, **fragments: str) -> None:
         for name, fragment in fragments.items():
             sql = sql.replace("{" + name + "}", fragment)
-        self.driver_text: bytes = str(text(sql.strip() + "\n").compile(dialect=_DIALECT)).encode()
+        clause = text(sql.strip() + "\n")
+        self.driver_text: bytes = str(clause.compile(dialect=_DIALECT)).encode()
+        numbered = clause.compile(dialect=_NUMBERED)
+        self.numbered_text: bytes = str(numbered).encode()
+        self.names: tuple[str, ...] = tuple(numbered.positiontup or ())

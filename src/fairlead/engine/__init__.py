@@ -1,12 +1,16 @@
 """The hot path: every statement that moves an item, one verb a file.
 
-    enqueue ──► waiting ──claim──► processing ──complete──► completed
-                  ▲  │                 │  └────fail, rescue (attempts used up)──► failed
-                  │  └─ promote (due), │
-                  │     update         │
-                  └── fail, rescue, release
+    enqueue ──► waiting ──claim──► processing ──complete──► completed ──┐
+                  ▲  │                 │  └────fail, rescue (attempts used up)──► failed ──┤
+                  │  └─ promote (due), │                                                   │
+                  │     advance (turn),│   waiting, processing ──cancel──► cancelled ──────┤
+                  │     update         │                                                   │
+                  ├── fail, rescue, snooze, release                                        │
+                  └── retry ───────────────────────────────────────────────────────────────┘
 
-Delete removes an item that waits or is finished; one that somebody works on can be neither deleted nor updated.
+Schedule enqueues what the clock asks for. Delete removes an item that waits or is finished, prune what was finished
+long enough ago; one that somebody works on can be neither deleted nor updated. Fold and reconcile move nothing: they
+keep the accounts (`accounts.py`) short and right.
 
 The fence: `(id, claims)` names a lease. Every outcome finds its rows by id alone, locks them in id order, and only
 then compares status, `claims` and the lease's end on the locked row. (With the status beside the ids in the search,
@@ -16,6 +20,9 @@ parameter, sorted by id; an outcome that is not confirmed has changed nothing.
 `queue_items_live` holds waiting and processing items and is written to directly; finishing an item deletes it there
 and inserts it through `queue_items`, which files it.
 
-Lock order, everywhere: a queue's row, which enqueueing shares and the queue's deletion takes alone; then items in the
-order of their ids. A claim and a rescue skip what is locked and so never wait.
+Lock order, everywhere: the turn of a limited depth; a queue's row, which all share who enqueue, finish or retry its
+items, and which the queue's deletion takes alone; items in the order of their ids; slots in the order of their keys. A
+claim takes slots first, but never waits for an item, as a rescue never does; nobody waits for a counter or a note.
+A transaction that runs one verb therefore never deadlocks; whoever runs several in one takes the risk, and
+`db/retry.py`.
 """

@@ -1,8 +1,9 @@
 """Complete: accept the work of those who still hold the lease.
 
 processing → completed; result, completed_at, finished_at; moved from the live leaf to the finished ones.
-Locks: the batch's items in id order.  Index: the live leaf's primary key.  Returns the items accepted, among them
-those that this very lease had completed before, so that a repeated report is answered as the first was.
+Locks: a share of the queues, the batch's items in id order, the slots given back.  Index: the live leaf's primary key.
+Returns the items accepted, among them those that this very lease had completed before, so that a repeated report is
+answered as the first was.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import orjson
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, KEPT, KEPT_OF_TAKEN, Leased, lease_report, run_fenced
+from fairlead.engine.accounts import counters_of, slots_of, turns_of
+from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN, Leased, held, lease_report, run_fenced
 
 COMPLETE: Final = Statement(
     """
@@ -26,6 +28,9 @@ taken as (
     where i.ctid = any (array(select h.row from held h where h.current))
     returning i.*
 ),
+{slots},
+{turns},
+{counters},
 finished as (
     insert into queue_items (
         {kept},
@@ -40,7 +45,10 @@ from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
 """,
-    held=HELD.replace("{said}", ", result jsonb"),
+    held=held(", result jsonb", finishes=True),
+    slots=slots_of("taken"),
+    turns=turns_of("taken"),
+    counters=counters_of("taken", processing="-count(*)", completed="count(*)"),
     kept=KEPT,
     kept_of_taken=KEPT_OF_TAKEN,
 )
@@ -67,7 +75,12 @@ async def complete(session: Session, scope: Scope, *, completions: Sequence[Comp
     own = [done for done in completions if scope.organization_id in {"", done.lease.organization_id}]
     reports = [lease_report(done.lease, result=done.result) for done in own]
     accepted = {row[1] for row in await run_fenced(session, COMPLETE, {}, reports=reports)}
-    if missed := [lease_report(done.lease) for done in own if done.lease.id not in accepted]:
-        before = await session.run(COMPLETED_BEFORE, {"reports": orjson.dumps(missed).decode()})
-        accepted.update(row[0] for row in before)
+    if missed := [done.lease for done in own if done.lease.id not in accepted]:
+        accepted |= await completed_before(session, scope, leases=missed)
     return accepted
+
+
+async def completed_before(session: Session, scope: Scope, *, leases: Sequence[Leased]) -> set[str]:
+    """Return the ids of the items that were completed under these very leases; changes nothing."""
+    own = [lease_report(lease) for lease in leases if scope.organization_id in {"", lease.organization_id}]
+    return {row[0] for row in await session.run(COMPLETED_BEFORE, {"reports": orjson.dumps(own).decode()})}

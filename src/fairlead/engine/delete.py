@@ -18,7 +18,11 @@ from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
+from fairlead.engine.accounts import counters_of, turns_of
 from fairlead.engine.reports import QUEUE_IS_THERE, run_fenced
+
+DELETABLE: Final = ("waiting", "completed", "failed", "cancelled")
+LEFT: Final = "-count(*) filter (where m.status = '{status}')"
 
 DELETE: Final = Statement(
     """
@@ -33,7 +37,7 @@ held as materialized (
     cross join lateral (
         select i.ctid as row, i.finished_at = 'infinity' as live,
             i.status <> 'processing' and {queue_is_there} as current,
-            i.queue_id, i.status, i.priority, i.attempts, i.max_attempts, i.scheduled_for, i.started_at,
+            i.queue_id, i.ordering_key, i.status, i.priority, i.attempts, i.max_attempts, i.scheduled_for, i.started_at,
             nullif(i.finished_at, 'infinity') as finished_at, i.created_at, i.task, i.tags
         from queue_items i
         where i.organization_id = r.organization_id and i.id = r.id
@@ -43,19 +47,21 @@ held as materialized (
 waiting as (
     delete from queue_items_live i
     where i.ctid = any (array(select h.row from held h where h.current and h.live))
-    returning i.organization_id, i.id
+    returning i.organization_id, i.id, i.queue_id, i.ordering_key, i.status
 ),
 finished as (
     delete from queue_items i
     where i.organization_id = :organization_id and i.finished_at < 'infinity'
         and i.id = any (array(select h.id from held h where h.current and not h.live))
-    returning i.organization_id, i.id
+    returning i.organization_id, i.id, i.queue_id, null as ordering_key, i.status
 ),
-gone as (
-    select organization_id, id from waiting
+gone as materialized (
+    select * from waiting
     union all
-    select organization_id, id from finished
-)
+    select * from finished
+),
+{turns},
+{counters}
 select h.organization_id, h.id, g.id is not null, h.queue_id, h.status, h.priority, h.attempts, h.max_attempts,
     h.scheduled_for, h.started_at, h.finished_at, h.created_at, h.task, h.tags
 from held h
@@ -63,6 +69,8 @@ left join gone g on g.organization_id = h.organization_id and g.id = h.id
 where h.current
 """,
     queue_is_there=QUEUE_IS_THERE,
+    turns=turns_of("gone"),
+    counters=counters_of("gone", **{status: LEFT.replace("{status}", status) for status in DELETABLE}),
 )
 
 

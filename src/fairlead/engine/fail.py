@@ -1,7 +1,8 @@
 """Fail: record that an attempt failed; the item waits for the next one, or has failed for good.
 
 processing → waiting (attempts left: due again after the back-off, with a new place in the order) or → failed (moved
-to the finished leaves).  Locks: the batch's items in id order.  Index: the live leaf's primary key.
+to the finished leaves).  Locks: a share of the queues, the batch's items in id order, the slots given back.
+Index: the live leaf's primary key.
 The error is kept either way: the last in `error_message`, the last ten in `errors`.
 """
 
@@ -15,7 +16,8 @@ from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
 from fairlead.domain.item_status import ItemStatus
-from fairlead.engine.reports import HELD, KEPT, KEPT_OF_TAKEN, Leased, lease_report, run_fenced
+from fairlead.engine.accounts import counters_of, slots_of, turns_of
+from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN, Leased, held, lease_report, run_fenced
 
 # Adds an error to the last ones kept; `-` with a number drops the oldest of a JSON array.
 ERRORS_KEPT: Final = """(
@@ -31,12 +33,12 @@ again as (
         ready = h.delay_seconds <= 0,
         scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
         seq = nextval('queue_items_seq'),
-        started_at = null, lease_expires_at = null, worker_id = null,
+        started_at = null, lease_expires_at = null, worker_id = null, counted = false,
         error_message = h.error,
         errors = {errors_of_again}
     from held h
     where i.ctid = any (array(select c.row from held c where c.current and c.attempts_left and not c.give_up))
-        and i.ctid = h.row
+        and i.ctid = h.row and h.current
     returning i.organization_id, i.id
 ),
 taken as (
@@ -53,17 +55,34 @@ finished as (
     from taken t
     join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
 ),
-changed as (
+changed as materialized (
     select organization_id, id, 'waiting' as status from again
     union all
     select organization_id, id, 'failed' from taken
-)
+),
+left_off as materialized (
+    select h.organization_id, h.of_queue as queue_id, h.counted, h.ordering_key, c.status
+    from held h
+    join changed c on c.organization_id = h.organization_id and c.id = h.id
+    where h.current
+),
+{slots},
+{turns},
+{counters}
 select h.organization_id, h.id, c.id is not null, c.status
 from held h
 left join changed c on c.organization_id = h.organization_id and c.id = h.id
 where h.current
 """,
-    held=HELD.replace("{said}", ", error text, delay_seconds double precision, give_up boolean"),
+    held=held(", error text, delay_seconds double precision, give_up boolean", finishes=True),
+    slots=slots_of("left_off"),
+    turns=turns_of("(select * from left_off where status = 'failed')"),
+    counters=counters_of(
+        "left_off",
+        waiting="count(*) filter (where m.status = 'waiting')",
+        processing="-count(*)",
+        failed="count(*) filter (where m.status = 'failed')",
+    ),
     kept=KEPT,
     kept_of_taken=KEPT_OF_TAKEN,
     errors_of_again=ERRORS_KEPT.replace("{item}", "i").replace("{error}", "h.error"),

@@ -13,7 +13,7 @@ from typing import Any, Final
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import HELD, Leased, lease_report, run_fenced
+from fairlead.engine.reports import Leased, held, lease_report, run_fenced
 
 RENEW: Final = Statement(
     """
@@ -24,7 +24,7 @@ renewed as (
             i.lease_expires_at, statement_timestamp() + make_interval(secs => :lease_seconds)),
         progress = coalesce(h.progress, i.progress)
     from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
+    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
     returning i.organization_id, i.id, i.lease_expires_at
 )
 select h.organization_id, h.id, r.id is not null, r.lease_expires_at
@@ -32,7 +32,7 @@ from held h
 left join renewed r on r.organization_id = h.organization_id and r.id = h.id
 where h.current
 """,
-    held=HELD.replace("{said}", ", progress jsonb"),
+    held=held(", progress jsonb"),
 )
 
 

@@ -6,7 +6,7 @@ One JSON array a batch, sorted by id so that two batches lock in one order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -17,11 +17,15 @@ from fairlead.db.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The fence of one claimed item: its id and how often it had been claimed."""
+    """The fence of one claimed item: its id and how often it had been claimed.
+
+    Its queue may be left out, and is looked up then.
+    """
 
     organization_id: str
     id: str
     claims: int
+    queue_id: str = field(default="", compare=False)
 
 
 class Leased(Protocol):
@@ -39,28 +43,64 @@ class Leased(Protocol):
     def claims(self) -> int:
         """The fencing number."""
 
+    @property
+    def queue_id(self) -> str:
+        """Its queue, or nothing."""
 
-# Finds the rows of a batch by key alone and locks them in id order; the fence is evaluated on the locked row. The
-# lateral sub-select cannot be flattened, so this is one index probe an item whatever the statistics say. `{said}` are
-# the further columns of a report, each with a comma before it.
-HELD = """
+
+# A share of the batch's queues, before any item is locked: what finishes an item has to insert it again, whose foreign
+# key takes the share, and a queue's deletion locks the queue first and then its items.
+QUEUES_SHARED = """
+queue as materialized (
+    select q.id
+    from (
+        select distinct r.organization_id, coalesce(nullif(r.queue_id, ''), (
+            select i.queue_id from {items} i where i.organization_id = r.organization_id and i.id = r.id)) as queue_id
+        from report r
+        order by 1, 2
+    ) r
+    cross join lateral (
+        select q.id from queues q where q.organization_id = r.organization_id and q.id = r.queue_id for key share
+    ) q
+)""".strip()
+_SHARED_FIRST = "\n            and (select count(*) from queue) >= 0"
+
+_REPORT = """
 report as materialized (
     select distinct on (r.id, r.organization_id, r.claims) r.*
-    from jsonb_to_recordset(:reports) as r (organization_id text, id text, claims integer{said})
+    from jsonb_to_recordset(:reports) as r (
+        organization_id text, queue_id text, id text, claims integer{said})
     order by r.id, r.organization_id, r.claims
-),
+)""".strip()
+
+# Finds the rows of a batch by key alone and locks them in id order; the fence is evaluated on the locked row. The
+# lateral sub-select cannot be flattened, so this is one index probe an item whatever the statistics say.
+_HELD = """
 held as materialized (
-    select r.*, i.row, i.attempts_left, i.current
+    select r.*, i.*
     from report r
     cross join lateral (
-        select i.ctid as row, i.attempts < i.max_attempts as attempts_left,
+        select i.ctid as row, i.queue_id as of_queue, i.counted, i.ordering_key,
+            i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
                 and i.lease_expires_at > statement_timestamp() as current
         from queue_items_live i
-        where i.organization_id = r.organization_id and i.id = r.id
+        where i.organization_id = r.organization_id and i.id = r.id{shared_first}
         for update
     ) i
 )""".strip()
+
+
+def held(said: str = "", *, finishes: bool = False) -> str:
+    """Return the parts that read and lock a batch; `said` are a report's further columns, a comma before each.
+
+    `finishes` says that items may be finished, for which their queues are shared first.
+    """
+    if not finishes:
+        return f"{_REPORT},\n{_HELD}".replace("{said}", said).replace("{shared_first}", "")
+    queues = QUEUES_SHARED.replace("{items}", "queue_items_live")
+    return f"{_REPORT},\n{queues},\n{_HELD}".replace("{said}", said).replace("{shared_first}", _SHARED_FIRST)
+
 
 # Whether the queue of an item `i` is not deleted. A scalar sub-select is one probe whatever the statistics say.
 QUEUE_IS_THERE = (
@@ -81,12 +121,14 @@ _KEPT = [
     "created_at",
     "task",
     "unique_key",
+    "unique_while",
     "ordering_key",
     "progress",
     "worker_id",
     "claims",
     "seq",
     "ready",
+    "blocked",
     "trace",
     "tags",
 ]
@@ -115,7 +157,13 @@ async def run_fenced(
 
 def lease_report(lease: Leased, **said: Any) -> dict[str, Any]:
     """Return one lease as a report, with what is said of its item."""
-    return {"organization_id": lease.organization_id, "id": lease.id, "claims": lease.claims, **said}
+    return {
+        "organization_id": lease.organization_id,
+        "queue_id": lease.queue_id,
+        "id": lease.id,
+        "claims": lease.claims,
+        **said,
+    }
 
 
 def _key(report: dict[str, Any]) -> tuple[str, str]:

@@ -4,19 +4,23 @@ processing, lease expired → waiting (attempts left, with a new place in the or
 an item that kills its workers ends.  What one worker held is rescued together, and the killer may be among it: the
 first time all are ready at once, from the second time on at moments spread over ten seconds (drawn from id and
 claims), so that they are not held together, and lost together, again.
-Locks: the picked items only, skipping what is locked.  Index: queue_items_status_idx, from the longest expired.
+Locks: a share of the queues, skipping one that is being deleted; the picked items, skipping what is locked; the slots
+given back.  Index: queue_items_status_idx, from the longest expired, or from a time before which nothing is left
+(`queries/due_work.py`): its entries move with every renewal.
 The lease alone decides: no worker's row is asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import SystemScope
 from fairlead.domain.item_status import ItemStatus
+from fairlead.engine.accounts import counters_of, slots_of, turns_of
 from fairlead.engine.fail import ERRORS_KEPT
 from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN
 
@@ -29,13 +33,36 @@ def _of(fragment: str, item: str) -> str:
 
 RESCUE: Final = Statement(
     """
-with expired as materialized (
-    select i.ctid as row, i.attempts < i.max_attempts as attempts_left
+with late as materialized (
+    select i.ctid as row, i.organization_id, i.queue_id
     from queue_items_live i
     where i.status = 'processing' and i.lease_expires_at <= statement_timestamp()
+        and i.lease_expires_at >= coalesce(cast(:since as timestamptz), '-infinity')
     order by i.lease_expires_at
     limit :most
-    for update skip locked
+),
+queue as materialized (
+    select q.*
+    from (select distinct l.organization_id, l.queue_id from late l order by 1, 2) l
+    cross join lateral (
+        select q.organization_id, q.id from queues q
+        where q.organization_id = l.organization_id and q.id = l.queue_id
+        for key share skip locked
+    ) q
+),
+expired as materialized (
+    select i.*
+    from late l
+    join queue q on q.organization_id = l.organization_id and q.id = l.queue_id
+    cross join lateral (
+        select i.ctid as row, i.organization_id, i.queue_id, i.id, i.counted,
+            i.attempts < i.max_attempts as attempts_left,
+            i.status = 'processing' and i.lease_expires_at <= statement_timestamp() as current
+        from queue_items_live i
+        where i.ctid = l.row
+        for update skip locked
+    ) i
+    where i.current
 ),
 again as (
     update queue_items_live i
@@ -43,7 +70,7 @@ again as (
         ready = i.attempts < {spread_from},
         scheduled_for = case when i.attempts >= {spread_from} then statement_timestamp() + {spread} end,
         seq = nextval('queue_items_seq'),
-        started_at = null, lease_expires_at = null, worker_id = null,
+        started_at = null, lease_expires_at = null, worker_id = null, counted = false,
         error_message = {error_of_again},
         errors = {errors_of_again}
     where i.ctid = any (array(select e.row from expired e where e.attempts_left))
@@ -63,11 +90,30 @@ finished as (
         {errors_of_taken},
         'failed', statement_timestamp()
     from taken t
-)
-select organization_id, queue_id, id, 'waiting' from again
-union all
-select organization_id, queue_id, id, 'failed' from taken
+),
+changed as materialized (
+    select organization_id, queue_id, id, 'waiting' as status, null as ordering_key from again
+    union all
+    select organization_id, queue_id, id, 'failed', ordering_key from taken
+),
+left_off as materialized (
+    select c.*, e.counted
+    from changed c
+    join expired e on e.organization_id = c.organization_id and e.id = c.id
+),
+{slots},
+{turns},
+{counters}
+select organization_id, queue_id, id, status from changed
 """,
+    slots=slots_of("left_off"),
+    turns=turns_of("left_off"),
+    counters=counters_of(
+        "left_off",
+        waiting="count(*) filter (where m.status = 'waiting')",
+        processing="-count(*)",
+        failed="count(*) filter (where m.status = 'failed')",
+    ),
     spread_from="2",
     spread="make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0)",
     kept=KEPT,
@@ -89,7 +135,7 @@ class Rescued:
     status: ItemStatus
 
 
-async def rescue(session: Session, _scope: SystemScope, *, most: int) -> list[Rescued]:
-    """Take back up to `most` items whose leases ran out; call again while it returns that many."""
-    rows = await session.run(RESCUE, {"most": most})
+async def rescue(session: Session, _scope: SystemScope, *, most: int, since: datetime | None = None) -> list[Rescued]:
+    """Take back up to `most` items whose leases ran out (`since` then); call again while it returns that many."""
+    rows = await session.run(RESCUE, {"most": most, "since": since})
     return [Rescued(row[0], row[1], row[2], ItemStatus(row[3])) for row in rows]

@@ -3,8 +3,9 @@
 waiting → waiting; the fields given.  Locks: the item; a claim passes it by meanwhile, and it waits for one that came
 first.  Index: the live leaf's primary key.
 An item that becomes ready gets a new place in the order, as a promotion gives it; one that is for later now leaves the
-claim's index until it is due. One that does not wait, whose attempts are as many as `max_attempts` would be, or whose
-queue is deleted or another organization's stays as it is, and nothing comes back.
+claim's index until it is due. One that is blocked stays so, and keeps its place among those of its ordering key. One
+that does not wait, whose attempts are as many as `max_attempts` would be, or whose queue is deleted or another
+organization's stays as it is, and nothing comes back.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ changed as (
         tags = coalesce(h.tags, i.tags),
         task = case when h.sets_task then h.task else i.task end,
         scheduled_for = case when h.sets_due then h.scheduled_for else i.scheduled_for end,
-        ready = case when h.sets_due then h.due else i.ready end,
-        seq = case when h.sets_due and h.due and not i.ready then nextval('queue_items_seq') else i.seq end
+        ready = case when h.sets_due and not i.blocked then h.due else i.ready end,
+        seq = case
+            when h.sets_due and h.due and not i.ready and not i.blocked then nextval('queue_items_seq') else i.seq end
     from held h
     where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
     returning i.organization_id, i.id, i.priority, i.max_attempts, i.scheduled_for, i.task, i.tags

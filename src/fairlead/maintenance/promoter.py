@@ -1,4 +1,4 @@
-"""Promoter: makes items ready that have become due, twice a second."""
+"""Promoter: makes items ready that have become due, as soon as the lookout sees one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from typing import Final
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
 from fairlead.engine.promote import promote
-from fairlead.runtime.loop import Loop
+from fairlead.maintenance.lookout import Lookout
+from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 
 BATCH: Final = 1000
-INTERVAL_SECONDS: Final = 0.5
 _SCOPE: Final = system("promote due items of every organization")
 
 
-def promoter(resources: Resources) -> Loop:
-    """Return the loop that promotes; a full batch is followed by another at once."""
+def promoter(resources: Resources, lookout: Lookout) -> Loop:
+    """Return the loop that promotes; a full batch is followed by another at once, and the last by a new look."""
 
     async def turn() -> float:
-        async with resources.database.unit_of_work(_SCOPE) as session:
-            queues = await promote(session, _SCOPE, most=BATCH)
+        since = lookout.marks.scheduled
+        queues = await promote(resources.database.alone(_SCOPE), _SCOPE, most=BATCH, since=since)
         for queue_id in set(queues):
             resources.notifier.announce(queue_id)
-        return 0 if len(queues) == BATCH else INTERVAL_SECONDS
+        if len(queues) == BATCH:
+            return 0
+        if queues:
+            lookout.loop.wake()  # the next may be due in a moment
+        return ASLEEP_SECONDS
 
     return Loop("promoter", turn)

@@ -1,9 +1,11 @@
 """Items as people and programs see them, waiting or long finished, read from the one relation `queue_items`.
 
 Items of a soft-deleted queue are not there unless `deleted` asks for them. An item is found by the leaves' primary
-keys. Lists are newest first; no index is in that order yet, so that a page and a slice read all items that the queue
+keys. Lists are newest first; no index is in that order, so that a page and a slice read all items that the queue
 (without one: the organization) has in the leaves that its status leaves open, and sort what they show: a tenth of a
-second for 200 000.
+second for 200 000. An index of the finished ones on (organization_id, queue_id, created_at desc, id desc) would spare
+that, and cost every completion an eighth of its time and a third more WAL (`docs/adr/0017`). Totals are counted by the
+same reading; how many items a queue has by status `queries/depths.py` knows without.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from fairlead.db.statement import Statement
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import json_values
 from fairlead.domain.ids import is_id
-from fairlead.domain.item_status import LIVE, ItemStatus
+from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
 from fairlead.domain.retry import Backoff
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import After, Page, Slice, Window, read_page, read_slice
@@ -100,7 +102,8 @@ where i.organization_id = :organization_id and i.id = any (:ids)
 
 OUTCOME_RULES: Final = Statement("""
 select i.queue_id, i.attempts, q.lease_seconds,
-    q.backoff_policy, q.backoff_base_seconds, q.backoff_factor, q.backoff_cap_seconds, q.backoff_jitter
+    q.backoff_policy, q.backoff_base_seconds, q.backoff_factor, q.backoff_cap_seconds, q.backoff_jitter,
+    q.backoff_delays
 from queue_items i
 join queues q on q.organization_id = i.organization_id and q.id = i.queue_id
 where i.organization_id = :organization_id and i.id = :item_id
@@ -132,8 +135,9 @@ async def get_outcome_rules(session: Session, scope: TenantScope, *, item_id: st
     rows = await session.run(OUTCOME_RULES, {"organization_id": scope.organization_id, "item_id": item_id})
     if not rows:
         raise NotFound
-    queue_id, attempts, lease_seconds, *backoff = rows[0]
-    return OutcomeRules(queue_id, attempts, lease_seconds, Backoff(*backoff))
+    queue_id, attempts, lease_seconds, policy, base, factor, cap, jitter, delays = rows[0]
+    backoff = Backoff(policy, base, factor, cap, jitter, tuple(delays))
+    return OutcomeRules(queue_id, attempts, lease_seconds, backoff)
 
 
 async def get_item_page(
@@ -170,6 +174,22 @@ async def get_item_slice(
     items, where = await _listed(session, scope, queue_id=queue_id, deleted=deleted, filters=filters)
     found: Slice[Item] = await read_slice(session, items, where=where, after=after, model=Item)
     return found
+
+
+async def find_item_ids(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str | None = None,
+    live: bool,
+    most: int,
+    filters: ItemFilters,
+) -> list[str]:
+    """Return the ids of the oldest items that these filters find, live or finished ones; raises as `get_item_page`."""
+    items, where = await _listed(session, scope, queue_id=queue_id, deleted=False, filters=filters)
+    where.append(items.status.in_(LIVE if live else FINISHED))
+    ids = select(items.id).where(*where).order_by(items.created_at, items.id).limit(most)
+    return list((await session.execute(ids)).scalars())
 
 
 async def _listed(

@@ -6,14 +6,19 @@ What every table's rows are, and what may be given for new ones: plain frozen va
 from fairlead.rows.api_keys import ApiKey, NewApiKey
 from fairlead.rows.audit_events import AuditEvent, NewAuditEvent
 from fairlead.rows.credentials import Credential, NewCredential
+from fairlead.rows.depth_turns import DepthTurn, NewDepthTurn
+from fairlead.rows.duties import Duty, NewDuty
 from fairlead.rows.invitations import Invitation, NewInvitation
 from fairlead.rows.item_counters import ItemCounter, NewItemCounter
+from fairlead.rows.ordering_turns import NewOrderingTurn, OrderingTurn
 from fairlead.rows.organizations import NewOrganization, Organization
 from fairlead.rows.queue_items import NewQueueItem, QueueItem
 from fairlead.rows.queues import NewQueue, Queue
 from fairlead.rows.roles import NewRole, Role
 from fairlead.rows.schedules import NewSchedule, Schedule
 from fairlead.rows.sessions import NewSession, Session
+from fairlead.rows.slots import NewSlot, Slot
+from fairlead.rows.unique_periods import NewUniquePeriod, UniquePeriod
 from fairlead.rows.user_roles import NewUserRole, UserRole
 from fairlead.rows.users import NewUser, User
 from fairlead.rows.verifications import NewVerification, Verification
@@ -23,29 +28,39 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "Credential",
+    "DepthTurn",
+    "Duty",
     "Invitation",
     "ItemCounter",
     "NewApiKey",
     "NewAuditEvent",
     "NewCredential",
+    "NewDepthTurn",
+    "NewDuty",
     "NewInvitation",
     "NewItemCounter",
+    "NewOrderingTurn",
     "NewOrganization",
     "NewQueue",
     "NewQueueItem",
     "NewRole",
     "NewSchedule",
     "NewSession",
+    "NewSlot",
+    "NewUniquePeriod",
     "NewUser",
     "NewUserRole",
     "NewVerification",
     "NewWorker",
+    "OrderingTurn",
     "Organization",
     "Queue",
     "QueueItem",
     "Role",
     "Schedule",
     "Session",
+    "Slot",
+    "UniquePeriod",
     "User",
     "UserRole",
     "Verification",

@@ -4,25 +4,29 @@
 """
 
 from dataclasses import dataclass
-from typing import TypedDict
-
-from fairlead.domain.item_status import ItemStatus
+from typing import NotRequired, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
 class ItemCounter:
-    """How many items of one queue entered (or, negative, left) one status."""
+    """How many items of one queue entered (or, negative, left) each status."""
 
     id: int
     organization_id: str
     queue_id: str
-    status: ItemStatus
-    change: int
+    waiting: int
+    processing: int
+    completed: int
+    failed: int
+    cancelled: int
 
 
 class NewItemCounter(TypedDict):
     """What may be given for a new row of `item_counters`."""
 
     queue_id: str
-    status: ItemStatus
-    change: int
+    waiting: NotRequired[int]
+    processing: NotRequired[int]
+    completed: NotRequired[int]
+    failed: NotRequired[int]
+    cancelled: NotRequired[int]

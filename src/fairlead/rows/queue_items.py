@@ -41,6 +41,9 @@ class QueueItem:
     trace: str | None
     tags: list[str]
     finished_at: datetime
+    unique_while: str | None
+    blocked: bool
+    counted: bool
 
 
 class NewQueueItem(TypedDict):
@@ -72,3 +75,6 @@ class NewQueueItem(TypedDict):
     trace: NotRequired[str | None]
     tags: NotRequired[list[str]]
     finished_at: NotRequired[datetime]
+    unique_while: NotRequired[str | None]
+    blocked: NotRequired[bool]
+    counted: NotRequired[bool]

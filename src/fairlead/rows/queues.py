@@ -34,6 +34,7 @@ class Queue:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    backoff_delays: list[float]
 
 
 class NewQueue(TypedDict):
@@ -60,3 +61,4 @@ class NewQueue(TypedDict):
     created_at: NotRequired[datetime]
     updated_at: NotRequired[datetime]
     deleted_at: NotRequired[datetime | None]
+    backoff_delays: NotRequired[list[float]]

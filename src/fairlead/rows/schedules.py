@@ -28,6 +28,8 @@ class Schedule:
     paused_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    retry_at: datetime | None
+    error_message: str | None
 
 
 class NewSchedule(TypedDict):
@@ -48,3 +50,5 @@ class NewSchedule(TypedDict):
     paused_at: NotRequired[datetime | None]
     created_at: NotRequired[datetime]
     updated_at: NotRequired[datetime]
+    retry_at: NotRequired[datetime | None]
+    error_message: NotRequired[str | None]

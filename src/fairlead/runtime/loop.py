@@ -19,6 +19,7 @@ from fairlead.errors import TemporaryError
 
 _FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 10.0
+ASLEEP_SECONDS: Final = 3600.0  # of a loop that others wake
 _log = structlog.get_logger(__name__)
 
 

@@ -4,34 +4,45 @@ from fairlead.schema.api_keys import ApiKey
 from fairlead.schema.audit_events import AuditEvent
 from fairlead.schema.base import Base
 from fairlead.schema.credentials import Credential
+from fairlead.schema.depth_turns import DepthTurn
+from fairlead.schema.duties import Duty
 from fairlead.schema.invitations import Invitation
 from fairlead.schema.item_counters import ItemCounter
+from fairlead.schema.ordering_turns import OrderingTurn
 from fairlead.schema.organizations import Organization
 from fairlead.schema.queue_items import QueueItem
 from fairlead.schema.queues import Queue
 from fairlead.schema.roles import Role
 from fairlead.schema.schedules import Schedule
 from fairlead.schema.sessions import Session
+from fairlead.schema.slots import Slot
+from fairlead.schema.unique_periods import UniquePeriod
 from fairlead.schema.user_roles import UserRole
 from fairlead.schema.users import User
 from fairlead.schema.verifications import Verification
 from fairlead.schema.workers import Worker
 
 metadata = Base.metadata
+metadata.tables["queue_items"].add_is_dependent_on(metadata.tables["queues"])  # its live leaf has the foreign key
 
 __all__ = [
     "ApiKey",
     "AuditEvent",
     "Base",
     "Credential",
+    "DepthTurn",
+    "Duty",
     "Invitation",
     "ItemCounter",
+    "OrderingTurn",
     "Organization",
     "Queue",
     "QueueItem",
     "Role",
     "Schedule",
     "Session",
+    "Slot",
+    "UniquePeriod",
     "User",
     "UserRole",
     "Verification",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import DDL, DateTime, MetaData, Text, event, func
+from sqlalchemy import DDL, DateTime, Double, MetaData, Text, event, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -46,6 +46,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(),
         list[dict[str, Any]]: JSONB(),
         list[str]: ARRAY(Text(collation="C")),
+        list[float]: ARRAY(Double()),
     }
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - declarative's own protocol
 

@@ -44,18 +44,25 @@ class Queue(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
     deleted_at: Mapped[datetime | None]
+    backoff_delays: Mapped[list[float]] = mapped_column(server_default=text("'{}'"))
 
     organization: Mapped[Organization] = related()
     creator: Mapped[User | None] = related()
-    items: Mapped[list[QueueItem]] = related()
+    items: Mapped[list[QueueItem]] = related(
+        on="and_(QueueItem.organization_id == Queue.organization_id, foreign(QueueItem.queue_id) == Queue.id)"
+    )
 
     __table_args__ = (
         UniqueConstraint("organization_id", "id"),
         CheckConstraint("max_concurrency between 1 and 10000", name="max_concurrency"),
         CheckConstraint("max_attempts between 1 and 1000", name="max_attempts"),
         CheckConstraint("lease_seconds between 1 and 43200", name="lease_seconds"),
-        CheckConstraint("backoff_policy in ('exponential', 'linear', 'fixed')", name="backoff_policy"),
+        CheckConstraint("backoff_policy in ('exponential', 'linear', 'fixed', 'list')", name="backoff_policy"),
         CheckConstraint("backoff_base_seconds >= 0 and backoff_cap_seconds >= 0", name="backoff_seconds"),
+        CheckConstraint(
+            "(backoff_policy <> 'list' or cardinality(backoff_delays) > 0) and 0 <= all (backoff_delays)",
+            name="backoff_delays",
+        ),
         CheckConstraint("backoff_factor between 1 and 100", name="backoff_factor"),
         CheckConstraint("rate_limit > 0 and rate_period_seconds > 0", name="rate"),
         CheckConstraint("max_depth > 0", name="max_depth"),

@@ -1,4 +1,8 @@
-"""Schedules: items that come by the clock (cron)."""
+"""Schedules: items that come by the clock (cron).
+
+`next_run_at` is the first tick that is still owed, null while the schedule is paused; `last_run_at` the last tick that
+got an item. When the last attempt failed, `error_message` says why and `retry_at` when the next one is made.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,8 @@ class Schedule(Base):
     paused_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+    retry_at: Mapped[datetime | None]
+    error_message: Mapped[str | None]
 
     organization: Mapped[Organization] = related()
     queue: Mapped[Queue] = related()
@@ -48,5 +54,6 @@ class Schedule(Base):
         CheckConstraint("missed_runs in ('skip', 'run_once', 'catch_up')", name="missed_runs"),
         CheckConstraint("jsonb_typeof(payload) = 'object'", name="payload"),
         Index("schedules_name_idx", "organization_id", "name", unique=True),
-        Index("schedules_due_idx", "next_run_at", postgresql_where=text("paused_at is null")),
+        CheckConstraint("catch_up_limit >= 1", name="catch_up_limit"),
+        Index("schedules_due_idx", text("greatest(next_run_at, retry_at)"), postgresql_where=text("paused_at is null")),
     )

@@ -1,7 +1,7 @@
 """The audit trail: who changed what, written in the transaction of the change; secrets never get here.
 
-What people and keys can see is audited: organizations, users, roles, memberships, API keys, queues, and items that a
-person edits. The traffic of items (enqueue, claim, outcomes) is not: an item carries its own history.
+What people and keys can see is audited: organizations, users, roles, memberships, API keys, queues, schedules, and
+items that a person edits. The traffic of items (enqueue, claim, outcomes) is not: an item carries its own history.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Actor:
 OPERATOR: Final = Actor("operator")
 
 
-SubjectKind: TypeAlias = Literal["organization", "user", "member", "role", "api_key", "queue", "item"]
+SubjectKind: TypeAlias = Literal["organization", "user", "member", "role", "api_key", "queue", "item", "schedule"]
 
 
 @dataclass(frozen=True, slots=True)

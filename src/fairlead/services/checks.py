@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from fairlead.domain import json_values
 from fairlead.domain.limits import DESCRIPTION_CHARACTERS
 from fairlead.domain.names import name_problem
 from fairlead.errors import ValidationFailed
+from fairlead.wire.values import due_problem
 
 Check: TypeAlias = Callable[[Any], str | None]
 
@@ -66,6 +68,13 @@ def text_problem(text: Any, *, most: int = DESCRIPTION_CHARACTERS) -> str | None
     if len(text) > most:
         return f"is longer than {most} characters"
     return "contains a character that cannot be stored" if json_values.problem(text) else None
+
+
+def instant_problem(value: Any) -> str | None:
+    """Return why an instant at which something is due is unacceptable; None is always fine."""
+    if value is None:
+        return None
+    return due_problem(value) if isinstance(value, datetime) else "must be an instant"
 
 
 def _unknown(_value: Any) -> str:

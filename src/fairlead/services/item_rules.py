@@ -10,13 +10,20 @@ import orjson
 
 from fairlead.domain import json_values, limits
 from fairlead.domain.names import name_problem
+from fairlead.engine.enqueue import UniqueWhile
 from fairlead.errors import ValidationFailed
-from fairlead.services.checks import Check, named, range_problem, ranged, refuse_fields
-from fairlead.wire.values import due_problem
+from fairlead.services.checks import Check, instant_problem, named, range_problem, ranged, refuse_fields
+from fairlead.services.unique_items import OnConflict
 
 
 class ItemInput(NamedTuple):
-    """An item as somebody wants it enqueued; None means the queue's own rule, or at once."""
+    """An item as somebody wants it enqueued; None means the queue's own rule, at once, or neither unique nor ordered.
+
+    Items of one `ordering_key` are worked strictly one after the other, in the order in which they were enqueued. A
+    `unique_key` is held in its queue until the item is finished (`unique_while` 'active'), or until it is first claimed
+    ('waiting'), or for `unique_seconds`, whatever becomes of the item; `on_conflict` says what happens when another
+    item holds it: 'reject', 'return' its id, or 'replace' its payload if it still waits.
+    """
 
     payload: dict[str, Any]
     task: str | None = None
@@ -25,6 +32,16 @@ class ItemInput(NamedTuple):
     scheduled_for: datetime | None = None
     delay_seconds: float | None = None
     tags: Sequence[str] = ()
+    ordering_key: str | None = None
+    unique_key: str | None = None
+    unique_while: UniqueWhile = "active"
+    unique_seconds: float | None = None
+    on_conflict: OnConflict = "reject"
+
+    @property
+    def held_while(self) -> UniqueWhile | None:
+        """How long the item holds its key, unless that is for a period or it has none."""
+        return None if self.unique_key is None or self.unique_seconds is not None else self.unique_while
 
 
 def check_items(items: Sequence[ItemInput]) -> None:
@@ -32,10 +49,18 @@ def check_items(items: Sequence[ItemInput]) -> None:
     if not 1 <= len(items) <= limits.BATCH_ITEMS:
         raise ValidationFailed(details={"items": f"must be 1 to {limits.BATCH_ITEMS:,} items"})
     details = {
-        f"items[{index}].{field}": problem for index, item in enumerate(items) for field, problem in _problems(item)
+        f"items[{index}].{field}": problem
+        for index, item in enumerate(items)
+        if not _is_plainly_fine(item)
+        for field, problem in _problems(item)
     }
     if details:
         raise ValidationFailed(details=details)
+
+
+def problems_of(item: ItemInput) -> dict[str, str]:
+    """Return what is wrong with one item, by field; nothing when it can be enqueued."""
+    return {} if _is_plainly_fine(item) else dict(_problems(item))
 
 
 def check_changes(changes: Mapping[str, Any]) -> None:
@@ -49,19 +74,28 @@ def check_object(field: str, value: object, *, most_bytes: int) -> None:
         raise ValidationFailed(details={field: problem})
 
 
+def _is_plainly_fine(item: Any) -> bool:
+    """Tell quickly of an item with nothing but a payload, as most are, whether it is acceptable."""
+    return (
+        type(item) is ItemInput
+        and item[1:] == _ONLY_PAYLOAD
+        and json_values.object_problem(item[0], write=orjson.dumps, most_bytes=limits.PAYLOAD_BYTES) is None
+    )
+
+
 def _problems(item: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(item, ItemInput):
         yield "payload", "must be given in an ItemInput: ItemInput({…})"
         return
     if problem := _payload_problem(item.payload):
         yield "payload", problem
-    if not _has_only_payload(item):
+    if not has_only_payload(item):
         yield from _option_problems(item)
 
 
-def _has_only_payload(item: ItemInput) -> bool:
-    options = (item.task, item.priority, item.max_attempts, item.delay_seconds, item.scheduled_for)
-    return options == (None, None, None, None, None) and not item.tags
+def has_only_payload(item: ItemInput) -> bool:
+    """Tell whether everything but the payload is left to the queue."""
+    return item[1:] == _ONLY_PAYLOAD
 
 
 def _option_problems(item: ItemInput) -> Iterator[tuple[str, str]]:
@@ -72,20 +106,43 @@ def _option_problems(item: ItemInput) -> Iterator[tuple[str, str]]:
         "delay_seconds": range_problem(item.delay_seconds, least=0, most=limits.DELAY_SECONDS),
         "scheduled_for": _due_problem(item),
         "tags": _tags_problem(item.tags),
+        "ordering_key": _key_problem(item.ordering_key),
+        **_unique_problems(item),
     }
     return ((field, problem) for field, problem in found.items() if problem is not None)
+
+
+def _unique_problems(item: ItemInput) -> dict[str, str | None]:
+    seconds = item.unique_seconds
+    return {
+        "unique_key": _key_problem(item.unique_key),
+        "unique_while": _choice_problem(item.unique_while, ("active", "waiting")),
+        "unique_seconds": "needs a unique_key"
+        if seconds is not None and item.unique_key is None
+        else range_problem(seconds, least=1, most=limits.DELAY_SECONDS),
+        "on_conflict": _choice_problem(item.on_conflict, ("reject", "return", "replace")),
+    }
+
+
+def _key_problem(value: Any) -> str | None:
+    """Return why a unique or ordering key is unacceptable: any text that can be stored, of a bounded length."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        return "must be text"
+    if len(value) > limits.KEY_CHARACTERS:
+        return f"is longer than {limits.KEY_CHARACTERS} characters"
+    return "contains a character that cannot be stored" if json_values.problem(value) else None
+
+
+def _choice_problem(value: Any, choices: Sequence[str]) -> str | None:
+    return None if value in choices else f"must be one of {', '.join(choices)}"
 
 
 def _due_problem(item: ItemInput) -> str | None:
     if item.scheduled_for is not None and item.delay_seconds is not None:
         return "cannot be combined with a delay"
-    return _schedule_problem(item.scheduled_for)
-
-
-def _schedule_problem(value: Any) -> str | None:
-    if value is None:
-        return None
-    return due_problem(value) if isinstance(value, datetime) else "must be an instant"
+    return instant_problem(item.scheduled_for)
 
 
 def _task_problem(value: Any) -> str | None:
@@ -116,7 +173,8 @@ _CHECKS: Final[dict[str, Check]] = {
     "payload": _payload_problem,
     "priority": ranged(-limits.PRIORITY, limits.PRIORITY),
     "max_attempts": ranged(1, limits.MAX_ATTEMPTS),
-    "scheduled_for": _schedule_problem,
+    "scheduled_for": instant_problem,
     "task": _task_problem,
     "tags": _tags_problem,
 }
+_ONLY_PAYLOAD: Final = ItemInput({})[1:]

@@ -1,52 +1,32 @@
-"""Items: putting them into queues, changing and deleting them, handing them out under leases, and taking the outcomes.
+"""Items: putting them into queues, changing, cancelling, retrying and deleting them.
 
-What a person changes or deletes is audited, the traffic is not. Whoever holds an item shows its lease (the fencing
-number a claim gave out) with every outcome. An outcome for an item that is not in this organization raises NotFound;
-one whose lease is no longer current raises LeaseLost and has changed nothing.
+What a person changes, cancels, retries or deletes is audited, the traffic is not. Who holds an item and what comes of
+it is `services/leases.py`.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Unpack
+from typing import Final, Unpack
 
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import is_id, new_ids
-from fairlead.domain.item_status import ItemStatus
-from fairlead.domain.json_values import storable
-from fairlead.domain.retry import delay_seconds as backoff_delay_seconds
-from fairlead.engine.claim import Source, claim
-from fairlead.engine.complete import Completion, complete
+from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
+from fairlead.engine.cancel import Cancelled, cancel
 from fairlead.engine.delete import delete
 from fairlead.engine.enqueue import NewItem, enqueue
-from fairlead.engine.fail import Failure, fail
-from fairlead.engine.release import release
-from fairlead.engine.renew import renew
-from fairlead.engine.reports import Lease
+from fairlead.engine.enqueue_limited import room_for
+from fairlead.engine.retry import Retried, retry
 from fairlead.engine.update import ItemChanges, update
-from fairlead.errors import Conflict, FairleadError, LeaseLost, NotFound, TransactionConflict, ValidationFailed
-from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
-from fairlead.queries.queues import get_claim_rules
+from fairlead.errors import Conflict, FairleadError, NotFound, QueueFull, TransactionConflict, ValidationFailed
+from fairlead.queries.items import Item, ItemFilters, find_item_ids, find_items, get_item
 from fairlead.services import audit
-from fairlead.services.checks import range_problem, ranged, refuse
-from fairlead.services.item_rules import ItemInput, check_changes, check_items, check_object
+from fairlead.services.item_rules import ItemInput, check_changes, check_items, has_only_payload
+from fairlead.services.unique_items import enqueue_within_limits
 
-CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
-_CHANCE: Final = random.SystemRandom()
-
-
-@dataclass(frozen=True, slots=True)
-class HeldItem:
-    """An item under a lease: what every outcome has to show, and until when it is good."""
-
-    item: Item
-    lease: int
-    lease_expires_at: datetime
+_NO_ROOM: Final = "Retrying these items would exceed the queue's depth limit; retry fewer, or raise max_depth."
 
 
 async def enqueue_items(
@@ -54,15 +34,21 @@ async def enqueue_items(
 ) -> list[str]:
     """Enqueue 1 to 1,000 items, all or none; return their ids in the order given.
 
-    Raises ValidationFailed naming every wrong field of every item, and NotFound when there is no such queue here.
+    For an item whose unique key is held that is, as its `on_conflict` says, the holder's id ('return', or 'replace',
+    which also gives the holder the new payload if it still waits) or the end of all of it ('reject': Conflict).
+    Raises ValidationFailed naming every wrong field of every item, NotFound when there is no such queue here, and
+    QueueFull when they would exceed the depth of the queue or the organization.
     """
     check_items(items)
     if not is_id(queue_id):
         raise NotFound
     ids = new_ids(len(items))
-    new_items = [_new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
-    await enqueue(session, scope, queue_id=queue_id, items=new_items)
-    return ids
+    new_items = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
+    plain = all(item.unique_key is None for item in items)
+    if plain and await enqueue(session, scope, queue_id=queue_id, items=new_items):
+        return ids
+    policies = [item.on_conflict for item in items]
+    return await enqueue_within_limits(session, scope, queue_id=queue_id, items=new_items, policies=policies)
 
 
 async def update_item(
@@ -110,128 +96,117 @@ async def delete_items(
 
     One that is being worked on stays, as one that is not here. Raises ValidationFailed for another number of them.
     """
-    if not 1 <= len(item_ids) <= limits.BATCH_ITEMS:
-        raise ValidationFailed(details={"item_ids": f"must be 1 to {limits.BATCH_ITEMS:,} ids"})
-    gone = await delete(session, scope, item_ids=[item_id for item_id in item_ids if is_id(item_id)])
+    gone = await delete(session, scope, item_ids=_checked_ids(item_ids))
     events = audit.changes("item", [("item.deleted", item, None) for item in gone])
     await audit.record(session, scope, actor=actor, events=events)
     return [item.id for item in gone]
 
 
-async def claim_items(
+async def cancel_items(
+    session: Session, scope: TenantScope, *, item_ids: Collection[str], actor: audit.Actor = audit.OPERATOR
+) -> list[Cancelled]:
+    """Cancel those of 1 to 1,000 items that wait or are being worked on; return them, with who works on them.
+
+    Whatever a worker reports of one is refused from now on. A finished item stays, as one that is not here. Raises
+    ValidationFailed for another number of them.
+    """
+    cancelled = await cancel(session, scope, item_ids=_checked_ids(item_ids))
+    events = audit.changes("item", [("item.cancelled", item, None) for item in cancelled])
+    await audit.record(session, scope, actor=actor, events=events)
+    return cancelled
+
+
+async def cancel_item(
+    session: Session, scope: TenantScope, *, item_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Cancelled:
+    """Cancel an item as `cancel_items` does. Raises NotFound, and Conflict for one that is finished."""
+    if cancelled := await cancel_items(session, scope, item_ids=[item_id], actor=actor):
+        return cancelled[0]
+    item = await get_item(session, scope, item_id=item_id)
+    if item.status in LIVE:
+        raise TransactionConflict  # it has just come back
+    raise Conflict(f"This item is {item.status.value} already.")
+
+
+async def retry_items(
+    session: Session, scope: TenantScope, *, item_ids: Collection[str], actor: audit.Actor = audit.OPERATOR
+) -> list[Retried]:
+    """Let those of 1 to 1,000 items that are finished be worked once more; return them.
+
+    They wait, ready, and their attempts start at 0. One that is not finished stays, as one that is not here and one
+    whose unique key another item holds by now. Raises ValidationFailed for another number of them, and QueueFull.
+    """
+    ids = _checked_ids(item_ids)
+    async with session.savepoint():
+        limited = await _limited_queues(session, scope, item_ids=ids)
+        retried = await retry(session, scope, item_ids=ids)
+        # What the organization takes together is known when all are in.
+        for queue_id in limited & {item.queue_id for item in retried}:
+            if (await room_for(session, scope, queue_id=queue_id) or 0) < 0:
+                raise QueueFull(_NO_ROOM)
+        events = audit.changes("item", [("item.retried", item, None) for item in retried])
+        await audit.record(session, scope, actor=actor, events=events)
+    return retried
+
+
+async def retry_item(
+    session: Session, scope: TenantScope, *, item_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Retried:
+    """Retry an item as `retry_items` does. Raises NotFound, Conflict when it cannot be retried, and QueueFull."""
+    if retried := await retry_items(session, scope, item_ids=[item_id], actor=actor):
+        return retried[0]
+    item = await get_item(session, scope, item_id=item_id)
+    if item.status in FINISHED:
+        raise Conflict("Another item holds this one's unique key now.")
+    raise Conflict(f"This item is {item.status.value}; only a finished one can be retried.")
+
+
+async def cancel_matching(
     session: Session,
     scope: TenantScope,
     *,
-    queue_id: str,
-    limit: int,
-    worker_id: str,
-    lease_seconds: int | None = None,
-) -> list[HeldItem]:
-    """Hand out up to `limit` (1 to 100) ready items; `lease_seconds` None means the queue's own.
+    queue_id: str | None = None,
+    most: int = limits.BATCH_ITEMS,
+    actor: audit.Actor = audit.OPERATOR,
+    **filters: Unpack[ItemFilters],
+) -> list[Cancelled]:
+    """Cancel up to `most` (1 to 1,000) of the live items that the filters find; call again while any come back.
 
-    A paused queue gives nothing. Raises ValidationFailed, and NotFound when there is no such queue here.
+    Raises as `get_item_page` does.
     """
-    refuse(
-        {
-            "limit": ranged(1, CLAIM_ITEMS)(limit),
-            "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True),
-        }
-    )
-    if not is_id(queue_id):
-        raise NotFound
-    rules = await get_claim_rules(session, scope, queue_id=queue_id)
-    if rules.paused:
-        return []
-    sources = [Source(scope.organization_id, queue_id, limit)]
-    seconds = lease_seconds or rules.lease_seconds
-    claimed = await claim(session, scope, sources=sources, worker_id=worker_id, lease_seconds=seconds)
-    ids = [held.id for held in claimed]
-    found = await find_items(session, scope, item_ids=ids, deleted=True) if claimed else {}
-    return [HeldItem(found[held.id], held.claims, held.lease_expires_at) for held in claimed]
+    ids = await find_item_ids(session, scope, queue_id=queue_id, live=True, most=most, filters=filters)
+    return await cancel_items(session, scope, item_ids=ids, actor=actor) if ids else []
 
 
-async def renew_item(
+async def retry_matching(
     session: Session,
     scope: TenantScope,
     *,
-    item_id: str,
-    lease: int,
-    lease_seconds: int | None = None,
-    progress: dict[str, Any] | None = None,
-) -> HeldItem:
-    """Extend a lease to `lease_seconds` from now (None: the queue's own), never shorten it; keep `progress`.
+    queue_id: str | None = None,
+    most: int = limits.BATCH_ITEMS,
+    actor: audit.Actor = audit.OPERATOR,
+    **filters: Unpack[ItemFilters],
+) -> list[Retried]:
+    """Retry up to `most` (1 to 1,000) of the finished items that the filters find, failed ones unless they say.
 
-    Raises NotFound, LeaseLost and ValidationFailed.
+    Call again while any come back. Raises as `get_item_page` does, and QueueFull.
     """
-    refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True)})
-    check_object("progress", progress, most_bytes=limits.RESULT_BYTES)
-    held = _lease(scope, item_id, lease)
-    if lease_seconds is None:
-        lease_seconds = (await get_outcome_rules(session, scope, item_id=item_id)).lease_seconds
-    ends = await renew(
-        session,
-        scope,
-        leases=[held],
-        lease_seconds=lease_seconds,
-        progress=None if progress is None else {item_id: progress},
-    )
-    item = await _changed(session, scope, item_id=item_id, accepted=item_id in ends)
-    return HeldItem(item, lease, ends[item_id])
+    chosen: ItemFilters = {"status": ItemStatus.FAILED, **filters}
+    ids = await find_item_ids(session, scope, queue_id=queue_id, live=False, most=most, filters=chosen)
+    return await retry_items(session, scope, item_ids=ids, actor=actor) if ids else []
 
 
-async def complete_item(
-    session: Session, scope: TenantScope, *, item_id: str, lease: int, result: dict[str, Any] | None = None
-) -> Item:
-    """Accept the work and keep `result`; repeating an accepted one answers the same and changes nothing.
-
-    Raises NotFound, LeaseLost and ValidationFailed.
-    """
-    check_object("result", result, most_bytes=limits.RESULT_BYTES)
-    completion = Completion(_lease(scope, item_id, lease), result)
-    accepted = await complete(session, scope, completions=[completion])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+async def _limited_queues(session: Session, scope: TenantScope, *, item_ids: Collection[str]) -> set[str]:
+    """Return those of the items' queues whose depth is limited, after taking their turns."""
+    found = await find_items(session, scope, item_ids=list(item_ids))
+    queue_ids = sorted({item.queue_id for item in found.values()})
+    return {queue_id for queue_id in queue_ids if await room_for(session, scope, queue_id=queue_id) is not None}
 
 
-async def fail_item(
-    session: Session,
-    scope: TenantScope,
-    *,
-    item_id: str,
-    lease: int,
-    error: str,
-    retry: bool = True,
-    delay_seconds: float | None = None,
-) -> Item:
-    """Record that an attempt failed; with attempts left and `retry` it waits for the next one.
-
-    `delay_seconds` None means the queue's back-off. The error is cut to 8,192 characters. Raises NotFound, LeaseLost
-    and ValidationFailed.
-    """
-    refuse({"delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS)})
-    held = _lease(scope, item_id, lease)
-    if delay_seconds is None:
-        rules = await get_outcome_rules(session, scope, item_id=item_id)
-        delay_seconds = backoff_delay_seconds(rules.backoff, rules.attempts, chance=_CHANCE.random())
-    failure = Failure(held, storable(error, most=limits.ERROR_CHARACTERS), delay_seconds, give_up=not retry)
-    outcome = await fail(session, scope, failures=[failure])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in outcome)
-
-
-async def release_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
-    """Give an item back that was not worked on; the attempt does not count. Raises NotFound and LeaseLost."""
-    released = await release(session, scope, leases=[_lease(scope, item_id, lease)])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in released)
-
-
-async def _changed(session: Session, scope: TenantScope, *, item_id: str, accepted: bool) -> Item:
-    """Return the item as it is after the outcome, or raise the reason why nothing was changed.
-
-    Whoever holds an item may finish it, also when its queue is deleted.
-    """
-    item = await get_item(session, scope, item_id=item_id, deleted=True)
-    if not accepted:
-        raise LeaseLost
-    return item
+def _checked_ids(item_ids: Collection[str]) -> list[str]:
+    if not 1 <= len(item_ids) <= limits.BATCH_ITEMS:
+        raise ValidationFailed(details={"item_ids": f"must be 1 to {limits.BATCH_ITEMS:,} ids"})
+    return [item_id for item_id in item_ids if is_id(item_id)]
 
 
 def _why_not_updated(item: Item, changes: ItemChanges) -> FairleadError:
@@ -246,14 +221,10 @@ def _why_not_updated(item: Item, changes: ItemChanges) -> FairleadError:
     return TransactionConflict()  # it has just come back to wait
 
 
-def _lease(scope: TenantScope, item_id: str, lease: int) -> Lease:
-    """Return what the engine's outcomes take; raises NotFound for what cannot be an item's id."""
-    if not is_id(item_id):
-        raise NotFound
-    return Lease(scope.organization_id, item_id, lease)
-
-
-def _new_item(item_id: str, item: ItemInput) -> NewItem:
+def new_item(item_id: str, item: ItemInput) -> NewItem:
+    """Return an item as the engine takes it."""
+    if has_only_payload(item):  # most items; the rest costs three times as much
+        return NewItem(item_id, item.payload)
     return NewItem(
         id=item_id,
         payload=item.payload,
@@ -263,4 +234,8 @@ def _new_item(item_id: str, item: ItemInput) -> NewItem:
         delay_seconds=item.delay_seconds,
         task=item.task,
         tags=item.tags,
+        ordering_key=item.ordering_key,
+        unique_key=item.unique_key,
+        unique_while=item.held_while,
+        unique_seconds=item.unique_seconds,
     )

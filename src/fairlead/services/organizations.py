@@ -14,6 +14,8 @@ from fairlead.db.tenancy import Scope, SystemScope, tenant
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
 from fairlead.domain.names import slug_problem
+from fairlead.engine.clear import forget
+from fairlead.engine.reconcile import count_late
 from fairlead.rows import Organization, Queue, User
 from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.services import audit
@@ -99,6 +101,8 @@ async def update_organization(
     refuse_fields(changes, checks=_CHECKS)
     key = {"id": organization_id}
     before, after = await update_row(session, scope, OrganizationTable, key=key, values=changes, model=Organization)
+    if after.max_concurrency is not None and before.max_concurrency is None:
+        await count_late(session, scope)
     await _record(session, scope, actor=actor, action="organization.updated", before=before, after=after)
     return after
 
@@ -112,6 +116,7 @@ async def delete_organization(
     """
     key = {"id": organization_id}
     gone = await delete_row(session, scope, OrganizationTable, key=key, model=Organization, deleted=True)
+    await forget(session, scope, organization_id=organization_id)
     await _record(session, scope, actor=actor, action="organization.deleted", before=gone)
 
 

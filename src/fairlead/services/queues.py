@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
-from fairlead.db.rows import delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
+from fairlead.db.rows import NOW, delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
 from fairlead.domain.retry import BACKOFF_POLICIES, Backoff
+from fairlead.engine.clear import clear
+from fairlead.engine.reconcile import count_late
+from fairlead.queries.queues import get_queue
 from fairlead.queries.users import is_member
 from fairlead.rows import Queue
 from fairlead.schema.queues import Queue as QueueTable
 from fairlead.services import audit
-from fairlead.services.checks import Check, named, problems, ranged, refuse, refuse_fields, text_problem
+from fairlead.services.checks import (
+    Check,
+    instant_problem,
+    named,
+    problems,
+    range_problem,
+    ranged,
+    refuse,
+    refuse_fields,
+    text_problem,
+)
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 
 _BACKOFF_FACTOR: Final = 100
+_BACKOFF_DELAYS: Final = 100
 
 
 class QueueRules(TypedDict, total=False):
@@ -54,6 +69,13 @@ def _policy_problem(value: Any) -> str | None:
     return None if value in BACKOFF_POLICIES else f"must be one of {', '.join(BACKOFF_POLICIES)}"
 
 
+def _delays_problem(value: Any) -> str | None:
+    if not isinstance(value, list) or len(value) > _BACKOFF_DELAYS:
+        return f"must be up to {_BACKOFF_DELAYS} numbers of seconds"
+    found = (range_problem(delay, least=0, most=limits.DELAY_SECONDS) for delay in value)
+    return next((f"one of them {problem}" for problem in found if problem), None)
+
+
 def _switch_problem(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
@@ -74,6 +96,7 @@ _CHECKS: Final[dict[str, Check]] = {
     "backoff_factor": ranged(1, _BACKOFF_FACTOR, whole=False),
     "backoff_cap_seconds": ranged(0, limits.DELAY_SECONDS, whole=False),
     "backoff_jitter": _switch_problem,
+    "backoff_delays": _delays_problem,
     "rate_limit": ranged(1, limits.RATE, optional=True),
     "rate_period_seconds": ranged(1, limits.DELAY_SECONDS),
     "max_depth": ranged(1, limits.QUEUE_DEPTH, optional=True),
@@ -132,9 +155,46 @@ async def update_queue(
     """
     values = _checked(changes)
     before, after = await update_row(session, scope, QueueTable, key={"id": queue_id}, values=values, model=Queue)
+    if after.max_concurrency is not None and before.max_concurrency is None:
+        await count_late(session, scope)
     await audit.record_change(
         session, scope, actor=actor, action="queue.updated", kind="queue", before=before, after=after
     )
+    return after
+
+
+async def pause_queue(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    resume_at: datetime | None = None,
+    actor: audit.Actor = audit.OPERATOR,
+) -> Queue:
+    """Let nothing be claimed from a queue until it is resumed, or until `resume_at`; it goes on taking items.
+
+    What is being worked on goes on. A paused queue keeps the instant of its pause. Raises NotFound, and
+    ValidationFailed for an instant without a time zone.
+    """
+    refuse({"resume_at": instant_problem(resume_at)})
+    paused = await get_queue(session, scope, queue_id=queue_id)
+    values = {"paused_at": paused.paused_at or NOW, "resume_at": resume_at}
+    return await _switched(session, scope, queue_id=queue_id, values=values, actor=actor, action="queue.paused")
+
+
+async def resume_queue(
+    session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+) -> Queue:
+    """Let a paused queue be worked again, at once. Raises NotFound."""
+    values = {"paused_at": None, "resume_at": None}
+    return await _switched(session, scope, queue_id=queue_id, values=values, actor=actor, action="queue.resumed")
+
+
+async def _switched(
+    session: Session, scope: TenantScope, *, queue_id: str, values: dict[str, Any], actor: audit.Actor, action: str
+) -> Queue:
+    before, after = await update_row(session, scope, QueueTable, key={"id": queue_id}, values=values, model=Queue)
+    await audit.record_change(session, scope, actor=actor, action=action, kind="queue", before=before, after=after)
     return after
 
 
@@ -145,7 +205,10 @@ async def delete_queue(
 
     It takes as long as the queue is full; `soft_delete_queue` takes no time.
     """
-    gone = await delete_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue, deleted=True)
+    key = {"id": queue_id}
+    await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True, deleted=True)
+    await clear(session, scope, queue_id=queue_id)
+    gone = await delete_row(session, scope, QueueTable, key=key, model=Queue, deleted=True)
     await audit.record_change(session, scope, actor=actor, action="queue.deleted", kind="queue", before=gone)
 
 
@@ -194,4 +257,9 @@ def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(backoff := values.get("backoff"), Backoff):
         del values["backoff"]
         values |= {f"backoff_{field}": value for field, value in asdict(backoff).items()}
+        values["backoff_delays"] = _listed(backoff.delays)
     return values
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -12,6 +12,7 @@ from fairlead.testing.factories import (
     make_organization,
     make_queue,
     make_role,
+    make_schedule,
     make_tenant,
     make_user,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "make_organization",
     "make_queue",
     "make_role",
+    "make_schedule",
     "make_tenant",
     "make_user",
     "work_off",

@@ -21,13 +21,14 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES, SYSTEM_ROLES
 from fairlead.queries.items import Item, find_items
 from fairlead.queries.users import permissions_of
-from fairlead.rows import ApiKey, Organization, Queue, Role, User
+from fairlead.rows import ApiKey, Organization, Queue, Role, Schedule, User
 from fairlead.services.api_keys import create_api_key
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.services.organizations import create_organization, found_organization, update_organization
 from fairlead.services.queues import QueueRules, create_queue
 from fairlead.services.roles import create_role
+from fairlead.services.schedules import ScheduleRules, create_schedule
 from fairlead.services.users import create_user
 
 SECRET: Final = "this secret is for tests only, everybody knows it"  # noqa: S105 - as it says itself
@@ -159,6 +160,21 @@ async def make_queue(
     name = _given(name, _unique("queue"))
     async with database.unit_of_work(scope) as session:
         return await create_queue(session, scope, name=name, created_by=created_by, **rules)
+
+
+async def make_schedule(
+    database: Database,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    name: str | None = None,
+    cron: str = "@daily",
+    **rules: Unpack[ScheduleRules],
+) -> Schedule:
+    """Make a schedule; by default it runs at midnight in UTC."""
+    name = _given(name, _unique("schedule"))
+    async with database.unit_of_work(scope) as session:
+        return await create_schedule(session, scope, queue_id=queue_id, name=name, cron=cron, **rules)
 
 
 async def make_items(

@@ -35,6 +35,7 @@ class NewQueue(Received):
     backoff_factor: Annotated[float, Field(ge=1, le=100)] = 2.0
     backoff_cap_seconds: DelaySeconds = 3600.0
     backoff_jitter: bool = True
+    backoff_delays: Annotated[list[DelaySeconds], Field(max_length=100, default_factory=list)]
 
 
 class QueueOut(Sent):
@@ -51,6 +52,7 @@ class QueueOut(Sent):
     backoff_factor: float
     backoff_cap_seconds: float
     backoff_jitter: bool
+    backoff_delays: list[float]
     paused_at: datetime | None
     resume_at: datetime | None
     created_by: str | None

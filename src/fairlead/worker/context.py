@@ -8,8 +8,14 @@ from typing import Any
 
 import orjson
 
+from fairlead.db.session import Session
+from fairlead.db.tenancy import tenant
 from fairlead.domain.json_values import problem
-from fairlead.errors import ValidationFailed
+from fairlead.engine.complete import Completion, complete
+from fairlead.engine.complete_outside import HandedOut, complete_outside
+from fairlead.engine.reports import Lease
+from fairlead.errors import LeaseLost, ValidationFailed
+from fairlead.worker.result import written
 
 
 @dataclass(slots=True)
@@ -32,18 +38,63 @@ class Item:
     created_at: datetime
     lease: int
     progress: dict[str, Any] | None = None
-    _lost: bool = field(default=False, repr=False)
+    _stop: str | None = field(default=None, repr=False)
+    _finishing: bool = field(default=False, repr=False)  # whether a transaction of the handler's completes it
 
     @property
     def lease_lost(self) -> bool:
-        """Whether somebody else may hold the item now: stop, the outcome will be refused.
+        """Whether the item is not ours any more, cancelled or somebody else's: stop, the outcome will be refused.
 
         An async handler is cancelled when that happens; one on a thread has to look.
         """
-        return self._lost
+        return self._stop in {"lease lost", "cancelled"}
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled the item while it was worked on."""
+        return self._stop == "cancelled"
+
+    async def complete(self, session: Session, *, result: Any = None) -> None:
+        """Complete the item in a transaction of yours, so that it is completed if and only if what you did is kept.
+
+        The session is a unit of work in the item's organization. Commit it before the handler returns: an attempt whose
+        transaction was not committed has failed. Raises LeaseLost, which leaves you nothing to commit, and
+        ValidationFailed for a result that cannot be stored.
+        """
+        completion = self._completion(result)
+        self._finishing = True
+        try:
+            accepted = await complete(session, tenant(self.organization_id), completions=[completion])
+        except BaseException:
+            self._finishing = False
+            raise
+        if not accepted:
+            self._finishing = False
+            raise LeaseLost
+
+    def completion(self, result: Any = None) -> HandlersCompletion:
+        """Return what completes the item in a transaction on a connection of your own; as `complete` otherwise."""
+        statements = tuple(complete_outside(self._completion(result)))
+        self._finishing = True
+        return HandlersCompletion(statements)
+
+    def _completion(self, result: Any) -> Completion:
+        lease = Lease(self.organization_id, self.id, self.lease, self.queue_id)
+        return Completion(lease, written(result))
 
     def report_progress(self, **values: Any) -> None:
         """Show people how far it is; sent with the next renewal of the lease, the last values win."""
         if place := problem(values):
             raise ValidationFailed("The progress cannot be stored as JSON.", details={"progress": place})
         self.progress = orjson.loads(orjson.dumps(values))  # a copy: the handler may go on changing its own
+
+
+@dataclass(frozen=True, slots=True)
+class HandlersCompletion:
+    """What completes an item in a transaction of the handler's own.
+
+    Run each of `statements` with its parameters, in order, on a psycopg connection, synchronous or not, whose login is
+    a member of the role fairlead_app. When the lease is lost one of them raises SQLSTATE FL409: roll back.
+    """
+
+    statements: tuple[HandedOut, ...]

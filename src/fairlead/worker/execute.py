@@ -1,7 +1,8 @@
 """Execute: one attempt at one item, as a sentence: resolve the handler, call it, judge what it did.
 
 A handler is stopped by cancelling its runner's task, which happens for two reasons kept in `Held.stopped`: it ran out
-of time (`stop_overdue`, a sweep, because a timer an item costs more than everything else here), or its lease was lost.
+of time (`stop_overdue`, a sweep, because a timer an item costs more than everything else here), or the item is not ours
+any more: cancelled, or its lease lost.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Iterable
 import structlog
 
 from fairlead.worker.held import CANCELS, Held
-from fairlead.worker.outcome import Outcome, failed, raised, returned
+from fairlead.worker.outcome import Confirmed, Outcome, failed, raised, returned
 from fairlead.worker.registry import App, Handler
 
 _log = structlog.get_logger(__name__)
 
 
 async def execute(app: App, held: Held) -> Outcome | None:
-    """Work one item and return the outcome to report; None when the lease was lost and nothing is to be said.
+    """Work one item and return the outcome to report; None when it is not ours any more and nothing is to be said.
 
     Whatever a handler raises becomes the item's error, SystemExit too; only the cancellation of the runner itself
     passes, after which the item is to be released.
@@ -47,9 +48,9 @@ async def _attempt(handler: Handler, held: Held) -> Outcome | None:
     except asyncio.CancelledError as error:
         if not held.is_stopped() and task is not None and task.cancelling():
             raise
-        return raised(held, error)
+        return raised(held, error, rules=handler)
     except BaseException as error:  # noqa: BLE001 - whatever a handler does becomes its item's error
-        return raised(held, error)
+        return raised(held, error, rules=handler)
     finally:
         held.runner = None
         for _ in range(held.cancels):
@@ -58,11 +59,15 @@ async def _attempt(handler: Handler, held: Held) -> Outcome | None:
 
 
 def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
+    if held.stopped == "cancelled":
+        _log.info("cancelled_while_running", item_id=held.claimed.id, queue=held.queue.name)
+        return None
     if held.stopped == "lease lost":
         _log.warning("lease_lost", item_id=held.claimed.id, queue=held.queue.name, attempt=held.claimed.attempts)
         return None
     limit = handler.timeout_seconds if handler is not None else None
-    return failed(held, f"The handler did not finish within {limit:g} seconds.")
+    overdue = failed(held, f"The handler did not finish within {limit:g} seconds.")
+    return Confirmed(held, overdue) if held.is_finishing else overdue
 
 
 def stop_overdue(running: Iterable[Held]) -> list[Held]:

@@ -1,31 +1,35 @@
-"""Fetch: keeps the runners supplied, fairly between organizations, never with more than fits into a second.
+"""Fetch: keeps the runners supplied, fairly between organizations, never with more than about a second's worth.
 
-A turn asks which queues are ready (the next organizations behind a cursor kept here), shares what it has room for
-equally among the organizations and then among their queues, and claims. What one organization does not need the next
-turn gives to the others, so the fleet never idles while anything is ready. Nothing is claimed after `close`.
+A turn shares what there is room for among the queues that are known to have something (`worker/known.py`) and claims
+it. A few more than that may be held for organizations of which nothing is waiting here, and they are claimed on a
+connection of their own while a large claim is under way: so an item of a quiet organization is taken at once, however
+busy and full the worker is. Nothing is claimed after `close`.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
-from fairlead.db.session import Database, Session
+from fairlead.db.apart import Apart
+from fairlead.db.session import Database
 from fairlead.db.tenancy import system
-from fairlead.domain.ids import new_id
 from fairlead.engine.claim import ClaimedItem, Source, claim
-from fairlead.queries.ready_sources import ReadyQueue, Turn, ready_sources
 from fairlead.runtime.loop import Loop
+from fairlead.worker.buffer import Buffer
 from fairlead.worker.held import Held, HeldItems
+from fairlead.worker.known import Asked, KnownQueues
+from fairlead.worker.outcome import Completed, Outcome
+from fairlead.worker.pace import MOST_HELD, Pace
+from fairlead.worker.scout import Scout
 
-ORGANIZATIONS_A_TURN: Final = 20
-QUEUES_AN_ORGANIZATION: Final = 10
-MOST_HELD: Final = 1500
-_PACE_SECONDS: Final = 0.1
+_LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothing to ask
+_IDLE_SECONDS: Final = 60.0  # whoever has something to tell wakes the loop
+MOST_A_CLAIM: Final = 750
+MOST_A_CLAIM_AMONG_OTHERS: Final = 200  # a large claim keeps whoever else has something waiting
+RESERVE: Final = 10  # items of organizations of which nothing waits here, held beyond what is held otherwise
 _SCOPE: Final = system("claim items of every organization")
 
 
@@ -40,149 +44,138 @@ class FetchOptions:
 
 
 class Fetcher:
-    """Claims items and hands each to `start`."""
+    """Claims items, puts them into the buffer, and tells `supplied` how many."""
 
     def __init__(
-        self, database: Database, held: HeldItems, *, options: FetchOptions, start: Callable[[Held], None]
+        self,
+        database: Database,
+        held: HeldItems,
+        buffer: Buffer,
+        *,
+        options: FetchOptions,
+        supplied: Callable[[int], None],
     ) -> None:
         self.loop = Loop("fetch", self._turn)
+        self.known = KnownQueues()
+        self.scout = Scout(
+            database, self.known, names=options.queues, poll_seconds=options.poll_seconds, found=self._wake
+        )
+        self.express = Loop("express", self._express_turn)
         self._database = database
         self._held = held
+        self._buffer = buffer
         self._options = options
-        self._start = start
-        self._after = ""
-        self._fruitful = False  # whether the present walk has claimed anything
-        self._pace = Pace(options.concurrency)
+        self._supplied = supplied
+        self._pace = Pace()
+        self._working = 0
+        self._claiming = False
         self._closed = False
 
     def close(self) -> None:
         """Claim nothing any more."""
         self._closed = True
 
-    def reported(self, count: int) -> None:
-        """Hear that so many items are done, and refill when there is room."""
-        self._pace.finished(count)
-        if self._room() > 0:
+    def begun(self) -> None:
+        """Hear that a runner has taken an item, and refill when few are left."""
+        self._working += 1
+        if len(self._buffer) <= self._pace.ahead() // 2:
             self.loop.wake()
 
+    def ended(self) -> None:
+        """Hear that a runner is free again."""
+        self._working -= 1
+        if not self._buffer:
+            self.loop.wake()
+
+    def reported(self, outcomes: Sequence[Outcome]) -> None:
+        """Hear what was reported: a queue that gets items or slots back may have something again."""
+        self._pace.finished(len(outcomes))
+        for queue_id in _coming_back(outcomes):
+            self.scout.announce(queue_id)
+        self.loop.wake()
+
     def _room(self) -> int:
-        """Return how many items to claim now: nothing until half of what may be held has been worked off."""
-        most = self._pace.most_held()
-        return 0 if self._closed or len(self._held) > most // 2 else most - len(self._held)
+        """Return how many items to claim now: nothing until half of those held ahead have been taken."""
+        ahead = self._pace.ahead()
+        waiting = len(self._buffer)
+        free = max(0, self._options.concurrency - self._working)
+        if self._closed or (waiting > ahead // 2 and waiting >= free):
+            return 0
+        most = MOST_A_CLAIM if self.known.is_alone else MOST_A_CLAIM_AMONG_OTHERS
+        wanted = min(free + ahead - waiting, most)
+        room = min(wanted, MOST_HELD - len(self._held))
+        return room if room >= wanted // 2 or waiting < free else 0  # more will be reported soon
+
+    def _wake(self) -> None:
+        """Claim soon; while a claim is under way, for those who have nothing waiting here."""
+        self.loop.wake()
+        if self._claiming:
+            self.express.wake()
 
     async def _turn(self) -> float:
-        room = self._room()
-        if room <= 0:
-            return self._options.poll_seconds
-        began = time.monotonic()
-        async with self._database.unit_of_work(_SCOPE) as session:
-            turn = await self._look(session)
-            claimed = await self._claim(session, turn.queues, room)
-        for queue, item in claimed:
-            held = Held(item, queue, queue.lease_seconds, began + queue.lease_seconds)
+        now = time.monotonic()
+        asked = self._asked(now)
+        if not asked:
+            return self._pause(now)
+        self._claiming = True
+        try:
+            await self._fetch(asked, now)
+        finally:
+            self._claiming = False
+        return 0
+
+    async def _express_turn(self) -> float:
+        now = time.monotonic()
+        if self._claiming and (asked := self._reserved(now)):
+            await self._fetch(asked, now)
+        return _IDLE_SECONDS
+
+    async def _fetch(self, asked: Sequence[Asked], now: float) -> None:
+        items = await self._claim([one.source for one in asked])
+        self.known.settle(asked, items, began=now, ended=time.monotonic())
+        queues = {one.known.queue.queue_id: one.known.queue for one in asked}
+        for item in items:
+            held = Held(item, queues[item.queue_id], now)
             self._held.add(held)
-            self._start(held)
-        if self._goes_on(turn.next_after, fruitful=bool(claimed)):
-            return 0
-        return self._options.poll_seconds * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
+            self._buffer.put(held)
+        self._supplied(len(items))
+        self.scout.claimed(len(items))
 
-    def _goes_on(self, next_after: str, *, fruitful: bool) -> bool:
-        """Move the cursor on; tell whether to look on at once, which is until a whole walk has found nothing."""
-        came_round = next_after <= self._after
-        self._after = next_after
-        self._fruitful = self._fruitful or fruitful
-        if not came_round:
-            return True
-        goes_on, self._fruitful = self._fruitful, False
-        return goes_on
+    async def _claim(self, sources: Sequence[Source]) -> list[ClaimedItem]:
+        """Claim; where limits may be in one transaction, lest what a first statement gave goes with a second one."""
+        worker_id = self._options.worker_id
+        if not any(source.limited for source in sources):
+            return await claim(Apart(self._database, _SCOPE), _SCOPE, sources=sources, worker_id=worker_id)
+        async with self._database.unit_of_work(_SCOPE) as session:
+            return await claim(session, _SCOPE, sources=sources, worker_id=worker_id)
 
-    async def _look(self, session: Session) -> Turn:
-        turn = await self._sources(session, self._after)
-        if turn.next_after or not self._after:
-            return turn
-        return joined(turn, await self._sources(session, ""), after=self._after)
+    def _asked(self, now: float) -> list[Asked]:
+        if (room := self._room()) > 0:
+            return self.known.share(room, now=now)
+        return self._reserved(now)
 
-    async def _sources(self, session: Session, after: str) -> Turn:
-        return await ready_sources(
-            session,
-            _SCOPE,
-            names=self._options.queues,
-            after=after,
-            pivot=new_id(),
-            organizations=ORGANIZATIONS_A_TURN,
-            queues=QUEUES_AN_ORGANIZATION,
-        )
+    def _reserved(self, now: float) -> list[Asked]:
+        """Ask, within the reserve, those of whom nothing waits here."""
+        ahead = self._pace.ahead()
+        over = self._working + len(self._buffer) - self._options.concurrency - ahead
+        reserve = min(RESERVE, ahead) - max(over, 0)  # none for a worker so slow that the item would only lie here
+        reserve = min(reserve, MOST_HELD + RESERVE - len(self._held))
+        if self._closed or reserve <= 0 or self.known.is_alone:
+            return []
+        return self.known.share(reserve, now=now, among=self._lacks)
 
-    async def _claim(
-        self, session: Session, queues: Sequence[ReadyQueue], room: int
-    ) -> list[tuple[ReadyQueue, ClaimedItem]]:
-        by_id = {queue.queue_id: queue for queue in queues}
-        claimed: list[tuple[ReadyQueue, ClaimedItem]] = []
-        shift = random.randrange(1_000_000)  # noqa: S311 - who gets what does not divide evenly, not a secret
-        ordered = sorted(shares(queues, room, shift=shift), key=lambda share: by_id[share.queue_id].lease_seconds)
-        for lease_seconds, sources in groupby(ordered, key=lambda share: by_id[share.queue_id].lease_seconds):
-            items = await claim(
-                session,
-                _SCOPE,
-                sources=list(sources),
-                worker_id=self._options.worker_id,
-                lease_seconds=lease_seconds,
-            )
-            claimed += [(by_id[item.queue_id], item) for item in items]
-        return claimed
+    def _lacks(self, organization_id: str) -> bool:
+        return not self._buffer.holds(organization_id)
+
+    def _pause(self, now: float) -> float:
+        """Return how long to wait when there is nobody to ask, or no room."""
+        chance = self.known.next_chance(now)
+        return _IDLE_SECONDS if chance is None else max(chance, _LEAST_SECONDS)
 
 
-class Pace:
-    """How fast this worker works, and so how much it may hold: about a second's worth, never under its concurrency."""
-
-    def __init__(self, concurrency: int) -> None:
-        self._least = concurrency
-        self._a_second = float(concurrency)
-        self._since = time.monotonic()
-        self._count = 0
-
-    def finished(self, count: int) -> None:
-        """Count finished items; the pace follows every tenth of a second."""
-        self._count += count
-        elapsed = time.monotonic() - self._since
-        if elapsed >= _PACE_SECONDS:
-            self._a_second = (self._a_second + self._count / elapsed) / 2
-            self._since, self._count = time.monotonic(), 0
-
-    def most_held(self) -> int:
-        """Return how many items may be held at once."""
-        return min(MOST_HELD, max(2 * self._least, int(self._a_second)))
-
-
-def joined(end: Turn, start: Turn, *, after: str) -> Turn:
-    """Fill the last step of a walk, which began behind `after`, up with the organizations that a walk starts with.
-
-    Without it the few organizations of a last step would have a whole turn to themselves.
-    """
-    room = ORGANIZATIONS_A_TURN - len({queue.organization_id for queue in end.queues})
-    first = sorted({queue.organization_id for queue in start.queues if queue.organization_id <= after})[:room]
-    queues = tuple(queue for queue in start.queues if queue.organization_id in first)
-    return Turn(end.queues + queues, first[-1] if first else "")
-
-
-def shares(queues: Sequence[ReadyQueue], room: int, *, shift: int = 0) -> list[Source]:
-    """Share `room` items equally among organizations, then among each one's queues.
-
-    `shift` says who gets what is left over, which is everything when there are more organizations than room: a
-    caller that changes it at random treats all alike in the long run.
-    """
-    organizations = {key: list(group) for key, group in groupby(queues, key=lambda queue: queue.organization_id)}
-    wanted: list[Source] = []
-    for position, (organization_id, own) in enumerate(organizations.items()):
-        share = _part(room, len(organizations), position + shift)
-        wanted += [
-            Source(organization_id, queue.queue_id, take)
-            for index, queue in enumerate(own)
-            if (take := _part(share, len(own), index + shift // len(organizations)))
-        ]
-    return wanted
-
-
-def _part(total: int, parts: int, index: int) -> int:
-    """Return part number `index`, counted round, of `total` split into `parts` as equally as whole numbers allow."""
-    return total // parts + (1 if index % parts < total % parts else 0)
+def _coming_back(outcomes: Iterable[Outcome]) -> set[str]:
+    return {
+        outcome.held.claimed.queue_id
+        for outcome in outcomes
+        if outcome.held.claimed.counted or not isinstance(outcome, Completed)
+    }

@@ -1,8 +1,9 @@
 """Heartbeat: keeps the leases of everything held, on a thread and a connection of its own.
 
 A handler that blocks the event loop, or a pool without a free connection, therefore costs no lease. Leases are renewed
-in batches when a third of them has passed. An item whose renewal is refused, or whose lease ended while the database
-could not be reached, is lost: its handler is stopped and its outcome will not be accepted.
+in batches when a third of them has passed, and at once when somebody says that the item was cancelled. An item whose
+renewal is refused, or whose lease ended while the database could not be reached, is lost: its handler is stopped and
+its outcome will not be accepted.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, Final
 
@@ -21,8 +24,9 @@ from fairlead.db.session import Database
 from fairlead.db.tenancy import system
 from fairlead.domain.json_values import problem
 from fairlead.engine.renew import renew
+from fairlead.queries.cancelled import find_cancelled
 from fairlead.runtime.loop import Loop
-from fairlead.worker.held import Held, HeldItems
+from fairlead.worker.held import Held, HeldItems, Stop
 
 BATCH: Final = 500
 INTERVAL_SECONDS: Final = 0.25
@@ -34,12 +38,13 @@ _log = structlog.get_logger(__name__)
 class Heartbeat:
     """A thread that renews; `on_lost` is called on that thread for each item that is lost."""
 
-    def __init__(self, options: DatabaseOptions, held: HeldItems, *, on_lost: Callable[[Held], None]) -> None:
+    def __init__(self, options: DatabaseOptions, held: HeldItems, *, on_lost: Callable[[Held, Stop], None]) -> None:
         self._options = options
         self._held = held
         self._on_lost = on_lost
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._stop = threading.Event()
+        self._wake: Callable[[], object] = _nobody  # ends the wait of the thread's loop, from any thread
 
     def start(self) -> None:
         """Begin renewing."""
@@ -51,6 +56,11 @@ class Heartbeat:
         if self._thread.is_alive():
             self._thread.join()
 
+    def wake(self) -> None:
+        """Renew at once what is in doubt."""
+        with suppress(RuntimeError):  # the thread has just ended
+            self._wake()
+
     def _run(self) -> None:
         asyncio.run(self._beat())
 
@@ -58,6 +68,7 @@ class Heartbeat:
         database = Database(self._options)
         loop = Loop("heartbeat", lambda: self._turn(database), longest_backoff_seconds=LONGEST_BACKOFF_SECONDS)
         loop.start()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, loop.wake)
         await asyncio.to_thread(self._stop.wait)
         await loop.stop()
         await database.close()
@@ -78,21 +89,32 @@ class Heartbeat:
                 lease_seconds=lease_seconds,
                 progress=progress,
             )
+            refused = [
+                (held.claimed.organization_id, held.claimed.id, held.claimed.claims)
+                for held in batch
+                if held.claimed.id not in renewed
+            ]
+            cancelled = await find_cancelled(session, _SCOPE, leases=refused) if refused else frozenset()
         for held in batch:
             if held.claimed.id in renewed:
                 held.renewed(sent)
             else:
-                self._lost(held)
+                self._lost(held, "cancelled" if held.claimed.id in cancelled else "lease lost")
 
     def _lose_expired(self) -> None:
         now = time.monotonic()
         for held in self._held.snapshot():
             if held.expires <= now:
-                self._lost(held)
+                self._lost(held, "lease lost")
 
-    def _lost(self, held: Held) -> None:
-        if held.stopped is None and self._held.holds(held):
-            self._on_lost(held)
+    def _lost(self, held: Held, reason: Stop) -> None:
+        held.doubted = False
+        if held.stopped is None and self._held.holds(held) and not held.is_finishing:
+            self._on_lost(held, reason)
+
+
+def _nobody() -> None:
+    """Wake nobody: the thread does not run yet."""
 
 
 def _batches(due: Iterable[Held]) -> Iterator[tuple[int, list[Held]]]:

@@ -16,7 +16,7 @@ from fairlead.engine.claim import ClaimedItem
 from fairlead.queries.ready_sources import ReadyQueue
 from fairlead.worker.context import Item
 
-Stop: TypeAlias = Literal["lease lost", "out of time"]
+Stop: TypeAlias = Literal["lease lost", "cancelled", "out of time"]
 CANCELS: Final = 2  # how often a handler is told to stop before it is abandoned
 STOP_AGAIN_SECONDS: Final = 5.0  # how long a handler may take to clean up after a cancellation
 
@@ -27,17 +27,18 @@ class Held:
 
     claimed: ClaimedItem
     queue: ReadyQueue
-    lease_seconds: int
-    expires: float  # monotonic seconds at which the lease ends, unless renewed
+    expires: float  # monotonic seconds from before the claim; once made, at which the lease ends unless renewed
     item: Item = field(init=False)
     runner: asyncio.Task[None] | None = None  # set while the handler runs; cancelling it stops the handler
     ends: float = math.inf  # monotonic seconds at which the handler has run too long
     stopped: Stop | None = None  # why the handler was stopped
     cancels: int = 0  # how often the runner was cancelled for that
     abandoned: bool = False  # whether the handler runs on without anybody waiting for it
+    doubted: bool = False  # whether somebody said that the item was cancelled: its lease is to be renewed at once
 
     def __post_init__(self) -> None:
         claimed = self.claimed
+        self.expires += claimed.lease_seconds
         self.item = Item(
             claimed.id,
             claimed.organization_id,
@@ -53,8 +54,19 @@ class Held:
             claimed.claims,
         )
 
+    @property
+    def lease_seconds(self) -> int:
+        """How long its leases are."""
+        return self.claimed.lease_seconds
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether a transaction of the handler's completes it: nobody else is to touch its row meanwhile."""
+        return self.item._finishing  # noqa: SLF001 - the worker's side of the item
+
     def renewed(self, sent: float) -> None:
         """Move the deadline after a renewal that was sent at `sent`."""
+        self.doubted = False
         self.expires = max(self.expires, sent + self.lease_seconds)
 
     def is_stopped(self) -> bool:
@@ -68,7 +80,7 @@ class Held:
         """
         if self.stopped is None:
             self.stopped = reason
-            self.item._lost = reason == "lease lost"  # noqa: SLF001 - the worker's side of the item
+            self.item._stop = reason  # noqa: SLF001 - the worker's side of the item
         if self.runner is not None:
             self.ends = time.monotonic() + STOP_AGAIN_SECONDS
             self.cancels += 1
@@ -90,6 +102,10 @@ class HeldItems:
             older.stop("lease lost")
         self._items[held.claimed.id] = held
 
+    def get(self, item_id: str) -> Held | None:
+        """Return the item held under an id, if there is one."""
+        return self._items.get(item_id)
+
     def drop(self, held: Held) -> None:
         """Let go of an item whose outcome is known; a newer claim of the same item stays."""
         if self._items.get(held.claimed.id) is held:
@@ -104,6 +120,10 @@ class HeldItems:
         return list(self._items.values())
 
     def due(self, *, within: float) -> list[Held]:
-        """Return what has less than `within` of its lease left (a share, such as two thirds)."""
+        """Return what has less than `within` of its lease left (a share, such as two thirds), or is in doubt."""
         now = time.monotonic()
-        return [held for held in self.snapshot() if held.expires - now < held.lease_seconds * within]
+        return [
+            held
+            for held in self.snapshot()
+            if (held.doubted or held.expires - now < held.lease_seconds * within) and not held.is_finishing
+        ]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import orjson
+import structlog
 
-from fairlead.domain.json_values import problem, storable
-from fairlead.domain.limits import ERROR_CHARACTERS, RESULT_BYTES
+from fairlead.domain.json_values import storable
+from fairlead.domain.limits import DELAY_SECONDS, ERROR_CHARACTERS
 from fairlead.domain.retry import delay_seconds
-from fairlead.errors import GiveUp
+from fairlead.errors import GiveUp, Snooze, ValidationFailed
 from fairlead.worker.held import Held
+from fairlead.worker.result import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +38,92 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The handler wants the item later, and the attempt does not count."""
+
+    held: Held
+    delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """The item was not worked on and goes back."""
 
     held: Held
 
 
-Outcome: TypeAlias = Completed | Failed | Released
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The handler completed the item in a transaction of its own; `otherwise` is what to report if that is not so."""
+
+    held: Held
+    otherwise: Failed | Snoozed
 
 
-def returned(held: Held, result: Any) -> Completed | Failed:
+Outcome: TypeAlias = Completed | Failed | Snoozed | Released | Confirmed
+NOT_COMMITTED: Final = "The handler completed its item in a transaction that was not committed when it returned."
+_DELAY_WANTED: Final = f"The delay must be a number of seconds from 0 to {DELAY_SECONDS:,}"
+_log = structlog.get_logger(__name__)
+
+
+class RetryRules(Protocol):
+    """A handler's own rules of retrying."""
+
+    @property
+    def backoff(self) -> Callable[[int, BaseException], float] | None:
+        """How long to wait after an attempt (the first is 1) that raised an error; None leaves that to the queue."""
+
+    @property
+    def give_up_on(self) -> tuple[type[BaseException], ...]:
+        """The errors after which there is no other attempt."""
+
+
+def returned(held: Held, result: Any) -> Outcome:
     """Judge what a handler returned: done, or failed when the result cannot be stored."""
-    if result is None:
-        return Completed(held)
-    if place := problem(result):
-        return failed(held, f"The handler's result cannot be stored: {place}.")
+    if held.is_finishing:
+        return Confirmed(held, failed(held, NOT_COMMITTED))
     try:
-        written = orjson.dumps(result)
-    except orjson.JSONEncodeError as error:
-        return failed(held, f"The handler's result cannot be stored: {error}.")
-    if len(written) > RESULT_BYTES:
-        return failed(held, f"The handler's result is larger than {RESULT_BYTES} bytes.")
-    return Completed(held, orjson.Fragment(written))
+        return Completed(held, written(result))
+    except ValidationFailed as error:
+        return failed(held, error.message)
 
 
-def raised(held: Held, error: BaseException) -> Failed:
-    """Judge what a handler raised."""
-    if issubclass(type(error), GiveUp):  # not isinstance, which would ask the error itself
+def raised(held: Held, error: BaseException, *, rules: RetryRules | None = None) -> Outcome:
+    """Judge what a handler raised, by its own rules of retrying and then by its queue's."""
+    outcome = _raised(held, error, rules)
+    return Confirmed(held, outcome) if held.is_finishing else outcome
+
+
+def _raised(held: Held, error: BaseException, rules: RetryRules | None) -> Failed | Snoozed:
+    kind = type(error)  # not isinstance, which would ask the error itself
+    if issubclass(kind, Snooze):
+        seconds: Any = getattr(error, "delay_seconds", None)
+        return Snoozed(held, seconds) if _is_delay(seconds) else failed(held, f"{_DELAY_WANTED}: Snooze({seconds!r}).")
+    if issubclass(kind, GiveUp):
         return failed(held, _headline(error).partition(": ")[2] or _headline(error), give_up=True)
-    return failed(held, f"{_headline(error)}\n{_told(error)}".strip())
+    told = f"{_headline(error)}\n{_told(error)}".strip()
+    if rules is None:
+        return failed(held, told)
+    return failed(held, told, give_up=issubclass(kind, rules.give_up_on), wait=_own_wait(held, error, rules))
+
+
+def _own_wait(held: Held, error: BaseException, rules: RetryRules) -> float | None:
+    """Return the wait that the handler's own back-off says; None without one, or when it says nothing useful."""
+    if rules.backoff is None:
+        return None
+    try:
+        seconds = rules.backoff(held.claimed.attempts, error)
+    except Exception:  # noqa: BLE001 - whatever it raises must cost neither the item nor the runner
+        _log.exception("backoff_failed", item_id=held.claimed.id, queue=held.queue.name)
+        return None
+    if not _is_delay(seconds):
+        _log.error("backoff_failed", item_id=held.claimed.id, queue=held.queue.name, error=_DELAY_WANTED)
+        return None
+    return seconds
+
+
+def _is_delay(seconds: Any) -> bool:
+    return type(seconds) in {int, float} and 0 <= seconds <= DELAY_SECONDS
 
 
 def _headline(error: BaseException) -> str:
@@ -83,11 +143,9 @@ def _told(error: BaseException) -> str:
         return ""
 
 
-def failed(held: Held, error: str, *, give_up: bool = False) -> Failed:
-    """Make a failure with the queue's back-off."""
-    wait = delay_seconds(
-        held.queue.backoff,
-        held.claimed.attempts,
-        chance=random.random(),  # noqa: S311 - jitter, not a secret
-    )
+def failed(held: Held, error: str, *, give_up: bool = False, wait: float | None = None) -> Failed:
+    """Make a failure; without a `wait` in seconds with the queue's back-off."""
+    if wait is None:
+        chance = random.random()  # noqa: S311 - jitter, not a secret
+        wait = delay_seconds(held.queue.backoff, held.claimed.attempts, chance=chance)
     return Failed(held, storable(error, most=ERROR_CHARACTERS), wait, give_up)

@@ -15,6 +15,7 @@ from fairlead.errors import HandlerInvalid
 from fairlead.worker.context import Item
 
 HandlerFunction: TypeAlias = Callable[[Item], Any]
+BackoffFunction: TypeAlias = Callable[[int, BaseException], float]
 _Function = TypeVar("_Function", bound=HandlerFunction)
 
 DEFAULT_TIMEOUT_SECONDS = 900.0
@@ -28,6 +29,8 @@ class Handler:
     task: str | None
     call: Callable[[Item], Awaitable[Any]]
     timeout_seconds: float | None
+    backoff: BackoffFunction | None = None
+    give_up_on: tuple[type[BaseException], ...] = ()
 
 
 class App:
@@ -43,12 +46,20 @@ class App:
         self._handlers: dict[tuple[str, str | None], Handler] = {}
 
     def handler(
-        self, queue: str, *, task: str | None = None, timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS
+        self,
+        queue: str,
+        *,
+        task: str | None = None,
+        timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+        backoff: BackoffFunction | None = None,
+        give_up_on: tuple[type[BaseException], ...] = (),
     ) -> Callable[[_Function], _Function]:
         """Make a function, async or not, the handler of a queue (or of one task in it).
 
         It is called with an Item and may return any JSON value. An attempt that takes longer than `timeout_seconds`
         has failed; None means no limit. A function that is not async runs in a thread of its own.
+        `backoff(attempt, error)` says how many seconds to wait after an attempt that raised, in place of the queue's
+        back-off; after an error of a class in `give_up_on` there is no other attempt.
         Raises HandlerInvalid for a second handler of the same queue and task.
         """
         if not isinstance(queue, str):
@@ -61,12 +72,14 @@ class App:
             raise HandlerInvalid(
                 f"The handler of {queue!r} has timeout_seconds={timeout_seconds}; it must be positive."
             )
+        if problem := _retry_problem(backoff, give_up_on):
+            raise HandlerInvalid(f"The handler of {queue!r} has {problem}.")
 
         def register(function: _Function) -> _Function:
             if (queue, task) in self._handlers:
                 raise HandlerInvalid(f"The queue {queue!r} has two handlers for task {task!r}.")
             call = function if _is_async(function) else in_thread(function)
-            self._handlers[queue, task] = Handler(queue, task, call, timeout_seconds)
+            self._handlers[queue, task] = Handler(queue, task, call, timeout_seconds, backoff, give_up_on)
             return function
 
         return register
@@ -79,6 +92,16 @@ class App:
     def resolve(self, queue: str, task: str | None) -> Handler | None:
         """Return the handler of a task in a queue: its own, else the queue's."""
         return self._handlers.get((queue, task)) or self._handlers.get((queue, None))
+
+
+def _retry_problem(backoff: Any, give_up_on: Any) -> str | None:
+    if backoff is not None and not callable(backoff):
+        return f"backoff={backoff!r}; it must be a function of the attempt and the error"
+    if not isinstance(give_up_on, tuple) or not all(
+        isinstance(kind, type) and issubclass(kind, BaseException) for kind in give_up_on
+    ):
+        return f"give_up_on={give_up_on!r}; it must be a tuple of classes of errors"
+    return None
 
 
 def _is_async(function: HandlerFunction) -> bool:

@@ -20,11 +20,11 @@ from fairlead.errors import LeaseLost
 from fairlead.queries.items import Item, get_item
 from fairlead.queries.ready_sources import ReadyQueue, ready_sources
 from fairlead.worker.execute import abandoned, execute, stop_overdue
-from fairlead.worker.fetch import ORGANIZATIONS_A_TURN, QUEUES_AN_ORGANIZATION
 from fairlead.worker.held import Held
 from fairlead.worker.outcome import Outcome
 from fairlead.worker.registry import App
-from fairlead.worker.report import run_verbs
+from fairlead.worker.report import report
+from fairlead.worker.scout import ORGANIZATIONS_A_TURN, QUEUES_AN_ORGANIZATION
 
 _SCOPE: Final = system("work off the items of every organization")
 _WATCH_SECONDS: Final = 0.05
@@ -51,10 +51,8 @@ async def _claimed(database: Database, app: App, worker_id: str) -> Held | None:
         await promote(session, _SCOPE, most=_DUE_ITEMS)
         for queue in await _ready(session, app):
             began, sources = time.monotonic(), [Source(queue.organization_id, queue.queue_id, 1)]
-            for item in await claim(
-                session, _SCOPE, sources=sources, worker_id=worker_id, lease_seconds=queue.lease_seconds
-            ):
-                return Held(item, queue, queue.lease_seconds, began + queue.lease_seconds)
+            for item in await claim(session, _SCOPE, sources=sources, worker_id=worker_id):
+                return Held(item, queue, began)
     return None
 
 
@@ -80,7 +78,7 @@ async def _worked(database: Database, app: App, held: Held) -> Item:
     outcome = await _outcome(app, held)
     scope = tenant(held.claimed.organization_id)
     async with database.unit_of_work(_SCOPE) as session:
-        if outcome is None or held.claimed.id not in await run_verbs(session, [outcome]):
+        if outcome is None or not await report(session, outcome):
             raise LeaseLost
         return await get_item(session, scope, item_id=held.claimed.id, deleted=True)
 

@@ -1,16 +1,31 @@
 -- fairlead.engine.enqueue.ENQUEUE
-insert into queue_items_live (
-    id, organization_id, queue_id, payload, priority, max_attempts, scheduled_for, ready, task, tags, trace)
-select n.id, q.organization_id, q.id, n.payload, coalesce(n.priority, 0), coalesce(n.max_attempts, q.max_attempts),
-    n.due, n.due is null or n.due <= statement_timestamp(), n.task, coalesce(n.tags, '{}'), n.trace
-from (
-    select i.*, coalesce(i.scheduled_for, statement_timestamp() + make_interval(secs => i.delay_seconds)) as due
+with queue as materialized (
+    select q.id, q.organization_id, q.max_attempts
+    from queues q
+    where q.organization_id = %(organization_id)s and q.id = %(queue_id)s and q.deleted_at is null and q.max_depth is null
+        and (select o.max_queue_depth from organizations o where o.id = %(organization_id)s) is null
+    for key share
+),
+made as (
+    insert into queue_items_live (
+        id, organization_id, queue_id, payload, priority, max_attempts, scheduled_for, ready, blocked, task, tags, trace,
+    ordering_key, unique_key, unique_while)
+    select n.id, q.organization_id, q.id, n.payload, coalesce(n.priority, 0), coalesce(n.max_attempts, q.max_attempts),
+    n.due, n.ordering_key is null and (n.due is null or n.due <= statement_timestamp()), n.ordering_key is not null,
+    n.task, coalesce(n.tags, '{}'), n.trace, n.ordering_key, n.unique_key, n.unique_while
+    from (
+        select i.*, coalesce(i.scheduled_for, statement_timestamp() + make_interval(secs => i.delay_seconds)) as due
     from jsonb_to_recordset(%(items)s) as i (
         id text, payload jsonb, priority integer, max_attempts integer, scheduled_for timestamptz,
-        delay_seconds double precision, task text, tags text[], trace text)
-) n
-cross join (
-    select id, organization_id, max_attempts from queues
-    where organization_id = %(organization_id)s and id = %(queue_id)s and deleted_at is null
-    for key share
-) q
+        delay_seconds double precision, task text, tags text[], trace text, ordering_key text, unique_key text,
+        unique_while text, unique_seconds double precision)
+    ) n
+    cross join queue q
+    returning organization_id, queue_id, ordering_key
+),
+turned as (
+    insert into ordering_turns (organization_id, queue_id, ordering_key)
+    select distinct organization_id, queue_id, ordering_key from made where ordering_key is not null
+)
+insert into item_counters (organization_id, queue_id, waiting)
+select %(organization_id)s, %(queue_id)s, count(*) from made having count(*) > 0

@@ -2,7 +2,8 @@
 with due as materialized (
     select i.ctid as row
     from queue_items_live i
-    where i.status = 'waiting' and not i.ready and i.scheduled_for <= statement_timestamp()
+    where i.status = 'waiting' and not i.ready and not i.blocked and i.scheduled_for <= statement_timestamp()
+        and i.scheduled_for >= coalesce(cast(%(since)s as timestamptz), '-infinity')
     order by i.scheduled_for
     limit %(most)s
     for update skip locked

@@ -1,14 +1,16 @@
 -- fairlead.engine.renew.RENEW
 with report as materialized (
     select distinct on (r.id, r.organization_id, r.claims) r.*
-    from jsonb_to_recordset(%(reports)s) as r (organization_id text, id text, claims integer, progress jsonb)
+    from jsonb_to_recordset(%(reports)s) as r (
+        organization_id text, queue_id text, id text, claims integer, progress jsonb)
     order by r.id, r.organization_id, r.claims
 ),
 held as materialized (
-    select r.*, i.row, i.attempts_left, i.current
+    select r.*, i.*
     from report r
     cross join lateral (
-        select i.ctid as row, i.attempts < i.max_attempts as attempts_left,
+        select i.ctid as row, i.queue_id as of_queue, i.counted, i.ordering_key,
+            i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
                 and i.lease_expires_at > statement_timestamp() as current
         from queue_items_live i
@@ -22,7 +24,7 @@ renewed as (
             i.lease_expires_at, statement_timestamp() + make_interval(secs => %(lease_seconds)s)),
         progress = coalesce(h.progress, i.progress)
     from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
+    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
     returning i.organization_id, i.id, i.lease_expires_at
 )
 select h.organization_id, h.id, r.id is not null, r.lease_expires_at

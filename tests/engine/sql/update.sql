@@ -27,8 +27,9 @@ changed as (
         tags = coalesce(h.tags, i.tags),
         task = case when h.sets_task then h.task else i.task end,
         scheduled_for = case when h.sets_due then h.scheduled_for else i.scheduled_for end,
-        ready = case when h.sets_due then h.due else i.ready end,
-        seq = case when h.sets_due and h.due and not i.ready then nextval('queue_items_seq') else i.seq end
+        ready = case when h.sets_due and not i.blocked then h.due else i.ready end,
+        seq = case
+            when h.sets_due and h.due and not i.ready and not i.blocked then nextval('queue_items_seq') else i.seq end
     from held h
     where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row
     returning i.organization_id, i.id, i.priority, i.max_attempts, i.scheduled_for, i.task, i.tags

@@ -7,7 +7,8 @@ where i.organization_id = %(organization_id)s and i.id = any (%(ids)s)
 
 -- fairlead.queries.items.OUTCOME_RULES
 select i.queue_id, i.attempts, q.lease_seconds,
-    q.backoff_policy, q.backoff_base_seconds, q.backoff_factor, q.backoff_cap_seconds, q.backoff_jitter
+    q.backoff_policy, q.backoff_base_seconds, q.backoff_factor, q.backoff_cap_seconds, q.backoff_jitter,
+    q.backoff_delays
 from queue_items i
 join queues q on q.organization_id = i.organization_id and q.id = i.queue_id
 where i.organization_id = %(organization_id)s and i.id = %(item_id)s

@@ -1,0 +1,93 @@
+"""The parts that both statements of a claim are made of; their contract is `engine/claim.py`'s."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What is asked for, with the rules of its queue and organization, one probe each; `take` is at most how many items.
+SOURCE: Final = """
+source as materialized (
+    select s.place, q.organization_id, q.id as queue_id, s.take, s.walks,
+        coalesce(s.lease_seconds, q.lease_seconds) as lease_seconds,
+        q.max_concurrency, o.max_concurrency as most_in_all, q.rate_limit, q.rate_period_seconds,
+        num_nonnulls(q.max_concurrency, o.max_concurrency, q.rate_limit) > 0 as limited
+    from jsonb_to_recordset(:sources) as s (
+        place integer, organization_id text, queue_id text, take integer, lease_seconds integer, walks jsonb)
+    cross join lateral (
+        select q.* from queues q
+        where q.organization_id = s.organization_id and q.id = s.queue_id and q.deleted_at is null
+            and (q.paused_at is null or q.resume_at <= statement_timestamp())
+        limit 1
+    ) q
+    cross join lateral (
+        select o.* from organizations o where o.id = s.organization_id and o.deleted_at is null limit 1
+    ) o
+)""".strip()
+
+# Locks up to `take` items of each of `{sources}`, and claims them.
+_CLAIMED: Final = """
+picked as materialized (
+    select i.row, s.lease_seconds, {limited} as limited
+    from {sources} s
+    cross join lateral (
+        {items}
+    ) i
+),
+claimed as (
+    update queue_items_live i
+    set status = 'processing',
+        attempts = i.attempts + 1,
+        claims = i.claims + 1,
+        started_at = statement_timestamp(),
+        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        worker_id = :worker_id,
+        counted = p.limited
+    from picked p
+    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+    returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+)""".strip()
+
+_WHOLE: Final = """
+select i.ctid as row
+        from queue_items_live i
+        where i.organization_id = s.organization_id and i.queue_id = s.queue_id
+            and i.status = 'waiting' and i.ready
+        order by (-i.priority), i.seq
+        limit s.take
+        for update skip locked""".strip()
+
+_WALKS: Final = """
+select i.row
+        from jsonb_to_recordset(s.walks) as w (lowest integer, highest integer, above bigint)
+        cross join lateral (
+            select i.ctid as row
+            from queue_items_live i
+            where i.organization_id = s.organization_id and i.queue_id = s.queue_id
+                and i.status = 'waiting' and i.ready
+                and (-i.priority) between w.lowest and w.highest and i.seq > w.above
+            order by (-i.priority), i.seq
+            limit s.take
+            for update skip locked
+        ) i
+        limit s.take""".strip()
+
+
+def claimed(sources: str, *, limited: str, walks: bool) -> str:
+    """Return the parts that pick and claim items of `sources`, in their `walks` or from their whole order.
+
+    Walks are for the fleet: under row security their bounds cannot enter the index (a negation may leak), and when the
+    planner last saw no items it would rather read all of the organization's (`tests/plans`).
+    """
+    items = _WALKS if walks else _WHOLE
+    return _CLAIMED.replace("{items}", items).replace("{sources}", sources).replace("{limited}", limited)
+
+
+# The claimed, and for each of `{again}` a row that is no item and names its queue.
+ANSWER: Final = """
+select c.* from claimed c
+union all
+select null, a.organization_id, a.queue_id,
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+from {again} a
+""".strip()

@@ -1,0 +1,77 @@
+"""Clear: remove all items of a queue that is being deleted, with everything that is kept about them.
+
+waiting, processing and every finished status → -.  The caller holds the queue's row alone, so that nobody enqueues,
+finishes or retries items of it.  Locks: its live items in the order of their ids, which waits for claims under way; the
+organization's slots.  Index: queue_items_queue_idx cannot serve all of them, so the organization's part of the primary
+key is read; it takes as long as the organization is full.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import Scope, TenantScope
+from fairlead.engine.accounts import slots_of
+
+CLEAR_LIVE: Final = Statement(
+    """
+with held as materialized (
+    select i.organization_id, i.id
+    from queue_items_live i
+    where i.organization_id = :organization_id and i.queue_id = :queue_id
+    order by i.id
+    for update
+),
+gone as (
+    delete from queue_items_live i
+    using held h
+    where i.organization_id = h.organization_id and i.id = h.id
+    returning i.organization_id, i.queue_id, i.counted
+),
+{slots}
+select count(*) from gone
+""",
+    slots=slots_of("gone"),
+)
+
+CLEAR_REST: Final = Statement("""
+with finished as (
+    delete from queue_items i
+    where i.organization_id = :organization_id and i.queue_id = :queue_id and i.finished_at < 'infinity'
+),
+counters as (
+    delete from item_counters c where c.organization_id = :organization_id and c.queue_id = :queue_id
+),
+turns as (
+    delete from ordering_turns t where t.organization_id = :organization_id and t.queue_id = :queue_id
+),
+depth as (
+    delete from depth_turns d where d.organization_id = :organization_id and d.queue_id = :queue_id
+)
+delete from slots s where s.organization_id = :organization_id and s.queue_id = :queue_id
+""")
+
+FORGET: Final = Statement("""
+with finished as (
+    delete from queue_items i where i.organization_id = :organization_id and i.finished_at < 'infinity'
+),
+counters as (
+    delete from item_counters c where c.organization_id = :organization_id
+)
+delete from ordering_turns t where t.organization_id = :organization_id
+""")
+
+
+async def clear(session: Session, scope: TenantScope, *, queue_id: str) -> None:
+    """Remove what there is of a queue but its own row, which the caller has locked alone."""
+    named = {"organization_id": scope.organization_id, "queue_id": queue_id}
+    await session.run(CLEAR_LIVE, named)
+    await session.run(CLEAR_REST, named)
+
+
+async def forget(session: Session, scope: Scope, *, organization_id: str) -> None:
+    """Remove what outlives an organization that has just been deleted: finished items, counters, notes."""
+    if scope.organization_id in {"", organization_id}:
+        await session.run(FORGET, {"organization_id": organization_id})

@@ -1,0 +1,26 @@
+"""Pruner: removes finished items that their queue keeps no longer, and unique keys whose period is over."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fairlead.bootstrap import Resources
+from fairlead.db.tenancy import system
+from fairlead.engine.prune import prune, prune_periods
+from fairlead.maintenance.duty import duty
+from fairlead.runtime.loop import Loop
+
+BATCH: Final = 1000
+INTERVAL_SECONDS: Final = 20.0
+_SCOPE: Final = system("prune finished items of every organization")
+
+
+def pruner(resources: Resources) -> Loop:
+    """Return the loop that prunes, a batch of each at a time."""
+
+    async def work() -> bool:
+        items = await prune(resources.database.alone(_SCOPE), _SCOPE, most=BATCH)
+        periods = await prune_periods(resources.database.alone(_SCOPE), _SCOPE, most=BATCH)
+        return BATCH in {items, periods}
+
+    return duty(resources.database, "prune", work, seconds=INTERVAL_SECONDS)

@@ -1,0 +1,129 @@
+"""Depths: how many items a queue has in each status, and the one that has waited longest, however many there are.
+
+The numbers are the sums of the queue's counters, which the folding keeps few, and are exact: a row of them is written
+in the transaction that moves the items. No item is counted.
+
+The longest waiting item that is ready is the one with the lowest place (`seq`) of the queue, which may stand behind
+others of a higher priority. The claim's index has the places in order within a priority only, so that the lowest one is
+searched for by halves: is there an item up to here? Each question skips through the index from priority to priority,
+which PostgreSQL does since 18; an older server reads the queue's part of the index instead. (Going from one priority to
+the next by ourselves cannot enter the index under row security: a negation might leak.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from fairlead.db.session import Session
+from fairlead.db.statement import Statement
+from fairlead.db.tenancy import SystemScope, TenantScope
+from fairlead.domain.ids import is_id
+from fairlead.errors import NotFound
+
+_READY: Final = """
+i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready""".strip()
+
+_DEPTHS: Final = """
+select q.id, q.name, c.*, statement_timestamp(), o.id, o.since
+from queues q
+cross join lateral (
+    select coalesce(sum(c.waiting), 0)::bigint, coalesce(sum(c.processing), 0)::bigint,
+        coalesce(sum(c.completed), 0)::bigint, coalesce(sum(c.failed), 0)::bigint,
+        coalesce(sum(c.cancelled), 0)::bigint
+    from item_counters c
+    where c.organization_id = q.organization_id and c.queue_id = q.id
+) c
+left join lateral (
+    with recursive half (below, place) as (
+        (select 0::bigint, i.seq
+         from queue_items_live i
+         where {ready}
+         order by (-i.priority), i.seq
+         limit 1)
+        union all
+        select case when f.seq is null then h.middle else h.below end, coalesce(f.seq, h.place)
+        from (select below, place, (below + place) / 2 as middle from half where place - below > 1) h
+        left join lateral (
+            select i.seq
+            from queue_items_live i
+            where {ready} and i.seq <= h.middle
+            order by (-i.priority), i.seq
+            limit 1
+        ) f on true
+    )
+    select i.id, coalesce(i.scheduled_for, i.created_at) as since
+    from queue_items_live i
+    where {ready} and i.seq = (select min(h.place) from half h)
+    order by (-i.priority), i.seq
+    limit 1
+) o on true
+where q.organization_id = :organization_id and q.deleted_at is null{one}
+order by q.name
+"""
+
+DEPTH: Final = Statement(_DEPTHS, ready=_READY, one=" and q.id = :queue_id")
+DEPTHS: Final = Statement(_DEPTHS, ready=_READY, one="")
+
+QUEUE_KEYS: Final = Statement("""
+select q.organization_id, q.id, o.slug, q.name
+from queues q
+join organizations o on o.id = q.organization_id
+where o.slug = any (:slugs) or cardinality(cast(:slugs as text[])) = 0
+order by o.slug, q.name, q.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue's items by status; `waiting` has those that are for later or behind their ordering key, too.
+
+    `oldest_id` is the ready item that has waited longest: `oldest_since` it was due or, never for later, enqueued. All
+    of it is how things stood `at` this time of the database.
+    """
+
+    queue_id: str
+    queue_name: str
+    waiting: int
+    processing: int
+    completed: int
+    failed: int
+    cancelled: int
+    at: datetime
+    oldest_id: str | None
+    oldest_since: datetime | None
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        """How long the oldest has waited."""
+        return None if self.oldest_since is None else (self.at - self.oldest_since).total_seconds()
+
+
+class QueueKey(NamedTuple):
+    """A queue, soft-deleted or not, and what people call it."""
+
+    organization_id: str
+    queue_id: str
+    organization_slug: str
+    queue_name: str
+
+
+async def get_depth(session: Session, scope: TenantScope, *, queue_id: str) -> Depth:
+    """Return a queue's depth; raises NotFound for an unknown, deleted or another organization's queue."""
+    bound: dict[str, Any] = {"organization_id": scope.organization_id, "queue_id": queue_id}
+    rows = await session.run(DEPTH, bound) if is_id(queue_id) else ()
+    if not rows:
+        raise NotFound
+    return Depth(*rows[0])
+
+
+async def get_depths(session: Session, scope: TenantScope) -> list[Depth]:
+    """Return the depths of all queues of the organization, by name."""
+    return [Depth(*row) for row in await session.run(DEPTHS, {"organization_id": scope.organization_id})]
+
+
+async def find_queue_keys(session: Session, _scope: SystemScope, *, slugs: Sequence[str] = ()) -> list[QueueKey]:
+    """Return every queue of the organizations with these slugs, or of all, in the order of their names."""
+    return [QueueKey(*row) for row in await session.run(QUEUE_KEYS, {"slugs": list(slugs)})]

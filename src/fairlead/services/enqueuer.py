@@ -1,0 +1,165 @@
+"""Single enqueues of one process, put into the database together.
+
+While one insert for a queue is under way, the items that come for the same queue wait and share the next: there is no
+timer, so a lone item does not wait, and under load an item costs a fraction of a transaction.
+
+Promises: a caller gets the id after its item's commit. Items of one queue enter in the order in which they came. What
+is wrong with one item, or becomes of its caller, harms no other: items that are refused together are tried apart. When
+the database goes away, every caller of that insert is told, and nobody knows whether it was kept. Wake-ups are
+announced once an insert, after its commit. Half of the pool's connections, at most, are used at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+import orjson
+
+from fairlead.db.session import Database
+from fairlead.db.tenancy import TenantScope
+from fairlead.domain import limits
+from fairlead.domain.ids import is_id, new_ids
+from fairlead.engine.enqueue import enqueue
+from fairlead.errors import NotFound, RequestError
+from fairlead.services.item_rules import ItemInput, check_items
+from fairlead.services.items import enqueue_items, new_item
+
+_BYTES: Final = 4 * 1024 * 1024  # of payloads in one insert; a single item's may be as large as the limit for it
+
+
+class EnqueuerClosed(RuntimeError):
+    """An item was given to an enqueuer that is closed: a mistake of the program, never of its user."""
+
+
+class _Lane(NamedTuple):
+    """Where items share an insert."""
+
+    scope: TenantScope
+    queue_id: str
+
+
+class _Waiting(NamedTuple):
+    """An item, how large it is, and who waits for its id."""
+
+    item: ItemInput
+    size: int
+    answer: asyncio.Future[str]
+
+
+class Enqueuer:
+    """Takes items one by one; `on_enqueued` is told the id of every queue that got some, after the commit."""
+
+    def __init__(self, database: Database, *, on_enqueued: Callable[[str], object] | None = None) -> None:
+        self._database = database
+        self._on_enqueued = on_enqueued
+        self._at_once = asyncio.Semaphore(max(1, database.options.pool_size // 2))
+        self._waiting: dict[_Lane, deque[_Waiting]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def enqueue(self, scope: TenantScope, *, queue_id: str, item: ItemInput) -> str:
+        """Enqueue one item and return its id, or its unique key's holder's: as `enqueue_items` does, and raises.
+
+        A caller that is cancelled while its item still waits has enqueued nothing; later, the item may be there.
+        """
+        if self._closed:
+            raise EnqueuerClosed("This enqueuer is closed; it takes no more items.")
+        check_items([item])
+        if not is_id(queue_id):
+            raise NotFound
+        waiting = _Waiting(item, len(orjson.dumps(item.payload)), asyncio.get_running_loop().create_future())
+        lane = _Lane(scope, queue_id)
+        if lane in self._waiting:
+            self._waiting[lane].append(waiting)
+        else:
+            self._waiting[lane] = deque([waiting])
+            task = asyncio.create_task(self._work_off(lane), name="enqueuer")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await waiting.answer
+
+    async def close(self) -> None:
+        """Take no more items and wait until those that were taken are in; safe to call twice."""
+        self._closed = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _work_off(self, lane: _Lane) -> None:
+        """Put in what waits for one queue until nothing does."""
+        waiting = self._waiting[lane]
+        batch: Sequence[_Waiting] = ()
+        try:
+            while waiting:
+                async with self._at_once:
+                    batch = _next_batch(waiting)
+                    if batch:
+                        await self._put_in(lane, batch)
+        finally:  # cancelled by nobody but the loop's end
+            del self._waiting[lane]
+            for left in (*batch, *waiting):
+                left.answer.cancel()
+
+    async def _put_in(self, lane: _Lane, batch: Sequence[_Waiting]) -> None:
+        """Put items in together, apart when they are refused, and tell each caller what became of its own."""
+        try:
+            ids = await self._enqueued(lane, [waiting.item for waiting in batch])
+        except RequestError as error:
+            if len(batch) == 1:
+                _refuse(batch, error)
+                return
+            middle = len(batch) // 2
+            await self._put_in(lane, batch[:middle])
+            await self._put_in(lane, batch[middle:])
+        except Exception as error:  # noqa: BLE001 - it is the callers', whatever it is
+            _refuse(batch, error)
+        else:
+            if self._on_enqueued is not None:
+                self._on_enqueued(lane.queue_id)
+            for waiting, item_id in zip(batch, ids, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(item_id)
+
+    async def _enqueued(self, lane: _Lane, items: Sequence[ItemInput]) -> list[str]:
+        """Enqueue items in one message where neither they nor their queue ask for more, else in a unit of work."""
+        scope, queue_id = lane
+        if all(item.unique_key is None for item in items):
+            ids = new_ids(len(items))
+            plain = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
+            if await enqueue(self._database.alone(scope), scope, queue_id=queue_id, items=plain):
+                return ids
+        async with self._database.unit_of_work(scope) as session:
+            return await enqueue_items(session, scope, queue_id=queue_id, items=items)
+
+
+def _next_batch(waiting: deque[_Waiting]) -> Sequence[_Waiting]:
+    """Take out those that share the next insert, the first that came; whose caller was cancelled is left out."""
+    batch: list[_Waiting] = []
+    size = 0
+    while waiting and len(batch) < limits.BATCH_ITEMS and (not batch or size + waiting[0].size <= _BYTES):
+        first = waiting.popleft()
+        if not first.answer.done():
+            batch.append(first)
+            size += first.size
+    return batch
+
+
+def _refuse(batch: Sequence[_Waiting], error: Exception) -> None:
+    """Give each caller the error, an own one: a raised error remembers by whom it was."""
+    for waiting in batch:
+        if not waiting.answer.done():
+            own = copy.copy(error)
+            own.__cause__ = error
+            waiting.answer.set_exception(own)

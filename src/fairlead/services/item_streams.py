@@ -1,0 +1,54 @@
+"""Streams of items: any number of them into one queue, in one transaction, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
+from fairlead.domain.ids import is_id, new_id
+from fairlead.engine.enqueue import NewItem
+from fairlead.engine.enqueue_copy import enqueue_copy
+from fairlead.engine.enqueue_limited import room_for
+from fairlead.errors import NotFound, QueueFull, ValidationFailed
+from fairlead.services.item_rules import ItemInput, problems_of
+from fairlead.services.items import new_item
+
+
+async def enqueue_stream(
+    session: Session, scope: TenantScope, *, queue_id: str, items: Iterable[ItemInput] | AsyncIterable[ItemInput]
+) -> int:
+    """Enqueue items as they come, by COPY, all or none; return how many. They cannot be unique.
+
+    `items` is read while they are sent, once; what it raises passes through, and then nothing is enqueued. Raises
+    ValidationFailed naming the first wrong item, NotFound when there is no such queue here, and QueueFull.
+    """
+    if not is_id(queue_id):
+        raise NotFound
+    async with session.savepoint():
+        room = await room_for(session, scope, queue_id=queue_id)
+        checked = _checked_async(items) if isinstance(items, AsyncIterable) else _checked(items)
+        made = await enqueue_copy(session, scope, queue_id=queue_id, items=checked, room=room)
+        if made is None:
+            raise QueueFull(f"This queue takes {max(room or 0, 0):,} more item(s) now, and these were more.")
+        return made
+
+
+def _checked(items: Iterable[ItemInput]) -> Iterator[NewItem]:
+    return (_new(item, place) for place, item in enumerate(items))
+
+
+async def _checked_async(items: AsyncIterable[ItemInput]) -> AsyncIterator[NewItem]:
+    place = 0
+    async for item in items:
+        yield _new(item, place)
+        place += 1
+
+
+def _new(item: ItemInput, place: int) -> NewItem:
+    problems = problems_of(item)
+    if not problems and item.unique_key is not None:
+        problems = {"unique_key": "cannot be given in a stream; enqueue such items in batches"}
+    if problems:
+        raise ValidationFailed(details={f"items[{place}].{field}": problem for field, problem in problems.items()})
+    return new_item(new_id(), item)

@@ -1,0 +1,173 @@
+"""Leases: handing items out, keeping them, and taking the outcomes.
+
+This traffic is not audited. Whoever holds an item shows its lease (the fencing number a claim gave out) with every
+outcome. An outcome for an item that is not in this organization raises NotFound; one whose lease is no longer current
+raises LeaseLost and has changed nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
+from fairlead.domain import limits
+from fairlead.domain.ids import is_id
+from fairlead.domain.json_values import storable
+from fairlead.domain.retry import delay_seconds as backoff_delay_seconds
+from fairlead.engine.claim import Source, claim
+from fairlead.engine.complete import Completion, complete
+from fairlead.engine.fail import Failure, fail
+from fairlead.engine.release import release
+from fairlead.engine.renew import renew
+from fairlead.engine.reports import Lease
+from fairlead.engine.snooze import Snooze, snooze
+from fairlead.errors import LeaseLost, NotFound
+from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
+from fairlead.queries.queues import get_queue
+from fairlead.services.checks import range_problem, ranged, refuse
+from fairlead.services.item_rules import check_object
+
+CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
+_CHANCE: Final = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldItem:
+    """An item under a lease: what every outcome has to show, and until when it is good."""
+
+    item: Item
+    lease: int
+    lease_expires_at: datetime
+
+
+async def claim_items(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    limit: int,
+    worker_id: str,
+    lease_seconds: int | None = None,
+) -> list[HeldItem]:
+    """Hand out up to `limit` (1 to 100) ready items; `lease_seconds` None means the queue's own.
+
+    A paused queue gives nothing, a limited one no more than its limits leave. Raises ValidationFailed, and NotFound
+    when there is no such queue here.
+    """
+    refuse(
+        {
+            "limit": ranged(1, CLAIM_ITEMS)(limit),
+            "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True),
+        }
+    )
+    if not is_id(queue_id):
+        raise NotFound
+    sources = [Source(scope.organization_id, queue_id, limit, lease_seconds)]
+    claimed = await claim(session, scope, sources=sources, worker_id=worker_id)
+    if not claimed:
+        await get_queue(session, scope, queue_id=queue_id)
+    ids = [held.id for held in claimed]
+    found = await find_items(session, scope, item_ids=ids, deleted=True) if claimed else {}
+    return [HeldItem(found[held.id], held.claims, held.lease_expires_at) for held in claimed]
+
+
+async def renew_item(
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    lease: int,
+    lease_seconds: int | None = None,
+    progress: dict[str, Any] | None = None,
+) -> HeldItem:
+    """Extend a lease to `lease_seconds` from now (None: the queue's own), never shorten it; keep `progress`.
+
+    Raises NotFound, LeaseLost and ValidationFailed.
+    """
+    refuse({"lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True)})
+    check_object("progress", progress, most_bytes=limits.RESULT_BYTES)
+    held = _lease(scope, item_id, lease)
+    if lease_seconds is None:
+        lease_seconds = (await get_outcome_rules(session, scope, item_id=item_id)).lease_seconds
+    ends = await renew(
+        session,
+        scope,
+        leases=[held],
+        lease_seconds=lease_seconds,
+        progress=None if progress is None else {item_id: progress},
+    )
+    item = await _changed(session, scope, item_id=item_id, accepted=item_id in ends)
+    return HeldItem(item, lease, ends[item_id])
+
+
+async def complete_item(
+    session: Session, scope: TenantScope, *, item_id: str, lease: int, result: dict[str, Any] | None = None
+) -> Item:
+    """Accept the work and keep `result`; repeating an accepted one answers the same and changes nothing.
+
+    Raises NotFound, LeaseLost and ValidationFailed.
+    """
+    check_object("result", result, most_bytes=limits.RESULT_BYTES)
+    completion = Completion(_lease(scope, item_id, lease), result)
+    accepted = await complete(session, scope, completions=[completion])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+
+
+async def fail_item(
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    lease: int,
+    error: str,
+    retry: bool = True,
+    delay_seconds: float | None = None,
+) -> Item:
+    """Record that an attempt failed; with attempts left and `retry` it waits for the next one.
+
+    `delay_seconds` None means the queue's back-off. The error is cut to 8,192 characters. Raises NotFound, LeaseLost
+    and ValidationFailed.
+    """
+    refuse({"delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS)})
+    held = _lease(scope, item_id, lease)
+    if delay_seconds is None:
+        rules = await get_outcome_rules(session, scope, item_id=item_id)
+        delay_seconds = backoff_delay_seconds(rules.backoff, rules.attempts, chance=_CHANCE.random())
+    failure = Failure(held, storable(error, most=limits.ERROR_CHARACTERS), delay_seconds, give_up=not retry)
+    outcome = await fail(session, scope, failures=[failure])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in outcome)
+
+
+async def snooze_item(session: Session, scope: TenantScope, *, item_id: str, lease: int, delay_seconds: float) -> Item:
+    """Put an item off for `delay_seconds`; the attempt does not count. Raises NotFound, LeaseLost, ValidationFailed."""
+    refuse({"delay_seconds": ranged(0, limits.DELAY_SECONDS, whole=False)(delay_seconds)})
+    accepted = await snooze(session, scope, snoozes=[Snooze(_lease(scope, item_id, lease), delay_seconds)])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+
+
+async def release_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
+    """Give an item back that was not worked on; the attempt does not count. Raises NotFound and LeaseLost."""
+    released = await release(session, scope, leases=[_lease(scope, item_id, lease)])
+    return await _changed(session, scope, item_id=item_id, accepted=item_id in released)
+
+
+async def _changed(session: Session, scope: TenantScope, *, item_id: str, accepted: bool) -> Item:
+    """Return the item as it is after the outcome, or raise the reason why nothing was changed.
+
+    Whoever holds an item may finish it, also when its queue is deleted.
+    """
+    item = await get_item(session, scope, item_id=item_id, deleted=True)
+    if not accepted:
+        raise LeaseLost
+    return item
+
+
+def _lease(scope: TenantScope, item_id: str, lease: int) -> Lease:
+    """Return what the engine's outcomes take; raises NotFound for what cannot be an item's id."""
+    if not is_id(item_id):
+        raise NotFound
+    return Lease(scope.organization_id, item_id, lease)
