@@ -1,26 +1,13 @@
-"""Figures: medians over the rounds, and the ratios the project has set itself, reached or not.
-
-A ratio is taken within each round (both sides measured minutes apart at most) and its median over the rounds counts.
-"""
+"""Figures: medians over the rounds, and what the project has set itself, reached or not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
-from bench.contender import Measurements
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One contender's turn in one round, and how busy the machine was just before it."""
-
-    round_number: int
-    contender: str
-    load_average: float
-    commit_milliseconds: float
-    measurements: Measurements
+_PRECISE_BELOW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +21,26 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be reached: our `measure` over the `against` contender's, or our latency itself."""
+    """One line of what is to be reached; without a unit it is a ratio."""
 
-    measure: str
-    against: str | None
+    title: str
     bound: float
-
-    @property
-    def name(self) -> str:
-        """What the reader is told it is."""
-        return self.measure if self.against is None else f"{self.measure} / {self.against}"
+    at_most: bool = False
+    unit: str = ""
 
     @property
     def wanted(self) -> str:
         """The bound with its direction."""
-        return f"≤ {self.bound:g} ms" if self.against is None else f"≥ {self.bound:g}"
+        return f"{'≤' if self.at_most else '≥'} {self.bound:g} {self.unit}".rstrip()
 
     def reached(self, value: float) -> bool:
         """Say whether a value is good enough."""
-        return value <= self.bound if self.against is None else value >= self.bound
+        return value <= self.bound if self.at_most else value >= self.bound
+
+    def over(self, values: Sequence[float]) -> Verdict:
+        """Return what became of it in one or more rounds; the median counts."""
+        value = figure(values)
+        return Verdict(self, value, self.reached(value.median))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +51,17 @@ class Verdict:
     value: Figure
     reached: bool
 
-
-OURS = "fairlead"
-TARGETS = (
-    Target("drain", "raw", 0.3),
-    Target("drain", "pgqueuer", 0.7),
-    Target("drain", "procrastinate", 20),
-    Target("bulk", "raw", 0.5),
-    Target("bulk", "pgqueuer", 0.7),
-    Target("single", "pgqueuer", 1.0),
-    Target("latency_20_p50", None, 10),
-    Target("latency_20_p99", None, 30),
-    Target("latency_1000_p50", None, 10),
-    Target("latency_1000_p99", None, 30),
-)
+    def as_json(self) -> dict[str, Any]:
+        """Return one line of the results."""
+        target = self.target
+        return {
+            "title": target.title,
+            "wanted": target.wanted,
+            "bound": target.bound,
+            "at_most": target.at_most,
+            **asdict(self.value),
+            "reached": self.reached,
+        }
 
 
 def figure(values: Sequence[float]) -> Figure:
@@ -84,35 +69,15 @@ def figure(values: Sequence[float]) -> Figure:
     return Figure(median(values), min(values), max(values))
 
 
-def figures(turns: Sequence[Turn]) -> dict[str, dict[str, Figure]]:
-    """Return every contender's figures by measure."""
-    collected: dict[str, dict[str, list[float]]] = {}
-    for turn in turns:
-        for measure, value in turn.measurements.items():
-            collected.setdefault(turn.contender, {}).setdefault(measure, []).append(value)
-    return {
-        contender: {measure: figure(values) for measure, values in measures.items()}
-        for contender, measures in collected.items()
-    }
+def shown(value: Figure | None) -> str:
+    """Return a figure as the reader gets it."""
+    if value is None:
+        return "-"
+    if value.least == value.most:
+        return number(value.median)
+    return f"{number(value.median)} [{number(value.least)} to {number(value.most)}]"
 
 
-def verdicts(turns: Sequence[Turn]) -> list[Verdict]:
-    """Return what became of every target that was measured."""
-    rounds: dict[int, dict[str, Measurements]] = {}
-    for turn in turns:
-        rounds.setdefault(turn.round_number, {})[turn.contender] = turn.measurements
-    found = []
-    for target in TARGETS:
-        values = [value for contenders in rounds.values() if (value := _value(target, contenders)) is not None]
-        if values:
-            value = figure(values)
-            found.append(Verdict(target, value, target.reached(value.median)))
-    return found
-
-
-def _value(target: Target, contenders: dict[str, Measurements]) -> float | None:
-    ours = contenders.get(OURS, {}).get(target.measure)
-    if target.against is None or ours is None:
-        return ours
-    theirs = contenders.get(target.against, {}).get(target.measure)
-    return None if theirs is None else ours / theirs
+def number(value: float) -> str:
+    """Return a number with as many digits as it is good for."""
+    return f"{value:.2f}" if abs(value) < _PRECISE_BELOW else f"{value:,.0f}"

@@ -14,6 +14,7 @@ _CONCURRENCY = 100
 _FIGURES = {
     "bulk": "enqueueBulkPerSecond",
     "single": "enqueueSinglePerSecond",
+    "coalesced": "enqueueCoalescedPerSecond",
     "drain": "drainPerSecond",
     "latency_20_p50": "latency20PerSecondP50",
     "latency_20_p99": "latency20PerSecondP99",
@@ -31,7 +32,7 @@ def _measure(url: str, load: Load) -> Measurements:
     command += ["--items", str(load.items), "--concurrency", str(_CONCURRENCY)]
     command += ["--latency-seconds", str(load.latency_seconds)]
     figures = json.loads(output_of(command, environment))
-    return {measure: figures[name] for measure, name in _FIGURES.items()}
+    return {measure: figures[name] for measure, name in _FIGURES.items() if name in figures}
 
 
 FAIRLEAD = Contender(

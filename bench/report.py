@@ -1,114 +1,106 @@
-"""What the reader gets: one table of figures, one of targets, and what they were measured on."""
+"""What the reader gets: one results file, one page of tables, one plot; each scenario's own date and settings in them.
+
+A run replaces what the files hold of the scenarios that it ran and leaves the others as they were.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from bench.contender import Contender, Load
-from bench.figures import Figure, Turn, figure, figures, verdicts
+from bench.figures import Figure, shown
+from bench.plot import plot
+from bench.scenario import Ground, Outcome, Scenario
 
-_MEASURES = {
-    "bulk": "enqueue, 1,000 a call (items/s)",
-    "single": "enqueue, one a transaction, 10 connections (items/s)",
-    "drain": "drain of no-op items, 1 process; raw: claim + complete (items/s)",
-    "latency_20_p50": "pick-up latency at 20/s, p50 (ms)",
-    "latency_20_p99": "pick-up latency at 20/s, p99 (ms)",
-    "latency_1000_p50": "pick-up latency at 1,000/s, p50 (ms)",
-    "latency_1000_p99": "pick-up latency at 1,000/s, p99 (ms)",
-}
-_PRECISE_BELOW = 100
+_HEAD = ["figure", "wanted", "measured", ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Everything one run of the benchmark found."""
-
-    load: Load
-    contenders: Sequence[Contender]
-    settings: dict[str, str]
-    turns: Sequence[Turn]
-    problems: Sequence[str]
-
-
-def as_json(run: Run) -> dict[str, Any]:
-    """Return the run with every single measurement."""
+def entry(
+    scenario: Scenario, ground: Ground, outcome: Outcome, *, load_average: float, seconds: float
+) -> dict[str, Any]:
+    """Return what the results file holds of one scenario."""
     return {
+        "title": scenario.title,
+        "how": scenario.how,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds),
         "machine": machine(),
-        "load": asdict(run.load),
-        "server": run.settings,
-        "contenders": {contender.name: contender.how for contender in run.contenders},
-        "figures": {
-            contender: {measure: asdict(value) for measure, value in measures.items()}
-            for contender, measures in figures(run.turns).items()
-        },
-        "targets": [
-            {
-                "name": verdict.target.name,
-                "wanted": verdict.target.wanted,
-                **asdict(verdict.value),
-                "reached": verdict.reached,
-            }
-            for verdict in verdicts(run.turns)
-        ],
-        "turns": [asdict(turn) for turn in run.turns],
-        "problems": list(run.problems),
+        "load_average_before": round(load_average, 2),
+        "scale": ground.scale,
+        "rounds": ground.rounds,
+        "server": ground.server.settings(),
+        "settings": dict(outcome.settings),
+        "targets": [verdict.as_json() for verdict in outcome.verdicts],
+        "tables": dict(outcome.tables),
+        "plots": {title: dict(bars) for title, bars in outcome.plots.items()},
+        "problems": list(outcome.problems),
+        "measurements": outcome.measurements,
     }
 
 
-def as_markdown(run: Run) -> str:
-    """Return the tables; medians, and the least and the most in brackets."""
+def write(folder: Path, fresh: Mapping[str, Any], *, order: Sequence[str]) -> str:
+    """Merge fresh entries into the results and write all of them; return the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "latest.json"
+    known = json.loads(file.read_text()).get("scenarios", {}) if file.exists() else {}
+    merged = {**known, **fresh}
+    entries = {name: merged[name] for name in order if name in merged}
+    file.write_text(json.dumps({"scenarios": entries}, indent=2, ensure_ascii=False) + "\n")
+    page = as_markdown(entries)
+    (folder / "latest.md").write_text(page)
+    (folder / "latest.svg").write_text(plot(entries))
+    return page
+
+
+def as_markdown(entries: Mapping[str, Any]) -> str:
+    """Return the page: every figure to be reached in one table, then what each scenario did and found."""
     lines = [
-        "# Comparison benchmark",
+        "# Benchmark",
         "",
-        _introduction(run),
+        "Median [least to most] of the rounds. Ratios are taken within each round of one run on one server.",
         "",
-        *(f"**{problem}**\n" for problem in run.problems),
-        *_figures_table(run),
+        "![Figures against what is wanted](latest.svg)",
         "",
-        *_targets_table(run),
-        "",
-        *(f"- {contender.name}: {contender.how}." for contender in run.contenders),
-        "- PostgreSQL: " + ", ".join(f"{name} {value}" for name, value in run.settings.items()) + ".",
+        *_targets(entries),
     ]
+    for one in entries.values():
+        lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"
 
 
-def _introduction(run: Run) -> str:
-    rounds = max((turn.round_number for turn in run.turns), default=0)
-    loads = figure([turn.load_average for turn in run.turns] or [0.0])
-    commits = figure([turn.commit_milliseconds for turn in run.turns] or [0.0])
-    return (
-        f"{run.load.items:,} items, {rounds} round(s) with the contenders in turn; median [least to most]. "
-        f"{machine()}. Before a turn its load average was {loads.least:.1f} to {loads.most:.1f} (over a "
-        f"minute, so mostly the turn before) and a commit took {commits.least:.2f} to {commits.most:.2f} ms; where "
-        "these are far apart, somebody else was at work. A ratio to another contender is taken within each "
-        "round, and the median counts."
+def _targets(entries: Mapping[str, Any]) -> list[str]:
+    rows = [_HEAD]
+    for one in entries.values():
+        small = "" if one["scale"] == 1 else f" (scale {one['scale']:g})"
+        for target in one["targets"]:
+            mark = "reached" if target["reached"] else "**not reached**"
+            rows.append([target["title"], target["wanted"], shown(_figure(target)), mark + small])
+    return table(rows)
+
+
+def _section(one: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {one['title']}"
+    yield ""
+    yield (
+        f"{one['how']}. Measured {one['measured_at']}, {one['rounds']} round(s), scale {one['scale']:g}, in "
+        f"{one['seconds']:,} s; {one['machine']}; load average before {one['load_average_before']:g}."
     )
+    for problem in one["problems"]:
+        yield from ("", f"**{problem}**")
+    for title, rows in one["tables"].items():
+        yield from ("", f"{title}:", "", *table(rows))
+    yield ""
+    yield from (f"- {name}: {how}." for name, how in one["settings"].items())
+    yield "- PostgreSQL: " + ", ".join(f"{name} {value}" for name, value in one["server"].items()) + "."
 
 
-def _figures_table(run: Run) -> list[str]:
-    found = figures(run.turns)
-    rows = [["", *found]]
-    for measure, title in _MEASURES.items():
-        if any(measure in measures for measures in found.values()):
-            rows.append([title, *(_shown(measures.get(measure)) for measures in found.values())])
-    return table(rows)
-
-
-def _targets_table(run: Run) -> list[str]:
-    if not verdicts(run.turns):
-        return ["Nothing that has a target was measured."]
-    rows = [["ours", "wanted", "measured", ""]]
-    for verdict in verdicts(run.turns):
-        mark = "reached" if verdict.reached else "**not reached**"
-        rows.append([verdict.target.name, verdict.target.wanted, _shown(verdict.value), mark])
-    return table(rows)
+def _figure(target: Mapping[str, Any]) -> Figure:
+    return Figure(target["median"], target["least"], target["most"])
 
 
 def table(rows: list[list[str]]) -> list[str]:
@@ -118,14 +110,6 @@ def table(rows: list[list[str]]) -> list[str]:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     ]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
-
-
-def _shown(value: Figure | None) -> str:
-    return "-" if value is None else f"{_number(value.median)} [{_number(value.least)} to {_number(value.most)}]"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if value < _PRECISE_BELOW else f"{value:,.0f}"
 
 
 def machine() -> str:

@@ -207,7 +207,7 @@ def _run(server: Server, rounds: int) -> Run:
         migrate(url)
         population = populate(url, say=_say)
         with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
-            facts = connection.execute(_FACTS).fetchone()
+            facts = connection.execute(_FACTS).fetchone() or {}
         load_average = os.getloadavg()[0]
         outcomes = uvloop.run(_outcomes(url, population, facts["pg_trgm_available"], rounds))
     return Run(rounds, load_average, facts, outcomes)

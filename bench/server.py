@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
+from bench.answers import value
 from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
 
 CACHE = Path(".cache/bench")
@@ -71,7 +72,9 @@ class Server:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
             if owner != connection.info.user:
                 connection.execute(
-                    sql.SQL("alter database {} owner to {}").format(sql.Identifier(database), sql.Identifier(owner))
+                    sql.SQL("alter database {} owner to {}").format(
+                        sql.Identifier(database), sql.Identifier(owner or "postgres")
+                    )
                 )
             # Nobody pays for the pages that the one before dirtied.
             with suppress(psycopg.errors.InsufficientPrivilege):
@@ -94,7 +97,7 @@ class Server:
     def settings(self) -> dict[str, str]:
         """Return what the figures depend on."""
         with self._administration() as connection:
-            return {name: connection.execute(f"show {name}").fetchone()[0] for name in _SETTINGS}
+            return {name: value(connection, f"show {name}") for name in _SETTINGS}
 
     @contextmanager
     def _administration(self) -> Iterator[psycopg.Connection]:
