@@ -16,7 +16,7 @@ endif
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help setup demo dev test check verify golden format mutants bench bench-all chaos model clean
+.PHONY: help setup demo dev test check verify golden format pooled mutants bench bench-all chaos model clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,13 @@ golden: .venv/.installed ## Write the generated files again
 
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
+
+# Left out: what ends server processes by their numbers, which a pooler hides, or takes the database away.
+POOLED := not killed and not database_that_is_away and not failing_flush and not limit_is_ever_exceeded
+
+pooled: .venv/.installed ## Run the tests of everything that uses the database through PgBouncer in transaction mode
+	FAIRLEAD_TEST_PGBOUNCER=1 $(RUN)pytest -n 2 --dist worksteal -q tests/engine tests/queries tests/services tests/races \
+		tests/tenancy tests/transactions tests/audit -k "$(POOLED)"
 
 mutants: .venv/.installed ## Take each guard between organizations away and see that the tests notice (some 20 minutes)
 	$(RUN)python -m tools.tenancy_mutants

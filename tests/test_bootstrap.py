@@ -202,9 +202,42 @@ async def test_the_embedded_database_is_looked_after(tmp_path_factory: pytest.Te
     assert not list(directory.rglob("postmaster.pid"))
 
 
+def test_a_migration_goes_past_the_pooler(empty_url: str) -> None:
+    """With a direct URL, migrations use that one, so that the other need not keep a session."""
+    done = _at_once(
+        1,
+        *("-m", "fairlead", "db", "migrate", "--json"),
+        FAIRLEAD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none",
+        FAIRLEAD_DATABASE_DIRECT_URL=empty_url,
+    )
+    assert orjson.loads(done[0])["applied"]
+    assert migrate.pending(empty_url) == []
+
+
+def test_what_needs_a_session_goes_past_the_pooler() -> None:
+    """The direct URL is where wake-ups are listened for; without one it is the only URL there is."""
+    assert DatabaseOptions(url="postgresql://pooled").session_url == "postgresql://pooled"
+    options = DatabaseOptions(url="postgresql://pooled", direct_url="postgresql://direct")
+    assert options.session_url == "postgresql://direct"
+
+
+@pytest.mark.anyio
+async def test_nothing_is_prepared_where_it_must_not_be(process_url: str) -> None:
+    """A process told not to prepare statements opens its database so, and knows where to find a session."""
+    settings = Settings(
+        database_url=SecretStr(process_url),
+        database_direct_url=SecretStr(process_url),
+        database_prepare=False,
+        secret=SecretStr(SECRET),
+    )
+    async with open_resources(settings, application_name="tests") as resources:
+        options = resources.database.options
+    assert (options.prepare_after, options.direct_url) == (None, process_url)
+
+
 def test_secrets_are_not_shown() -> None:
     """The representation of what a process works with, which ends up in logs, holds no secret and no password."""
-    options = DatabaseOptions(url="postgresql://me:password@here/there")
+    options = DatabaseOptions(url="postgresql://me:password@here/there", direct_url="postgresql://me:password@here/2")
     resources = Resources(Database(options), Notifier(options), options.url, b"the pepper")
     assert "password" not in repr(resources) + repr(options)
     assert "pepper" not in repr(resources)

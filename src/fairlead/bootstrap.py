@@ -28,6 +28,7 @@ from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
 from fairlead.settings import Settings
 
 _RECONNECT: Final = Backoff(base_seconds=0.2, cap_seconds=5.0, jitter=False)
+_PREPARE_AFTER: Final = 5  # executions of a statement
 _SECRET_BYTES: Final = 32  # as settings ask of FAIRLEAD_SECRET
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +68,7 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         url = await _entered_in_thread(stack, database_server(settings))
         pepper = secret_bytes(settings)
-        await _reached(url, embedded=settings.database_url is None, wait=wait_for_database)
+        await _reached(direct_url(settings, url), embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
         resources = Resources(Database(options), Notifier(options), url, pepper)
         stack.push_async_callback(resources.database.close)
@@ -146,10 +147,17 @@ def _ensure_schema(url: str, *, embedded: bool) -> None:
         )
 
 
+def direct_url(settings: Settings, url: str) -> str:
+    """Return where the database at `url` is reached past a pooler, for what needs a session of its own."""
+    return url if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
+
+
 def _options(settings: Settings, url: str, application_name: str, pool_size: int | None) -> DatabaseOptions:
     return DatabaseOptions(
         url=url,
         application_name=application_name,
         pool_size=pool_size or settings.database_pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        prepare_after=_PREPARE_AFTER if settings.database_prepare else None,
+        direct_url=direct_url(settings, url),
     )

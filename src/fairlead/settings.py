@@ -34,6 +34,16 @@ class Settings(BaseSettings):
         "FAIRLEAD_DATA_DIR/secret.",
     )
     database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections one process opens at most.")
+    database_direct_url: SecretStr | None = Field(
+        default=None,
+        description="The same database past a pooler such as PgBouncer, for wake-ups and migrations, which need a "
+        "session of their own. Not set: FAIRLEAD_DATABASE_URL is direct.",
+    )
+    database_prepare: bool = Field(
+        default=True,
+        description="Whether statements are prepared; false behind a pooler in transaction mode that does not keep "
+        "prepared statements (PgBouncer before 1.21).",
+    )
     statement_timeout_seconds: float = Field(default=30, ge=0.1, le=3600, description="Longest time of one statement.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(

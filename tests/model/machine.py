@@ -6,6 +6,7 @@ A play begins with an empty database (`Stage.begin`). Leases are kept for ever a
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -43,6 +44,7 @@ from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 
 FLEET = system("the model")
+MIXED = 11  # places above this show an item's older lease too
 
 
 class Machine(RuleBasedStateMachine):
@@ -81,10 +83,16 @@ class Machine(RuleBasedStateMachine):
         return tenant(queue.organization_id), queue.id
 
     def shown(self, places: list[int]) -> list[Lease]:
-        """Return some of the leases that were ever granted, each once: the latest, and more often those of now."""
+        """Return some of the leases that were ever granted, each once: the latest, and more often those of now.
+
+        At times the lease before each is shown beside it.
+        """
         held = [lease for lease in self.leases if self._is_held(lease)]
         pools = [held if held and place % 3 else self.leases for place in places]
-        return list(dict.fromkeys(pool[-1 - place // 3 % len(pool)] for pool, place in zip(pools, places, strict=True)))
+        chosen = [pool[-1 - place // 3 % len(pool)] for pool, place in zip(pools, places, strict=True)]
+        if max(places) > MIXED:
+            chosen += [replace(lease, claims=lease.claims - 1) for lease in chosen if lease.claims > 1]
+        return list(dict.fromkeys(chosen))
 
     def _is_held(self, lease: Lease) -> bool:
         item = self.world.items.get(lease.id)
@@ -207,7 +215,7 @@ class Machine(RuleBasedStateMachine):
         self.take("complete", Step(scope, work, lambda _: working.complete(self.world, own)), fate=fate)
 
     @precondition(lambda self: bool(self.leases))
-    @rule(places=SEVERAL, delays=st.tuples(*[DELAYS] * 4), give_up=st.booleans(), as_fleet=AS_FLEET, fate=FATES)
+    @rule(places=SEVERAL, delays=st.tuples(*[DELAYS] * 8), give_up=st.booleans(), as_fleet=AS_FLEET, fate=FATES)
     def fail(self, places: list[int], delays: tuple[int, ...], give_up: bool, as_fleet: bool, fate: Fate) -> None:
         """Somebody reports attempts as failed."""
         scope, leases = self._scope(as_fleet), self.shown(places)
@@ -223,7 +231,7 @@ class Machine(RuleBasedStateMachine):
         self.take("fail", Step(scope, work, expect), fate=fate)
 
     @precondition(lambda self: bool(self.leases))
-    @rule(places=SEVERAL, delays=st.tuples(*[DELAYS] * 4), as_fleet=AS_FLEET, fate=FATES)
+    @rule(places=SEVERAL, delays=st.tuples(*[DELAYS] * 8), as_fleet=AS_FLEET, fate=FATES)
     def snooze(self, places: list[int], delays: tuple[int, ...], as_fleet: bool, fate: Fate) -> None:
         """Somebody puts off what it holds."""
         scope, leases = self._scope(as_fleet), self.shown(places)

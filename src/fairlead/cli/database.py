@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead.bootstrap import Resources, database_server
+from fairlead.bootstrap import Resources, database_server, direct_url
 from fairlead.cli.create import done
 from fairlead.cli.output import AsJson, messages, show_json, show_rows, to_json
 from fairlead.cli.running import command, loaded
@@ -30,8 +30,11 @@ def root() -> None:
 @command
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database to the newest schema; safe to run twice, or on several machines at once."""
-    with database_server(loaded()) as url:
-        applied = migrations.migrate(url, on_step=lambda revision: messages.print(f"Applying {revision}"))
+    settings = loaded()
+    with database_server(settings) as url:
+        applied = migrations.migrate(
+            direct_url(settings, url), on_step=lambda revision: messages.print(f"Applying {revision}")
+        )
     if as_json:
         show_json({"applied": applied})
     else:

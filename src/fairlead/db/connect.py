@@ -32,6 +32,12 @@ class DatabaseOptions:
     statement_timeout_seconds: float = 30
     lock_timeout_seconds: float = 5
     prepare_after: int | None = 5  # executions of a statement before it is prepared; None: never
+    direct_url: str | None = field(default=None, repr=False)  # past a pooler, for what needs a session of its own
+
+    @property
+    def session_url(self) -> str:
+        """Where a connection keeps its session between transactions."""
+        return self.direct_url or self.url
 
 
 def driver_url(url: str) -> URL:

@@ -32,7 +32,7 @@ async def listen(
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(
-                options.url, autocommit=True, **connect_arguments(options)
+                options.session_url, autocommit=True, **connect_arguments(options)
             ) as connection:
                 await connection.execute("; ".join(f"listen {channel}" for channel in hear).encode())
                 if interrupted:
