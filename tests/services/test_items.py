@@ -36,6 +36,7 @@ from fairlead.services.items import (
     update_item,
 )
 from fairlead.services.leases import claim_items, complete_item, fail_item, release_item
+from fairlead.services.queues import create_queue
 
 pytestmark = pytest.mark.anyio
 
@@ -443,6 +444,17 @@ async def test_items_are_retried_by_filter(database: Database, ours: Tenant) -> 
     assert {row["status"] for row in rows} == {"waiting"}
 
 
+async def test_a_retry_of_several_queues_keeps_to_the_depth_of_all(database: Database, ours: Tenant) -> None:
+    """Items of two queues are not retried together when only those of one would fit into the organization."""
+    other = await call(database, ours.scope, create_queue, name="other")
+    owners = (ours, Tenant(ours.organization_id, other.id))
+    ids = [(await item_in(database, owner, ItemStatus.FAILED)).id for owner in owners]
+    await tell(database, "update organizations set max_queue_depth = 1")
+    with pytest.raises(QueueFull):
+        await call(database, ours.scope, retry_items, item_ids=ids)
+    assert len(await call(database, ours.scope, retry_items, item_ids=ids[:1])) == 1
+
+
 @pytest.mark.parametrize("function", [cancel_items, retry_items])
 async def test_a_batch_of_ends_has_a_size(database: Database, ours: Tenant, *, function: Any) -> None:
     """Ids that are not here are left out of a batch; none, and too many, are refused by name."""
@@ -461,3 +473,32 @@ async def test_what_is_not_here_is_neither_cancelled_nor_retried(
     """An item that is not here raises NotFound."""
     with pytest.raises(NotFound):
         await call(database, ours.scope, function, item_id=item_id)
+
+
+@pytest.mark.parametrize("function", [cancel_matching, retry_matching])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tag", []),
+        ("tag", 5),
+        ("task", ["a"]),
+        ("error", 1),
+        ("status", "bogus"),
+        ("status", 5),
+        ("created_from", "today"),
+        ("queue_ids", "abc"),
+        ("most", 0),
+        ("most", None),
+        ("most", 1001),
+        ("most", True),
+    ],
+)
+async def test_what_is_no_filter_is_refused(
+    database: Database, ours: Tenant, *, function: Any, field: str, value: Any
+) -> None:
+    """A value that cannot be a filter is refused by its name, and above all never taken for no filter at all."""
+    (item_id,) = await enqueue_some(database, ours)
+    with pytest.raises(ValidationFailed) as caught:
+        await call(database, ours.scope, function, queue_id=ours.queue_id, **{field: value})
+    assert list(caught.value.details) == [field]
+    assert (await row_of(database, ours, item_id))["status"] == "waiting"

@@ -28,9 +28,9 @@ def new_id() -> str:
     return new_ids(1)[0]
 
 
-def is_id(text: str) -> bool:
-    """Tell whether `text` has the form of an id; anything else cannot name a row."""
-    return _FORM.fullmatch(text) is not None
+def is_id(text: object) -> bool:
+    """Tell whether `text` has the form of an id; anything else, text or not, cannot name a row."""
+    return isinstance(text, str) and _FORM.fullmatch(text) is not None
 
 
 def _drawn(alphabet: bytes, count: int) -> str:

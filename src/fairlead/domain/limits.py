@@ -18,6 +18,7 @@ TAG_CHARACTERS: Final = 50
 KEY_CHARACTERS: Final = 200  # unique and ordering keys
 PRIORITY: Final = 1_000_000  # priorities run from minus this to this
 MAX_ATTEMPTS: Final = 1000
+CLAIMS: Final = 2**31 - 1  # how often an item can be claimed
 MAX_CONCURRENCY: Final = 10_000
 LEASE_SECONDS: Final = 12 * 3600
 DELAY_SECONDS: Final = 366 * 24 * 3600

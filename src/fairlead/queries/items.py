@@ -10,7 +10,7 @@ same reading; how many items a queue has by status `queries/depths.py` knows wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
@@ -197,6 +197,7 @@ async def _listed(
 ) -> tuple[type[QueueItem], list[ColumnElement[bool]]]:
     """Return the relation to list, and the conditions; raises for a queue or a filter that cannot be."""
     refuse_unknown(filters, known=ItemFilters.__annotations__)
+    _refuse_types(filters)
     status = filters.get("status")
     items = _relation(None if status is None else status in LIVE)
     where = [*visible(scope, items), *_conditions(items, filters)]
@@ -216,6 +217,22 @@ def _relation(live: bool | None) -> type[QueueItem]:
     if live is not None:
         shown = shown.where(QueueItem.finished_at == _FOREVER if live else QueueItem.finished_at < _FOREVER)
     return aliased(QueueItem, shown.subquery("items"), adapt_on_names=True)
+
+
+def _refuse_types(filters: Mapping[str, Any]) -> None:
+    """Raise ValidationFailed for values that are no filters: an empty list, say, would find everything."""
+    wanted = {"task": str, "tag": str, "error": str, "created_from": datetime, "created_before": datetime}
+    wrong = {
+        field: f"must be {'text' if kind is str else 'an instant'}"
+        for field, kind in wanted.items()
+        if filters.get(field) is not None and not isinstance(filters[field], kind)
+    }
+    if (status := filters.get("status")) is not None and status not in list(ItemStatus):
+        wrong["status"] = f"must be one of {', '.join(ItemStatus)}"
+    if isinstance(filters.get("queue_ids"), str):
+        wrong["queue_ids"] = "must be several ids"
+    if wrong:
+        raise ValidationFailed(details=wrong)
 
 
 def _conditions(items: type[QueueItem], filters: ItemFilters) -> list[ColumnElement[bool]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from fairlead.domain import json_values
-from fairlead.domain.limits import DESCRIPTION_CHARACTERS
+from fairlead.domain.limits import BATCH_ITEMS, DESCRIPTION_CHARACTERS
 from fairlead.domain.names import name_problem
 from fairlead.errors import ValidationFailed
 from fairlead.wire.values import due_problem
@@ -75,6 +75,16 @@ def instant_problem(value: Any) -> str | None:
     if value is None:
         return None
     return due_problem(value) if isinstance(value, datetime) else "must be an instant"
+
+
+def is_batch(values: Any, *, most: int = BATCH_ITEMS) -> bool:
+    """Tell whether `values` are a list or the like of 1 to `most` of something."""
+    return isinstance(values, Collection) and not isinstance(values, str | bytes) and 1 <= len(values) <= most
+
+
+def no_text(value: Any) -> str | None:
+    """Return why a value is unacceptable where any text will do."""
+    return None if isinstance(value, str) else "must be text"
 
 
 def _unknown(_value: Any) -> str:

@@ -12,7 +12,7 @@ from fairlead.domain import json_values, limits
 from fairlead.domain.names import name_problem
 from fairlead.engine.enqueue import UniqueWhile
 from fairlead.errors import ValidationFailed
-from fairlead.services.checks import Check, instant_problem, named, range_problem, ranged, refuse_fields
+from fairlead.services.checks import Check, instant_problem, is_batch, named, range_problem, ranged, refuse_fields
 from fairlead.services.unique_items import OnConflict
 
 
@@ -46,7 +46,7 @@ class ItemInput(NamedTuple):
 
 def check_items(items: Sequence[ItemInput]) -> None:
     """Raise ValidationFailed unless all `items` can be enqueued together."""
-    if not 1 <= len(items) <= limits.BATCH_ITEMS:
+    if not is_batch(items):
         raise ValidationFailed(details={"items": f"must be 1 to {limits.BATCH_ITEMS:,} items"})
     details = {
         f"items[{index}].{field}": problem

@@ -23,6 +23,7 @@ from fairlead.engine.update import ItemChanges, update
 from fairlead.errors import Conflict, FairleadError, NotFound, QueueFull, TransactionConflict, ValidationFailed
 from fairlead.queries.items import Item, ItemFilters, find_item_ids, find_items, get_item
 from fairlead.services import audit
+from fairlead.services.checks import is_batch, ranged, refuse
 from fairlead.services.item_rules import ItemInput, check_changes, check_items, has_only_payload
 from fairlead.services.unique_items import enqueue_within_limits
 
@@ -174,6 +175,7 @@ async def cancel_matching(
 
     Raises as `get_item_page` does.
     """
+    refuse({"most": ranged(1, limits.BATCH_ITEMS)(most)})
     ids = await find_item_ids(session, scope, queue_id=queue_id, live=True, most=most, filters=filters)
     return await cancel_items(session, scope, item_ids=ids, actor=actor) if ids else []
 
@@ -191,6 +193,7 @@ async def retry_matching(
 
     Call again while any come back. Raises as `get_item_page` does, and QueueFull.
     """
+    refuse({"most": ranged(1, limits.BATCH_ITEMS)(most)})
     chosen: ItemFilters = {"status": ItemStatus.FAILED, **filters}
     ids = await find_item_ids(session, scope, queue_id=queue_id, live=False, most=most, filters=chosen)
     return await retry_items(session, scope, item_ids=ids, actor=actor) if ids else []
@@ -204,7 +207,7 @@ async def _limited_queues(session: Session, scope: TenantScope, *, item_ids: Col
 
 
 def _checked_ids(item_ids: Collection[str]) -> list[str]:
-    if not 1 <= len(item_ids) <= limits.BATCH_ITEMS:
+    if not is_batch(item_ids):
         raise ValidationFailed(details={"item_ids": f"must be 1 to {limits.BATCH_ITEMS:,} ids"})
     return [item_id for item_id in item_ids if is_id(item_id)]
 

@@ -28,7 +28,7 @@ from fairlead.engine.snooze import Snooze, snooze
 from fairlead.errors import LeaseLost, NotFound
 from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
 from fairlead.queries.queues import get_queue
-from fairlead.services.checks import range_problem, ranged, refuse
+from fairlead.services.checks import no_text, range_problem, ranged, refuse, text_problem
 from fairlead.services.item_rules import check_object
 
 CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
@@ -61,6 +61,7 @@ async def claim_items(
     refuse(
         {
             "limit": ranged(1, CLAIM_ITEMS)(limit),
+            "worker_id": text_problem(worker_id, most=limits.NAME_CHARACTERS) if worker_id else "must be given",
             "lease_seconds": range_problem(lease_seconds, least=1, most=limits.LEASE_SECONDS, whole=True),
         }
     )
@@ -132,7 +133,12 @@ async def fail_item(
     `delay_seconds` None means the queue's back-off. The error is cut to 8,192 characters. Raises NotFound, LeaseLost
     and ValidationFailed.
     """
-    refuse({"delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS)})
+    refuse(
+        {
+            "delay_seconds": range_problem(delay_seconds, least=0, most=limits.DELAY_SECONDS),
+            "error": no_text(error),
+        }
+    )
     held = _lease(scope, item_id, lease)
     if delay_seconds is None:
         rules = await get_outcome_rules(session, scope, item_id=item_id)
@@ -167,7 +173,8 @@ async def _changed(session: Session, scope: TenantScope, *, item_id: str, accept
 
 
 def _lease(scope: TenantScope, item_id: str, lease: int) -> Lease:
-    """Return what the engine's outcomes take; raises NotFound for what cannot be an item's id."""
+    """Return what the engine's outcomes take; raises NotFound for what cannot be an id, and ValidationFailed."""
+    refuse({"lease": ranged(0, limits.CLAIMS)(lease)})
     if not is_id(item_id):
         raise NotFound
     return Lease(scope.organization_id, item_id, lease)
