@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fixtures.held import make_held
 
@@ -21,6 +21,7 @@ def _filled(*organizations: str, weights: dict[str, int] | None = None) -> Buffe
     return buffer
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=60))
 def test_everything_comes_out_once_and_in_its_organizations_order(names: list[str]) -> None:
     """What was put in comes out, each item once, those of an organization in the order in which they came."""

@@ -39,7 +39,7 @@ class Taken:
 
     async def look(self) -> float:
         """Let the scout look, whether or not it is time to."""
-        self.fetcher.scout._next = 0.0
+        self.fetcher.scout._hurried = True
         return await self.fetcher.scout._turn()
 
     async def turn(self) -> list[Held]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fixtures.held import make_held
 
@@ -53,6 +53,7 @@ def _turn(known: KnownQueues, room: int, *, now: float = NOW, **given: int) -> C
 _SETS = st.dictionaries(st.sampled_from("ABCDEF"), st.tuples(st.integers(1, 5), st.integers(1, 4)), min_size=1)
 
 
+@settings(deadline=None)
 @given(_SETS, st.integers(1, 300), st.integers(5, 40))
 def test_shares_follow_weights(organizations: dict[str, tuple[int, int]], room: int, turns: int) -> None:
     """While all have enough, each gets its weight's share, within a portion or so; the room is always filled."""
@@ -74,6 +75,7 @@ def test_shares_follow_weights(organizations: dict[str, tuple[int, int]], room: 
         assert abs(got[name] - total * weight / weights) <= portion * (weight + 1)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 30), st.integers(1, 50))
 def test_queues_of_an_organization_have_equal_turns(count: int, room: int) -> None:
     """However little room there is, the queues of an organization get the same, within a portion."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fixtures.held import make_held
 
@@ -19,6 +19,7 @@ def _marked(claimed: list[tuple[int, int]]) -> Marks:
     return marks
 
 
+@settings(deadline=None)
 @given(_CLAIMED, _PLACES)
 def test_the_walks_leave_out_what_is_below_a_mark(claimed: list[tuple[int, int]], place: tuple[int, int]) -> None:
     """Everything above the marks, and of a priority without one, is in just one walk; what was passed is in none."""

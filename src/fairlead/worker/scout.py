@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from fairlead.db.session import Database
@@ -47,7 +48,9 @@ class Scout:
         self._poll_seconds = poll_seconds
         self._found = found
         self._after = ""
-        self._next = 0.0  # monotonic seconds of the next look
+        self._next = 0.0  # monotonic seconds of the next look, unless
+        self._hurried = False  # somebody wants one at once, perhaps while one is under way that began too early
+        self._promising = True  # whether the last look found something, or had not come to the end
         self._fruitful = True  # whether anything was claimed since the walk began
         self._fruitless_walks = 0
         self._listening = False
@@ -62,34 +65,41 @@ class Scout:
     def listening(self, heard: bool) -> None:
         """Hear that wake-ups come, perhaps after some were missed, or that none come."""
         self._listening = heard
-        self._next = 0.0
+        self._hurried = True
         self.loop.wake()
 
     def claimed(self, count: int) -> None:
-        """Hear how many items a claim gave, and look at once when that was of use and nothing is left to ask."""
+        """Hear how many items a claim gave, and look at once when nothing is left to ask and more may be there.
+
+        That is when the last look found something that was of use: what came since then comes with wake-ups.
+        """
         self._fruitful = self._fruitful or count > 0
-        if self._known.stale or (self._known.is_idle and self._fruitful):
-            self._next = 0.0 if self._known.is_idle else self._next
+        if self._known.is_idle and self._fruitful and self._promising:
+            self._hurried = True
+        if self._known.stale or self._hurried:
             self.loop.wake()
 
     async def _turn(self) -> float:
         if self._known.stale:
             await self._read_rules()
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and not self._hurried:
             return self._next - now
+        self._hurried = False
         turn = await self._look()
         ended = time.monotonic()
+        self._promising = bool(turn.queues or turn.next_after)
         self._known.learn(turn.queues, now=ended)
         if turn.queues:
             self._found()
         self._next = ended + self._wait(turn, took=ended - now)
-        return self._next - ended
+        return 0 if self._hurried else self._next - ended
 
     async def _read_rules(self) -> None:
-        wanted = [self._known.stale.pop() for _ in range(min(RULES_A_TURN, len(self._known.stale)))]
+        wanted = list(islice(self._known.stale, RULES_A_TURN))
         session = self._database.alone(_SCOPE)
         queues = await find_sources(session, _SCOPE, names=self._names, queue_ids=wanted)
+        self._known.stale.difference_update(wanted)
         self._known.forget(set(wanted) - {queue.queue_id for queue in queues})
         self._known.learn(queues, now=time.monotonic())
         if queues:
