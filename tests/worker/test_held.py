@@ -57,6 +57,25 @@ async def test_a_cancelled_item_stops_its_handler(database: Database, ours: Tena
     assert "outcome_refused" not in events
 
 
+async def test_nobody_has_to_tell_of_a_cancellation(database: Database, ours: Tenant) -> None:
+    """A handler whose item is cancelled without a word is stopped soon, not at the renewal of its lease."""
+    app, begun, ended = App(), asyncio.Event(), asyncio.Event()
+
+    @app.handler("work")
+    async def work(_item: Item) -> None:
+        begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    async with working(database, app):
+        (item_id,) = await put(database, ours, {})
+        await asyncio.wait_for(begun.wait(), 10)
+        await _cancel(database, ours, item_id)
+        await asyncio.wait_for(ended.wait(), 8)  # a third of the lease is ten seconds
+
+
 async def test_a_thread_can_see_that_its_item_is_cancelled(database: Database, ours: Tenant) -> None:
     """A handler on a thread cannot be stopped, but it can look; what it returns is not accepted."""
     app, begun, saw = App(), threading.Event(), threading.Event()

@@ -1,9 +1,10 @@
 """Heartbeat: keeps the leases of everything held, on a thread and a connection of its own.
 
 A handler that blocks the event loop, or a pool without a free connection, therefore costs no lease. Leases are renewed
-in batches when a third of them has passed, and at once when somebody says that the item was cancelled. An item whose
-renewal is refused, or whose lease ended while the database could not be reached, is lost: its handler is stopped and
-its outcome will not be accepted.
+in batches when a third of them has passed, and at once when somebody says that the item was cancelled; whether items
+with a running handler were is asked every second, because nobody has to say so. An item whose renewal is refused, or
+whose lease ended while the database could not be reached, is lost: its handler is stopped and its outcome will not be
+accepted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from fairlead.worker.held import Held, HeldItems, Stop
 
 BATCH: Final = 500
 INTERVAL_SECONDS: Final = 0.25
+LOOK_SECONDS: Final = 1.0  # between questions whether what is running was cancelled
 LONGEST_BACKOFF_SECONDS: Final = 1.0  # short: every second after the database is back may cost a lease
 _SCOPE: Final = system("renew leases of every organization")
 _log = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ class Heartbeat:
         self._on_lost = on_lost
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._stop = threading.Event()
+        self._next_look = 0.0
         self._wake: Callable[[], object] = _nobody  # ends the wait of the thread's loop, from any thread
 
     def start(self) -> None:
@@ -77,7 +80,20 @@ class Heartbeat:
         self._lose_expired()
         for lease_seconds, batch in _batches(self._held.due(within=2 / 3)):
             await self._renew(database, lease_seconds, batch)
+        await self._look(database)
         return INTERVAL_SECONDS
+
+    async def _look(self, database: Database) -> None:
+        """Stop handlers whose items were cancelled since the last look."""
+        running = [held for held in self._held.snapshot() if held.runner is not None and held.stopped is None]
+        if not running or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        async with database.unit_of_work(_SCOPE) as session:
+            cancelled = await find_cancelled(session, _SCOPE, leases=[_named(held) for held in running])
+        for held in running:
+            if held.claimed.id in cancelled:
+                self._lost(held, "cancelled")
 
     async def _renew(self, database: Database, lease_seconds: int, batch: list[Held]) -> None:
         sent, progress = time.monotonic(), _progress(batch)
@@ -89,11 +105,7 @@ class Heartbeat:
                 lease_seconds=lease_seconds,
                 progress=progress,
             )
-            refused = [
-                (held.claimed.organization_id, held.claimed.id, held.claimed.claims)
-                for held in batch
-                if held.claimed.id not in renewed
-            ]
+            refused = [_named(held) for held in batch if held.claimed.id not in renewed]
             cancelled = await find_cancelled(session, _SCOPE, leases=refused) if refused else frozenset()
         for held in batch:
             if held.claimed.id in renewed:
@@ -111,6 +123,10 @@ class Heartbeat:
         held.doubted = False
         if held.stopped is None and self._held.holds(held) and not held.is_finishing:
             self._on_lost(held, reason)
+
+
+def _named(held: Held) -> tuple[str, str, int]:
+    return held.claimed.organization_id, held.claimed.id, held.claimed.claims
 
 
 def _nobody() -> None:
