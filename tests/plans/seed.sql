@@ -3,7 +3,8 @@
 -- 2 000 are being processed (half of their leases have run out), 100 000 are finished. 5 000 organizations are idle.
 -- 9 000 further queues are idle; every queue has slots, two rows of counters and five notes of ordering keys; 20 000
 -- items are blocked, and 20 000 unique keys are or were held for a time.
--- For the lists the first organization has 8 000 users, 8 000 events and 400 keys, the others together four times that.
+-- For the lists the first organization has 8 000 users, 8 000 events and 400 keys, the others together
+-- four times that, and 32 000 keys more.
 
 -- Foreign keys are checked by triggers, a row at a time; the seed keeps them by itself.
 set session_replication_role = replica;
@@ -94,6 +95,12 @@ insert into api_keys (id, organization_id, user_id, name, key_hash, key_prefix, 
 select 'k' || left(md5(n::text), 23), organization_id, 'u' || left(md5((n / 10)::text), 23), 'Key ' || n, n, 'flk', created_at
 from listed
 where n < 2000;
+
+-- More keys of nobody in particular: reading all of them must never look cheap, whatever the sample of the statistics.
+insert into api_keys (id, organization_id, user_id, name, key_hash, key_prefix, created_at)
+select 'z' || left(md5(n::text), 23), organization_id, 'u' || left(md5((n / 10)::text), 23), 'Key ' || n, -n, 'flk', created_at
+from listed
+where n < 40000 and n % 5 <> 0;
 
 vacuum users, audit_events, api_keys;
 
