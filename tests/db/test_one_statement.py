@@ -83,7 +83,10 @@ def _at_the_end(server_url: str, url: str, what: str) -> Iterator[psycopg.Connec
 
 
 def _end_waiting(connection: psycopg.Connection[Any]) -> None:
-    connection.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
+    connection.execute(
+        "select pg_terminate_backend(l.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid "
+        "where not l.granted and a.datname = current_database()"
+    )
 
 
 async def test_it_is_committed_when_it_has_returned(database: Database, ours: Tenant) -> None:
