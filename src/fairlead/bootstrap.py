@@ -22,6 +22,7 @@ from fairlead.db import migrate
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
 from fairlead.db.notify import Notifier
+from fairlead.db.scratch import allow_databases
 from fairlead.db.session import Database
 from fairlead.domain.retry import Backoff, delay_seconds
 from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
@@ -54,6 +55,19 @@ def database_server(settings: Settings) -> Iterator[str]:
         return
     with EmbeddedServer.open(EmbeddedOptions(data_dir=settings.data_dir)) as server:
         yield server.url
+
+
+@contextmanager
+def shadow_server(settings: Settings) -> Iterator[str]:
+    """Yield the URL of a login that makes databases, on the server for throw-away ones."""
+    if settings.shadow_url is not None:
+        yield settings.shadow_url.get_secret_value()
+    elif settings.database_url is not None:
+        yield direct_url(settings, settings.database_url.get_secret_value())
+    else:
+        with EmbeddedServer.open(EmbeddedOptions(data_dir=settings.data_dir)) as server:
+            allow_databases(server.superuser_url, login="fairlead")
+            yield server.url
 
 
 @asynccontextmanager

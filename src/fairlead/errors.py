@@ -22,6 +22,11 @@ FairleadError
 │   ├── SettingsInvalid            500 SETTINGS_INVALID    names the variable
 │   ├── EmbeddedDatabaseFailed     500 EMBEDDED_DATABASE_FAILED
 │   ├── SchemaOutdated             500 SCHEMA_OUTDATED     run `fairlead db migrate`
+│   ├── TargetInvalid              500 TARGET_INVALID      what `fairlead db` works on is not told rightly
+│   ├── MigrationFailed            500 MIGRATION_FAILED    names the revision and what the database said
+│   ├── DecisionNeeded             500 DECISION_NEEDED     says what to pass; exit code 2
+│   ├── DestructiveRefused         500 DESTRUCTIVE_REFUSED names what would be lost; exit code 3
+│   ├── SchemaDrifted              500 SCHEMA_DRIFTED      what is differs from what is declared; exit code 4
 │   └── HandlerInvalid             500 HANDLER_INVALID     the application given to a worker cannot be used
 └── HandlerControl                 raised by a handler to say what happens to its item
     ├── GiveUp                     500 GIVE_UP             fail for good, do not retry
@@ -183,6 +188,36 @@ class SchemaOutdated(OperatorError):
     """The database schema is not the one this version needs; run 'fairlead db migrate'."""
 
     code = "SCHEMA_OUTDATED"
+
+
+class TargetInvalid(OperatorError):
+    """What the database toolkit is to work on cannot be used."""
+
+    code = "TARGET_INVALID"
+
+
+class MigrationFailed(OperatorError):
+    """A migration failed; nothing of it was kept."""
+
+    code = "MIGRATION_FAILED"
+
+
+class DecisionNeeded(OperatorError):
+    """Somebody has to decide before this can be done."""
+
+    code = "DECISION_NEEDED"
+
+
+class DestructiveRefused(OperatorError):
+    """This would destroy something and was refused."""
+
+    code = "DESTRUCTIVE_REFUSED"
+
+
+class SchemaDrifted(OperatorError):
+    """The schema is not the declared one."""
+
+    code = "SCHEMA_DRIFTED"
 
 
 class HandlerInvalid(OperatorError):

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         description="Whether statements are prepared; false behind a pooler in transaction mode that does not keep "
         "prepared statements (PgBouncer before 1.21).",
     )
+    shadow_url: SecretStr | None = Field(
+        default=None,
+        description="Where `fairlead db` makes its throw-away databases: a server and a login that may. "
+        "Not set: the server of FAIRLEAD_DATABASE_URL, or the embedded one.",
+    )
     statement_timeout_seconds: float = Field(default=30, ge=0.1, le=3600, description="Longest time of one statement.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(

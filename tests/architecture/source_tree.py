@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 ROOT = Path(__file__).resolve().parents[2]
-DOORS = ("api", "cli", "console")
+DOORS = ("api", "cli", "console", "studio")
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -4,12 +4,13 @@ import pytest
 from tests.architecture.source_tree import DOORS, calls, importing, insist, layers, product
 
 SQL_LAYERS = {"schema", "db", "engine", "queries", "producer"}
+METADATA_LAYERS = {"toolkit", "studio"}  # whose matter is any application's metadata, not our rows (ADR 0019)
 WEB_FRAMEWORKS = ("fastapi", "starlette", "typer", "rich")
 
 
 def test_sqlalchemy_stays_below_the_services() -> None:
-    """SQL is written in four folders, and in the producer that hands a statement out to the caller's transaction."""
-    elsewhere = [source for source in product() if source.layer not in SQL_LAYERS]
+    """SQL is written in four folders, in the producer that hands a statement out, and where metadata is the matter."""
+    elsewhere = [source for source in product() if source.layer not in SQL_LAYERS | METADATA_LAYERS]
     insist(
         importing(elsewhere, "sqlalchemy"),
         "Move the statement into queries/ (reads), engine/ (items) or db/ (rows), and call that.",
@@ -32,6 +33,22 @@ def test_the_doors_call_services_and_queries() -> None:
         importing(layers(*DOORS, "testing"), "fairlead.engine", "fairlead.schema"),
         "Call a function of services/ or queries/ instead; write one there when it is missing.",
     )
+
+
+def test_the_toolkit_knows_metadata_only() -> None:
+    """The toolkit treats Fairlead's schema as it does any other: it learns of it in one place, and calls no rule."""
+    toolkit = [source for source in layers("toolkit") if source.path != "src/fairlead/toolkit/target.py"]
+    upper = ("bootstrap", "engine", "observability", "queries", "runtime", "services", "wire")
+    insist(
+        importing(toolkit, "fairlead.schema", "fairlead.rows", *(f"fairlead.{layer}" for layer in upper)),
+        "Take a Target (toolkit/target.py); what is about Fairlead's own rows belongs into a service.",
+    )
+
+
+def test_alembic_stays_with_the_migrations() -> None:
+    """Alembic is used by the migrations and by the toolkit, and by nothing that serves requests."""
+    elsewhere = [source for source in product() if source.layer not in {"db", "toolkit"}]
+    insist(importing(elsewhere, "alembic"), "Call the toolkit instead; write the function there when it is missing.")
 
 
 def test_only_the_fixtures_need_pytest() -> None:

@@ -1,6 +1,7 @@
 """How a command runs: one event loop, errors as exit codes, no traceback for what a person can mend.
 
-Exit codes: 0 done, 1 error, 2 wrong usage or settings, 130 interrupted.
+Exit codes: 0 done, 1 error, 2 wrong usage or settings or a decision is needed, 3 refused because it destroys,
+4 the schema is not the declared one, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import typer
 import uvloop
 
 from fairlead.bootstrap import Resources, open_resources
 from fairlead.cli.output import messages, show_error
-from fairlead.errors import FairleadError, SettingsInvalid
+from fairlead.errors import DecisionNeeded, DestructiveRefused, FairleadError, SchemaDrifted, SettingsInvalid
 from fairlead.observability import log
 from fairlead.runtime.signals import StopSignals
 from fairlead.settings import Settings, load
 
+_EXIT_CODES: Final[dict[type[FairleadError], int]] = {
+    SettingsInvalid: 2,
+    DecisionNeeded: 2,
+    DestructiveRefused: 3,
+    SchemaDrifted: 4,
+}
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
@@ -68,7 +75,7 @@ def command(function: Callable[_Parameters, None]) -> Callable[_Parameters, None
             function(*arguments, **options)
         except FairleadError as error:
             show_error(error, as_json="--json" in sys.argv)
-            raise typer.Exit(2 if isinstance(error, SettingsInvalid) else 1) from None
+            raise typer.Exit(_EXIT_CODES.get(type(error), 1)) from None
         except KeyboardInterrupt:
             messages.print("Interrupted.")
             raise typer.Exit(130) from None

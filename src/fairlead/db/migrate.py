@@ -25,7 +25,7 @@ from fairlead.errors import DatabaseUnavailable, OperatorError
 
 VERSION_TABLE = "fairlead_migrations"
 _LOCK = 4_919_111_418_901_031_125  # any number that no other program on the server uses
-_LOCATION = Path(__file__).parent / "migrations"
+LOCATION = Path(__file__).parent / "migrations"
 
 
 def migrate(url: str, *, on_step: Callable[[str], None] = lambda _revision: None) -> list[str]:
@@ -81,7 +81,7 @@ _PRIVILEGES = (
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_LOCATION).replace("%", "%%"))
+    config.set_main_option("script_location", str(LOCATION).replace("%", "%%"))
     config.set_main_option("version_table", VERSION_TABLE)
     config.attributes["connection"] = connection
     return config

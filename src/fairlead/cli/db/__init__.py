@@ -1,0 +1,19 @@
+"""`fairlead db …`: the schema of the database, and the accounts of what is in it; one command a file."""
+
+from __future__ import annotations
+
+import typer
+
+from fairlead.cli.db import migrate, reconcile, recount
+
+group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
+
+
+@group.callback()
+def root() -> None:
+    """The database's schema."""
+
+
+group.command("migrate")(migrate.migrate)
+group.command("recount")(recount.recount)
+group.command("reconcile")(reconcile.reconcile)

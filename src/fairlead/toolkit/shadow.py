@@ -1,0 +1,103 @@
+"""Throw-away databases on a server: one that the migrations built, one that the models made.
+
+Each is named `fairlead_shadow_…` and dropped when its block ends. The maker holds an advisory lock from before it makes
+the database until after it dropped it, so that whoever comes next tells a database in use from one whose maker was
+killed, and drops the latter. Two at once do not meet.
+
+The login may be any that makes databases (CREATEDB); what a migration needs beyond tables, such as CREATEROLE, it needs
+here too. Roles belong to the whole server: those that a migration makes stay.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg import sql
+
+from fairlead.db.connect import driver_url
+from fairlead.errors import DatabaseUnavailable, OperatorError
+from fairlead.toolkit.environment import connected, upgrade
+from fairlead.toolkit.target import Target
+
+_Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+_PREFIX: Final = "fairlead_shadow_"
+_IN_USE: Final = 1_229_867_348  # the first number of the locks; any that no other program on the server uses
+_STALE: Final = """
+select datname from pg_database d where starts_with(datname, %s) and not exists (
+    select from pg_locks where locktype = 'advisory' and granted and classid::bigint = %s and objsubid = 2
+        and objid = hashtext(datname)::oid
+)
+"""
+
+
+@contextmanager
+def shadow(server_url: str, target: Target, *, revision: str = "head") -> Iterator[str]:
+    """Give the URL of a throw-away database that the migrations brought to `revision` ("base": empty).
+
+    Raises DatabaseUnavailable, OperatorError when the login may not make databases, and MigrationFailed.
+    """
+    with scratch(server_url) as url:
+        if revision != "base":
+            with connected(url) as connection:
+                upgrade(target, connection, revision)
+        yield url
+
+
+@contextmanager
+def scratch(server_url: str) -> Iterator[str]:
+    """Give the URL of an empty throw-away database on the server; raises as `shadow` does."""
+    name = f"{_PREFIX}{secrets.token_hex(6)}"
+    with _connected(server_url) as connection:
+        _sweep(connection)
+        connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [_IN_USE, name])
+        _make(connection, name)
+        try:
+            yield (
+                driver_url(server_url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+            )
+        finally:
+            _drop(connection, name)
+
+
+def _sweep(connection: _Connection) -> None:
+    """Drop what killed runs left; what another login made is left to that login."""
+    for (name,) in connection.execute(_STALE, [_PREFIX, _IN_USE]).fetchall():
+        try:
+            _drop(connection, name)
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+
+
+def _make(connection: _Connection, name: str) -> None:
+    try:
+        # template0 is the server as it came: what an administrator put into template1 is in no migration.
+        connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise OperatorError(
+            f"The login {connection.info.user!r} may not make databases, and a throw-away one is needed. Let an "
+            f'administrator run: alter role "{connection.info.user}" createdb. Or name another server in '
+            "FAIRLEAD_SHADOW_URL."
+        ) from error
+
+
+def _drop(connection: _Connection, name: str) -> None:
+    connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _connected(server_url: str) -> Iterator[_Connection]:
+    try:
+        connection = psycopg.connect(_url_of(server_url), autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"The server for throw-away databases cannot be reached: {error}") from error
+    with connection:
+        yield connection
+
+
+def _url_of(server_url: str, *, database: str = "") -> str:
+    url = driver_url(server_url).set(drivername="postgresql")
+    return (url.set(database=database) if database else url).render_as_string(hide_password=False)

@@ -1,0 +1,125 @@
+"""What a command of `fairlead db` works on: an application's metadata and migrations, or Fairlead's own.
+
+An application says in the `pyproject.toml` of its directory, or of one above it, where they are:
+
+    [tool.fairlead.db]
+    metadata = "shop.schema:metadata"     # a MetaData, or a declarative base
+    migrations = "migrations"             # the folder that holds versions/
+    schemas = ["shop"]                    # what is compared; left out: the default schema
+    version_table = "alembic_version"     # as the application's env.py says
+    version_schema = "shop"
+    name = "shop"                         # left out: the project's name
+
+Without that section the target is Fairlead's own schema, which `name="fairlead"` asks for next to an application's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import MetaData
+
+from fairlead.db import migrate
+from fairlead.errors import TargetInvalid
+from fairlead.schema import metadata as own_metadata
+
+OWN: Final = "fairlead"
+_SECTION: Final = "[tool.fairlead.db]"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A declared schema and the migrations that build it."""
+
+    name: str
+    metadata: MetaData
+    migrations: Path  # holds versions/; Alembic's own command goes on working on the same files
+    version_table: str
+    version_schema: str | None = None
+    schemas: tuple[str, ...] = ()  # what is compared; (): the default schema
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metadata: str
+    migrations: Path
+    name: str = ""
+    version_table: str = "alembic_version"
+    version_schema: str | None = None
+    schemas: tuple[str, ...] = ()
+
+
+def load_target(directory: Path, *, name: str = "") -> Target:
+    """Return what the nearest `pyproject.toml` names, or Fairlead's own; `name` insists on one of the two.
+
+    Raises TargetInvalid that says what to write.
+    """
+    found = None if name == OWN else _nearest(directory.resolve())
+    target = _declared(*found) if found else own()
+    if name and name != target.name:
+        raise TargetInvalid(f"There is no target {name!r} here: use {target.name!r} or {OWN!r}.")
+    return target
+
+
+def own() -> Target:
+    """Return Fairlead's own schema as a target."""
+    return Target(OWN, own_metadata, migrate.LOCATION, migrate.VERSION_TABLE)
+
+
+def _nearest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
+    for folder in (directory, *directory.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            project = _read(path)
+            section = project.get("tool", {}).get("fairlead", {}).get("db")
+            if section is not None:
+                return path, {"name": project.get("project", {}).get("name", folder.name), **section}
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TargetInvalid(f"{path} cannot be read: {error}") from error
+
+
+def _declared(path: Path, given: dict[str, Any]) -> Target:
+    try:
+        section = _Section(**given)
+    except ValidationError as error:
+        details = {".".join(map(str, problem["loc"])): problem["msg"] for problem in error.errors()}
+        raise TargetInvalid(f"{_SECTION} in {path} cannot be used.", details=details) from None
+    migrations = path.parent / section.migrations
+    if not (migrations / "versions").is_dir():
+        raise TargetInvalid(
+            f"{_SECTION} in {path} names the migrations {section.migrations}, but there is no folder "
+            f"{migrations / 'versions'}: make it, or mend `migrations`."
+        )
+    metadata = _metadata(section.metadata, path)
+    return Target(section.name, metadata, migrations, section.version_table, section.version_schema, section.schemas)
+
+
+def _metadata(reference: str, path: Path) -> MetaData:
+    """Return the MetaData at `module:attribute`, imported from beside `path` or from its `src`."""
+    for folder in (path.parent / "src", path.parent):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    module, _, attribute = reference.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute or "metadata")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise TargetInvalid(f"{_SECTION} in {path}: `metadata = {reference!r}` cannot be imported: {error}") from error
+    found = getattr(found, "metadata", found)
+    if not isinstance(found, MetaData):
+        raise TargetInvalid(
+            f"{_SECTION} in {path}: {reference!r} is no MetaData and no declarative base, but a {type(found).__name__}."
+        )
+    return found
