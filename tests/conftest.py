@@ -13,6 +13,7 @@ from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded_shared import shared_server
 from fairlead.db.scratch import ScratchServer, empty, migrated_template, scratch_database
 from fairlead.db.session import Database
+from fairlead.schema.row_security import ROLES
 from tests.fixtures.databases import LOGIN, as_login, database_of
 from tests.fixtures.pooler import SERVER_CONNECTIONS, pooler, through
 
@@ -105,6 +106,6 @@ def _ensure_login(connection: psycopg.Connection[tuple[object, ...]]) -> None:
         connection.execute(
             sql.SQL("create role {} login createrole nobypassrls password {}").format(login, sql.Literal(LOGIN))
         )
-    for role in ("fairlead_owner", "fairlead_app", "fairlead_system"):
+    for role in ROLES:
         if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
             connection.execute(sql.SQL("grant {} to {} with admin option").format(sql.Identifier(role), login))

@@ -13,8 +13,9 @@ from tests.fixtures.waiting import until_in_thread
 from fairlead.db import migrate
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import OperatorError
+from fairlead.schema.row_security import ROLES
 
-ALL = ["20261122_baseline", "20261123_data_layer", "20261124_engine", "20261125_engine_checks"]
+ALL = ["20261122_baseline", "20261123_data_layer", "20261124_engine", "20261125_engine_checks", "20261126_reader"]
 _LOCK_WAITS = """
 select 1 from pg_locks where locktype = 'advisory' and not granted
     and database = (select oid from pg_database where datname = current_database())
@@ -67,7 +68,7 @@ def test_a_login_without_rights_is_told_what_to_run(foreign_url: str) -> None:
     with pytest.raises(OperatorError) as raised:
         migrate.migrate(foreign_url)
     assert "permission denied" in raised.value.message
-    for role in ("fairlead_owner", "fairlead_app", "fairlead_system"):
+    for role in ROLES:
         assert f"create role {role} nologin" in raised.value.message
     assert "fairlead db migrate" in raised.value.message
     assert snapshot(foreign_url)["relations"] == []

@@ -14,7 +14,7 @@ def _create_from_models(url: str) -> None:
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
         connection.execute(text("grant usage, create on schema public to fairlead_owner"))
-        connection.execute(text("grant usage on schema public to fairlead_app, fairlead_system"))
+        connection.execute(text("grant usage on schema public to fairlead_app, fairlead_system, fairlead_reader"))
         connection.execute(text("set local role fairlead_owner"))
         metadata.create_all(connection)
     engine.dispose()

@@ -89,11 +89,14 @@ def test_a_policy_gives_a_tenant_its_own_rows_only(process_url: str, table: str)
     policies = [policy for policy in _policies(process_url) if policy.tablename == table]
     assert policies, "a table without a policy shows nothing to anybody: declare its RowSecurity"
     for policy in policies:
-        assert policy.roles in (["fairlead_app"], ["fairlead_system"]), policy
+        if policy.roles == ["fairlead_reader"]:
+            assert (policy.cmd, policy.with_check) == ("SELECT", None), "a reader never writes"
+            continue  # what it sees is compared with what the application sees, below
+        assert policy.roles in (["fairlead_app"], ["fairlead_system"], ["fairlead_app", "fairlead_reader"]), policy
         text = f"{policy.qual} {policy.with_check}"
         assert not re.search(r"\bor\b", text, re.IGNORECASE), f"{policy.policyname}: an OR opens what the rest closes"
         assert "select" not in text.lower(), f"{policy.policyname}: Citus refuses sub-selects in policies"
-        if policy.roles == ["fairlead_app"] and policy.policyname in SHARED_POLICIES:
+        if policy.policyname in SHARED_POLICIES:
             assert (policy.cmd, policy.qual, policy.with_check) == ("SELECT", SHARED_POLICIES[policy.policyname], None)
         elif policy.roles == ["fairlead_app"]:
             own = f"({'id' if table == 'organizations' else 'organization_id'} = {COMPARED.get(table, SETTING)})"
@@ -150,7 +153,7 @@ def test_every_tenant_table_is_found_by_its_organization(connection: psycopg.Con
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_can_neither_log_in_nor_bypass(connection: psycopg.Connection[Any], role: str) -> None:
-    """None of the three roles is a superuser, bypasses row security, logs in, or makes roles or databases."""
+    """None of the roles is a superuser, bypasses row security, logs in, or makes roles or databases."""
     (row,) = connection.execute(
         "select rolsuper, rolbypassrls, rolcanlogin, rolcreaterole, rolcreatedb, rolreplication "
         "from pg_roles where rolname = %s",
@@ -160,7 +163,7 @@ def test_a_role_can_neither_log_in_nor_bypass(connection: psycopg.Connection[Any
 
 
 def test_no_role_is_a_member_of_another(connection: psycopg.Connection[Any]) -> None:
-    """The application cannot become the fleet or the owner: none of the three roles is a member of any role."""
+    """The application cannot become the fleet or the owner: none of the roles is a member of any role."""
     found = connection.execute(
         "select member::regrole::text from pg_auth_members where member::regrole::text = any (%s)", [list(ROLES)]
     ).fetchall()
@@ -189,7 +192,7 @@ def test_nobody_may_do_more_to_a_table_than_work_with_its_rows(connection: psyco
         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'S') and g.grantee <> c.relowner
         group by 1, 2, 3
     """).fetchall()
-    assert {row.grantee for row in found} == {"fairlead_app", "fairlead_system"}
+    assert {row.grantee for row in found} == {"fairlead_app", "fairlead_system", "fairlead_reader"}
     assert not any(row.passes_on for row in found)
     tables = {(row.grantee, row.table): set(row.may) for row in found if row.kind != "S"}
     assert all(may <= DATA_ONLY for may in tables.values())
@@ -283,6 +286,43 @@ class TestWithoutTheRightOrganization:
         )
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             stranger.execute(insert, [psycopg.types.json.Jsonb(found.row)])
+
+
+@pytest.mark.parametrize("table", TABLES)
+class TestAReader:
+    """A role with the reader's policies that was given the columns of every table to read."""
+
+    @pytest.fixture
+    def reader(self, database_url: str, connection: psycopg.Connection[Any], table: str) -> psycopg.Connection[Any]:
+        """A connection inside a transaction in which the reader may read the table."""
+        del database_url  # emptied
+        fill_every_table(connection)
+        connection.execute("set local role fairlead_owner")
+        connection.execute(sql.SQL("grant select on {} to fairlead_reader").format(sql.Identifier(table)))
+        connection.execute("set local role fairlead_reader")
+        return connection
+
+    def test_it_sees_every_row(self, reader: psycopg.Connection[Any], table: str) -> None:
+        """With no organization set a reader sees what the fleet sees."""
+        (seen,) = reader.execute(_rows(table)).fetchall()
+        reader.execute("set local role fairlead_system")
+        assert [seen] == reader.execute(_rows(table)).fetchall() != [([],)]
+
+    def test_it_sees_what_the_application_sees(self, reader: psycopg.Connection[Any], table: str) -> None:
+        """With an organization set a reader sees the rows that row security shows the application, no other."""
+        reader.execute("set local role fairlead_system")
+        another = fill_every_table(reader)
+        reader.execute("select set_config('fairlead.organization_id', %s, true)", [another])
+        reader.execute("set local role fairlead_app")
+        may_read = reader.execute("select has_table_privilege(%s, 'select')", [table]).fetchall() == [(True,)]
+        expected = reader.execute(_rows(table)).fetchall() if may_read else [([],)]
+        reader.execute("set local role fairlead_reader")
+        assert reader.execute(_rows(table)).fetchall() == expected
+
+
+def _rows(table: str) -> sql.Composed:
+    query = sql.SQL("select coalesce(array_agg(t::text order by t::text), '{{}}') as rows from {} t")
+    return query.format(sql.Identifier(table))
 
 
 def _count(table: str) -> sql.Composed:

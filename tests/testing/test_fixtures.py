@@ -10,6 +10,8 @@ from psycopg import sql
 from tests.fixtures.databases import as_login, database_of, made_login
 from tests.fixtures.projects import Project, passed
 
+from fairlead.schema.row_security import ROLES
+
 CONFTEST = """
 import pytest
 
@@ -79,7 +81,7 @@ def test_that_never_ends(fairlead_tenant, fairlead_database):
 def given_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
     """The URL of a login that has the rights of an application and may make databases."""
     with made_login(server_url, f"{template}_{worker_id}_given") as login:
-        rights = sql.SQL("alter role {} createdb createrole; grant fairlead_owner, fairlead_app, fairlead_system to {}")
+        rights = sql.SQL(f"alter role {{}} createdb createrole; grant {', '.join(ROLES)} to {{}}")
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(
                 rights.format(sql.Identifier(login), sql.Identifier(login)) + sql.SQL(" with admin option")

@@ -74,7 +74,8 @@ def _upgrade(connection: Connection, revision: str) -> None:
 _PRIVILEGES = (
     "The database login may not set the schema up ({problem}). Let an administrator run, in this database: "
     "create role fairlead_owner nologin; create role fairlead_app nologin; create role fairlead_system nologin; "
-    "grant fairlead_owner, fairlead_app, fairlead_system to <your login> with admin option; "
+    "create role fairlead_reader nologin; "
+    "grant fairlead_owner, fairlead_app, fairlead_system, fairlead_reader to <your login> with admin option; "
     "grant create on schema public to <your login> with grant option. Then run 'fairlead db migrate' again."
 )
 

@@ -3,7 +3,9 @@
 A table says who may see its rows; from that come ENABLE and FORCE ROW LEVEL SECURITY, the policies and the grants.
 A policy compares one column with the transaction's organization and does nothing else: an unset organization means
 no rows, and Citus refuses sub-selects. `fairlead_app` works inside one organization; `fairlead_system` is the worker
-fleet, maintenance and sign-in; `fairlead_owner` owns the tables, cannot log in, and sees no row.
+fleet, maintenance and sign-in; `fairlead_owner` owns the tables, cannot log in, and sees no row. `fairlead_reader` is
+who looks and never writes: it may read nothing by itself; a login that is given columns to read (`studio/login.py`)
+sees through it the rows of one organization, or of all when none is set.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 OWNER_ROLE = "fairlead_owner"
 APP_ROLE = "fairlead_app"
 SYSTEM_ROLE = "fairlead_system"
-ROLES = (OWNER_ROLE, APP_ROLE, SYSTEM_ROLE)
+READER_ROLE = "fairlead_reader"
+ROLES = (OWNER_ROLE, APP_ROLE, SYSTEM_ROLE, READER_ROLE)
 
 ORGANIZATION_SETTING = "fairlead.organization_id"
 _CURRENT = f"nullif(current_setting('{ORGANIZATION_SETTING}', true), '')"
@@ -44,10 +47,17 @@ def security_statements(table: str, security: RowSecurity) -> Iterator[str]:
     yield f"alter table {table} force row level security"
     yield f"grant {_EVERYTHING} on {table} to {SYSTEM_ROLE}"
     yield f"create policy {table}_system on {table} to {SYSTEM_ROLE} using (true) with check (true)"
+    yield f"create policy {table}_reader on {table} for select to {READER_ROLE} using ({_seen(security.column)})"
     if security.column is None:
         return
     own = f"{security.column} = {_CURRENT}" + ("" if security.drives_indexes else ' collate "default"')
     yield f"grant {security.grant} on {table} to {APP_ROLE}"
     yield f"create policy {table}_tenant on {table} to {APP_ROLE} using ({own}) with check ({own})"
     if security.shared is not None:
-        yield f"create policy {table}_shared on {table} for select to {APP_ROLE} using ({security.shared} is null)"
+        readers = f"{APP_ROLE}, {READER_ROLE}"
+        yield f"create policy {table}_shared on {table} for select to {readers} using ({security.shared} is null)"
+
+
+def _seen(column: str | None) -> str:
+    """Return what a reader sees: the rows of the organization that is set, every row when none is."""
+    return f"{_CURRENT} is null" if column is None else f"{column} is not distinct from coalesce({_CURRENT}, {column})"
