@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from tests.fixtures.catalogue import differences, snapshot
 
 from fairlead.db import migrate
@@ -13,9 +13,6 @@ from fairlead.schema import metadata
 def _create_from_models(url: str) -> None:
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
-        connection.execute(text("grant usage, create on schema public to fairlead_owner"))
-        connection.execute(text("grant usage on schema public to fairlead_app, fairlead_system, fairlead_reader"))
-        connection.execute(text("set local role fairlead_owner"))
         metadata.create_all(connection)
     engine.dispose()
 

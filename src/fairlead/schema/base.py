@@ -13,7 +13,7 @@ from sqlalchemy import DDL, DateTime, Double, MetaData, Text, event, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-from fairlead.schema.row_security import RowSecurity, security_statements
+from fairlead.schema.row_security import RowSecurity, foundation_statements, security_statements
 
 NAMING = {
     "pk": "%(table_name)s_pkey",
@@ -35,7 +35,10 @@ HIDDEN: dict[Any, Any] = {"hidden": True}
 
 
 class Base(DeclarativeBase):
-    """The declarative base; `metadata` is the whole declared schema, row security included."""
+    """The declarative base; `metadata` is the whole declared schema, roles and row security included.
+
+    `metadata.create_all`, in a transaction on an empty database, makes what the migrations make.
+    """
 
     row_security: ClassVar[RowSecurity] = RowSecurity()
 
@@ -54,6 +57,12 @@ class Base(DeclarativeBase):
         """Secure the table in the moment it is made."""
         super().__init_subclass__(**options)
         run_after_create(cls, *security_statements(cls.__tablename__, cls.row_security))
+
+
+# Registered before any table or type is declared, and so run before any of them is made.
+for _statement in foundation_statements():
+    event.listen(Base.metadata, "before_create", DDL(_statement))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+event.listen(Base.metadata, "after_create", DDL("reset role"))  # type: ignore[no-untyped-call]  # same
 
 
 def run_after_create(model: type[Base], *statements: str) -> None:

@@ -41,6 +41,24 @@ class RowSecurity:
     drives_indexes: bool = True
 
 
+# Roles belong to the whole server, so another database's schema may have made them, even at this moment.
+_ROLE = """do $$ begin
+    if not exists (select from pg_roles where rolname = '{role}') then create role {role} nologin; end if;
+    if not (select rolsuper or pg_has_role(current_user, '{role}', 'set') from pg_roles where rolname = current_user)
+        then execute 'grant {role} to ' || quote_ident(current_user); end if;
+exception when duplicate_object or unique_violation then null;
+end $$"""
+
+
+def foundation_statements() -> Iterator[str]:
+    """Yield the DDL that everything stands on: the roles and their place in the schema; what follows is the owner's."""
+    for role in ROLES:
+        yield _ROLE.replace("{role}", role)
+    yield f"grant usage, create on schema public to {OWNER_ROLE}"
+    yield f"grant usage on schema public to {', '.join(role for role in ROLES if role != OWNER_ROLE)}"
+    yield f"set local role {OWNER_ROLE}"
+
+
 def security_statements(table: str, security: RowSecurity) -> Iterator[str]:
     """Yield the DDL that secures `table`; a partition needs its own, it inherits none."""
     yield f"alter table {table} enable row level security"

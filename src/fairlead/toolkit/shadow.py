@@ -17,10 +17,11 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import sql
+from sqlalchemy.exc import DBAPIError
 
 from fairlead.db.connect import driver_url
-from fairlead.errors import DatabaseUnavailable, OperatorError
-from fairlead.toolkit.environment import connected, upgrade
+from fairlead.errors import DatabaseUnavailable, MigrationFailed, OperatorError
+from fairlead.toolkit.environment import connected, first_line, upgrade
 from fairlead.toolkit.target import Target
 
 _Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -44,6 +45,25 @@ def shadow(server_url: str, target: Target, *, revision: str = "head") -> Iterat
         if revision != "base":
             with connected(url) as connection:
                 upgrade(target, connection, revision)
+        yield url
+
+
+@contextmanager
+def modelled(server_url: str, target: Target) -> Iterator[str]:
+    """Give the URL of a throw-away database that the models made, with all the DDL that listens to it.
+
+    Raises DatabaseUnavailable, OperatorError as `shadow` does, and MigrationFailed when the models cannot be made.
+    """
+    with scratch(server_url) as url:
+        with connected(url) as connection:
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql("set local check_function_bodies = off")
+                    target.metadata.create_all(connection, checkfirst=False)
+            except DBAPIError as error:
+                raise MigrationFailed(
+                    f"The models of {target.name} cannot be made in an empty database: {first_line(error)}"
+                ) from error
         yield url
 
 

@@ -1,0 +1,9 @@
+"""What PostgreSQL's own catalogue says of a schema, as things with facts: two databases are compared by it.
+
+Every text in it was written by PostgreSQL itself, so that two ways of saying one thing are one text.
+"""
+
+from fairlead.toolkit.catalogue.read import read_catalogue
+from fairlead.toolkit.catalogue.thing import Catalogue, Key, Kind, Thing, qualified, quoted
+
+__all__ = ["Catalogue", "Key", "Kind", "Thing", "qualified", "quoted", "read_catalogue"]

@@ -1,0 +1,36 @@
+"""Reading the catalogue of one database: every thing of the target's schemas, in one transaction.
+
+Left out is what no model declares: the version table, members of extensions, and what PostgreSQL makes by itself for
+something else (the index of a constraint, the sequence of an identity column, whatever a partition has from its table).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from fairlead.toolkit.catalogue import code, kinds_of_types, rights, tables
+from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, Catalogue, Key, Thing
+from fairlead.toolkit.target import Target
+
+_QUERIES = {**kinds_of_types.QUERIES, **tables.QUERIES, **code.QUERIES, **rights.QUERIES}
+
+
+def read_catalogue(connection: Connection, target: Target) -> Catalogue:
+    """Return everything in the target's schemas; the connection must be in no transaction, and is left in none."""
+    schemas = list(target.schemas or (DEFAULT_SCHEMA,))
+    version = [target.version_schema or DEFAULT_SCHEMA, target.version_table]
+    found: dict[Key, Thing] = {}
+    with connection.begin():
+        connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
+        for (kind, _), query in _QUERIES.items():
+            for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
+                if [schema, table] != version:
+                    key = Key(kind, schema, table, name)
+                    found[key] = Thing(key, _given(facts))
+    return found
+
+
+def _given(facts: dict[str, Any]) -> dict[str, Any]:
+    return {fact: value for fact, value in facts.items() if value is not None}

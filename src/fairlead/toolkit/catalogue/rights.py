@@ -1,0 +1,105 @@
+"""How the catalogue is asked who may do what: policies, and grants on everything that can be granted.
+
+Each query gives schema, table (empty where there is none), name and the facts as JSON. What an owner may do with its
+own is not told, nor what PostgreSQL lets everybody do; that this was taken away is: a grant of nothing to `public`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fairlead.toolkit.catalogue.thing import Kind
+
+_POLICIES: Final = """
+select n.nspname, c.relname, p.polname, jsonb_build_object(
+    'command', case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete'
+        else 'all' end,
+    'restrictive', nullif(not p.polpermissive, false),
+    'roles', (select jsonb_agg(coalesce(r.rolname, 'public') order by r.rolname) from unnest(p.polroles) o (oid)
+        left join pg_roles r on r.oid = o.oid),
+    'using', pg_get_expr(p.polqual, p.polrelid),
+    'with check', pg_get_expr(p.polwithcheck, p.polrelid),
+    'comment', obj_description(p.oid, 'pg_policy'))
+from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = any (%(schemas)s)
+"""
+
+# One row of `granted` for each thing: its schema, its table, what SQL calls it, its owner, its rights, its defaults.
+_GRANTS: Final = """
+with granted (schema, tab, title, owner, given, usual) as ({things}),
+rights as (
+    select g.schema, g.tab, g.title, x.grantee, lower(x.privilege_type) as privilege, x.is_grantable
+    from granted g, aclexplode(coalesce(g.given, g.usual)) x where x.grantee <> g.owner
+    union all
+    select g.schema, g.tab, g.title, 0, null, false
+    from granted g where exists (select from aclexplode(g.usual) where grantee = 0)
+        and not exists (select from aclexplode(coalesce(g.given, g.usual)) where grantee = 0)
+)
+select schema, tab, coalesce(r.rolname, 'public') || ' on ' || title, jsonb_build_object(
+    'grantee', coalesce(r.rolname, 'public'),
+    'object', title,
+    'privileges', coalesce(jsonb_agg(privilege order by privilege) filter (where privilege is not null), '[]'),
+    'grantable', jsonb_agg(privilege order by privilege) filter (where is_grantable))
+from rights left join pg_roles r on r.oid = grantee
+group by schema, tab, title, grantee, r.rolname
+having not (grantee = 0 and title ~ '^(function|procedure) ' and array_agg(privilege) = '{execute}'
+    or grantee = 0 and title ~ '^(type|domain) ' and array_agg(privilege) = '{usage}')
+"""
+
+_RELATIONS: Final = """
+    select n.nspname, case when c.relkind <> 'S' then c.relname else '' end,
+        case when c.relkind = 'S' then 'sequence ' else 'table ' end || c.oid::regclass, c.relowner, c.relacl,
+        acldefault(case when c.relkind = 'S' then 's'::"char" else 'r' end, c.relowner)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and n.nspname = any (%(schemas)s)
+        and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
+    union all
+    select n.nspname, c.relname, format('column %%s.%%I', c.oid::regclass, a.attname), c.relowner, a.attacl,
+        acldefault('c', c.relowner)
+    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+    where a.attacl is not null and n.nspname = any (%(schemas)s)
+"""
+
+_OTHERS: Final = """
+    select n.nspname, '', case p.prokind when 'p' then 'procedure ' else 'function ' end || p.oid::regprocedure,
+        p.proowner, p.proacl, acldefault('f', p.proowner)
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = any (%(schemas)s)
+        and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid
+            and deptype in ('e', 'i'))
+    union all
+    select n.nspname, '', case t.typtype when 'd' then 'domain ' else 'type ' end || t.oid::regtype, t.typowner,
+        t.typacl, acldefault('T', t.typowner)
+    from pg_type t join pg_namespace n on n.oid = t.typnamespace
+    where t.typtype in ('e', 'd', 'r') and n.nspname = any (%(schemas)s)
+        and not exists (select from pg_depend where classid = 'pg_type'::regclass and objid = t.oid and deptype = 'e')
+    union all
+    select n.nspname, '', format('schema %%I', n.nspname), n.nspowner, n.nspacl, acldefault('n', n.nspowner)
+    from pg_namespace n where n.nspname = any (%(schemas)s)
+"""
+
+_DEFAULT_GRANTS: Final = """
+select coalesce(n.nspname, ''), '', format('%%s on %%s%%s', coalesce(r.rolname, 'public'), k.things,
+        coalesce(' of ' || nullif(o.rolname, current_user), '')), jsonb_build_object(
+    'grantee', coalesce(r.rolname, 'public'),
+    'object', k.things,
+    'made by', nullif(o.rolname, current_user),
+    'privileges', jsonb_agg(lower(x.privilege_type) order by x.privilege_type),
+    'grantable', jsonb_agg(lower(x.privilege_type) order by x.privilege_type) filter (where x.is_grantable))
+from pg_default_acl d
+join pg_roles o on o.oid = d.defaclrole
+left join pg_namespace n on n.oid = d.defaclnamespace
+cross join lateral (select case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then
+    'functions' when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end) k (things)
+cross join lateral aclexplode(d.defaclacl) x
+left join pg_roles r on r.oid = x.grantee
+where (n.nspname is null or n.nspname = any (%(schemas)s)) and x.grantee <> d.defaclrole
+group by n.nspname, r.rolname, o.rolname, k.things
+"""
+
+QUERIES: Final = {
+    (Kind.POLICY, 0): _POLICIES,
+    (Kind.GRANT, 0): _GRANTS.replace("{things}", _RELATIONS),
+    (Kind.GRANT, 1): _GRANTS.replace("{things}", _OTHERS),
+    (Kind.DEFAULT_GRANT, 0): _DEFAULT_GRANTS,
+}

@@ -1,0 +1,106 @@
+"""A thing of the catalogue: what it is, what it is called, and the facts by which it is compared.
+
+Names are raw, as the catalogue holds them; `quoted` and `qualified` write them into SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sqlalchemy.dialects import postgresql
+
+DEFAULT_SCHEMA: Final = "public"
+_PREPARER: Final = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+
+
+class Kind(StrEnum):
+    """The kinds of things; the value is the word in sentences. In the order in which they can be made."""
+
+    SCHEMA = "schema"
+    EXTENSION = "extension"
+    ENUM = "enum"
+    COMPOSITE = "composite type"
+    RANGE = "range type"
+    DOMAIN = "domain"
+    SEQUENCE = "sequence"
+    FUNCTION = "function"
+    TABLE = "table"
+    COLUMN = "column"
+    CONSTRAINT = "constraint"
+    INDEX = "index"
+    STATISTICS = "statistics"
+    VIEW = "view"
+    RULE = "rule"
+    TRIGGER = "trigger"
+    POLICY = "policy"
+    GRANT = "grant"
+    DEFAULT_GRANT = "default privileges"
+
+
+class Key(NamedTuple):
+    """What tells a thing from every other of a catalogue. `table` is empty for what belongs to none."""
+
+    kind: Kind
+    schema: str
+    table: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing. A fact that is not there is None."""
+
+    key: Key
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return self.key.kind
+
+    @property
+    def name(self) -> str:
+        """Its own name, raw."""
+        return self.key.name
+
+    @property
+    def relation(self) -> str:
+        """The table it is, or belongs to, as SQL writes it."""
+        return qualified(self.key.schema, self.key.table)
+
+    @property
+    def identity(self) -> str:
+        """Its own name as SQL writes it where it is looked up in a schema."""
+        return qualified(self.key.schema, self.key.name)
+
+    @property
+    def title(self) -> str:
+        """What people call it: `policy queues_tenant on queues`."""
+        if self.kind is Kind.COLUMN:
+            return f"column {self.relation}.{self.name}"
+        if self.kind in {Kind.GRANT, Kind.DEFAULT_GRANT}:
+            return f"grant on {self.facts['object']} to {self.facts['grantee']}"
+        if self.kind in _ON_A_TABLE:
+            return f"{self.kind} {self.name} on {self.relation}"
+        if self.kind in {Kind.SCHEMA, Kind.EXTENSION}:
+            return f"{self.kind} {self.name}"
+        return f"{self.kind} {qualified(self.key.schema, self.key.name, quote=False)}"
+
+
+Catalogue: TypeAlias = Mapping[Key, Thing]
+
+_ON_A_TABLE = {Kind.CONSTRAINT, Kind.INDEX, Kind.STATISTICS, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it, quoted where it must be."""
+    return _PREPARER.quote(name)
+
+
+def qualified(schema: str, name: str, *, quote: bool = True) -> str:
+    """Return a name with its schema, which is left out for the default one."""
+    own = quoted(name) if quote else name
+    return own if schema in {"", DEFAULT_SCHEMA} else f"{quoted(schema)}.{own}"

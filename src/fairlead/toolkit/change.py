@@ -1,0 +1,151 @@
+"""What differs between two catalogues: one database as it was found, and one as the models declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing
+
+_LONGEST: Final = 300
+_WHOLE: Final = {"definition", "columns"}  # not said when anything else differs too: they repeat it
+_HOLDS_ROWS: Final = {Kind.TABLE, Kind.COLUMN, Kind.SEQUENCE}
+
+
+class Action(StrEnum):
+    """What has to be done so that the found is the declared."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    ALTER = "alter"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs: as it was found and as it is declared; None where it is not there."""
+
+    key: Key
+    found: Thing | None
+    declared: Thing | None
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return self.key.kind
+
+    @property
+    def schema(self) -> str:
+        """The schema it is in."""
+        return self.key.schema
+
+    @property
+    def table(self) -> str:
+        """The table it is or belongs to; empty for what belongs to none."""
+        return self.key.table
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.key.name
+
+    @property
+    def thing(self) -> Thing:
+        """The declared thing, or the found one that is not declared."""
+        thing = self.declared or self.found
+        assert thing is not None  # noqa: S101 - a change has at least one side
+        return thing
+
+    @property
+    def action(self) -> Action:
+        """What has to be done."""
+        if self.found is None:
+            return Action.ADD
+        return Action.REMOVE if self.declared is None else Action.ALTER
+
+    @property
+    def facts(self) -> dict[str, tuple[Any, Any]]:
+        """The facts that differ, each as found and as declared; only of what is on both sides."""
+        if self.found is None or self.declared is None:
+            return {}
+        before, after = self.found.facts, self.declared.facts
+        names = [*before, *(name for name in after if name not in before)]
+        return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+    @property
+    def destructive(self) -> bool:
+        """Whether doing it throws rows or values away: a table, column or sequence goes, or a value of an enum."""
+        if self.action is Action.REMOVE:
+            return self.kind in _HOLDS_ROWS or bool(self.found and self.found.facts.get("materialized"))
+        gone, stays = self.facts.get("values", ((), ()))
+        return bool(set(gone or ()) - set(stays or ()))
+
+    def sentence(self, place: str) -> str:
+        """Say what differs, where the found side is called `place`, such as "the database" or "the migrations"."""
+        if self.action is Action.ADD:
+            return f"{_named(self.thing)} is declared by the models and missing in {place}"
+        if self.action is Action.REMOVE:
+            return f"{_named(self.thing)} is in {place} and not declared by the models"
+        facts = "; ".join(_said(fact, *values, place) for fact, values in _telling_facts(self.facts).items())
+        return f"{self.thing.title} differs: {facts}"
+
+
+def changes(found: Catalogue, declared: Catalogue) -> list[Change]:
+    """Return everything that differs, in the order in which things can be made; what is equal is not in it."""
+    order = list(Kind)
+    keys = sorted({**found, **declared}, key=lambda key: (order.index(key.kind), *key[1:]))
+    pairs = [Change(key, found.get(key), declared.get(key)) for key in keys]
+    return [pair for pair in pairs if pair.found is None or pair.declared is None or pair.facts]
+
+
+def telling(everything: list[Change]) -> Iterator[Change]:
+    """Yield the changes that say something by themselves: not what comes or goes with its table."""
+    whole = {(one.schema, one.table) for one in everything if one.kind is Kind.TABLE and one.action is not Action.ALTER}
+    whole |= {(one.schema, one.name) for one in everything if one.kind is Kind.VIEW and one.action is not Action.ALTER}
+    for one in everything:
+        if one.kind is Kind.TABLE or (one.schema, one.table) not in whole:
+            yield one
+
+
+def _named(thing: Thing) -> str:
+    if thing.kind not in {Kind.GRANT, Kind.DEFAULT_GRANT}:
+        return thing.title
+    if not thing.facts["privileges"]:
+        return f"revoke of everything on {thing.facts['object']} from {thing.facts['grantee']}"
+    return f"{', '.join(thing.facts['privileges'])}: {thing.title}"
+
+
+def _telling_facts(facts: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    others = {fact: values for fact, values in facts.items() if fact not in _WHOLE}
+    return others or facts
+
+
+def _said(fact: str, found: Any, declared: Any, place: str) -> str:
+    if fact == "valid":
+        return "it is not valid, as after a build that failed" if declared else "it is valid"
+    name, show = _SAID.get(fact, (f"its {fact}", _shown))
+    verb = "are" if isinstance(found or declared, list) else "is"
+    return f"{name} {verb} {show(found)} in {place} and {show(declared)} in the models"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
+    return (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…") or "nothing"
+
+
+_SAID: Final[dict[str, tuple[str, Callable[[Any], str]]]] = {
+    "nullable": ("it", lambda value: "nullable" if value else "not null"),
+    "fires": ("it", _shown),
+    "validated": ("it", lambda value: "validated" if value else "not validated"),
+    "unique": ("it", lambda value: "unique" if value else "not unique"),
+    "persistence": ("it", lambda value: value or "logged"),
+    "privileges": ("they", _shown),
+    "values": ("its values", _shown),
+    "using": ("its USING", _shown),
+    "with check": ("its WITH CHECK", _shown),
+}
