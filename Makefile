@@ -43,11 +43,13 @@ verify: .venv/.installed ## Fail when a generated file is out of date
 	$(RUN)python -m tools.row_types --check
 	$(RUN)python -m tools.golden_sql --check
 	$(RUN)python -m tools.permissions_page --check
+	$(RUN)python -m tools.doctor_page --check
 
 golden: .venv/.installed ## Write the generated files again
 	$(RUN)python -m tools.row_types
 	$(RUN)python -m tools.golden_sql
 	$(RUN)python -m tools.permissions_page
+	$(RUN)python -m tools.doctor_page
 
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .

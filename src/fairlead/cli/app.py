@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli import bench, create, db, demo, dev, queues, schedules, serve, worker
+from fairlead.cli import bench, create, db, demo, dev, doctor, queues, schedules, serve, worker
 
 app = typer.Typer(
     name="fairlead",
@@ -45,6 +45,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.add_typer(db.group, name="db")
 app.add_typer(create.organizations, name="org")
 app.add_typer(create.users, name="user")

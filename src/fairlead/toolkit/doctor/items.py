@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import see_all_organizations
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_long, how_many
-from fairlead.toolkit.doctor.roles import need_tables
 
 _MAINTENANCE: Final = (
     "Every 'fairlead worker' and 'fairlead serve' carries maintenance: see that one runs, and what its log says."
@@ -178,7 +178,7 @@ limit :most
 
 
 def _look_at_queues(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     for slug, name, seconds in patient.rows(_STALLED, seconds=patient.limits.stalled_seconds, most=_MOST):
         yield QUEUE_STALLED.found(
             f"The queue {name} of {slug} has an item that has waited for {how_long(seconds)}, and nobody works on any.",
@@ -188,7 +188,7 @@ def _look_at_queues(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_tasks(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     limits = patient.limits
     rows = patient.rows(_FAILING, items=limits.failed_items, share=limits.failed_share, most=_MOST)
     for slug, name, task, failed, finished in rows:
@@ -202,7 +202,7 @@ def _look_at_tasks(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_late_items(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     for condition, statement, what in (
         (LEASES_EXPIRED, _EXPIRED, "a lease that is over"),
         (ITEMS_LATE, _DUE, "become due and not been made ready"),
@@ -218,17 +218,18 @@ def _look_at_late_items(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_ordering_keys(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     for slug, name, key, items in patient.rows(_STUCK, most=_MOST):
         yield ORDERING_KEY_STUCK.found(
-            f"{how_many(items, 'item')} of the ordering key {key!r} in the queue {name} of {slug} will not come forward.",
+            f"{how_many(items, 'item')} of the ordering key {key!r} in the queue {name} of {slug} will not "
+            "come forward.",
             subject=f"{slug}/{name}/{key}",
             items=items,
         )
 
 
 def _look_at_maintenance(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     seconds = patient.value("select extract(epoch from statement_timestamp() - max(due_at)) from duties")
     if seconds is not None and seconds > patient.limits.maintenance_seconds:
         yield MAINTENANCE_ABSENT.found(
@@ -237,7 +238,7 @@ def _look_at_maintenance(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_slots(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     for slug, name, kept, there in patient.rows(_SLOTS, most=_MOST):
         whose = f"The queue {name} of {slug}" if name else f"The organization {slug}"
         yield SLOTS_WRONG.found(
@@ -249,18 +250,13 @@ def _look_at_slots(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_counters(patient: Patient) -> Iterator[Finding]:
-    _begin(patient)
+    see_all_organizations(patient)
     for slug, name, wrong in patient.rows(_COUNTERS, most=_MOST):
         yield COUNTERS_WRONG.found(
             f"The counters of the queue {name} of {slug} are wrong by {int(wrong):,}.",
             subject=f"{slug}/{name}",
             wrong_by=int(wrong),
         )
-
-
-def _begin(patient: Patient) -> None:
-    need_tables(patient)
-    patient.see_all_organizations()
 
 
 CHECKS: Final = (

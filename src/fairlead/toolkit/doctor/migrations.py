@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
 
-from fairlead.toolkit.doctor.finding import CannotLook, Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_many
 from fairlead.toolkit.environment import options, scripts
+from fairlead.toolkit.target import Target
 
 PENDING: Final = Condition(
     "migrations-pending",
@@ -27,30 +29,31 @@ UNKNOWN: Final = Condition(
 
 
 def _look_at_revisions(patient: Patient) -> Iterator[Finding]:
-    unknown, pending = standing(patient)
-    if unknown:
-        yield UNKNOWN.found(
-            f"The database is at {', '.join(unknown)}, which {patient.target.name} has no file for.",
-            revisions=unknown,
-        )
-    elif pending:
-        yield PENDING.found(
-            f"{how_many(len(pending), 'migration')} of {patient.target.name} not applied: {', '.join(pending)}.",
-            revisions=pending,
-        )
+    for target in patient.targets:
+        unknown, pending = standing(target, patient.connection)
+        if unknown:
+            yield UNKNOWN.found(
+                f"The database is at {', '.join(unknown)}, for which {target.name} has no file.",
+                subject=target.name,
+                revisions=unknown,
+            )
+        elif pending:
+            yield PENDING.found(
+                f"{how_many(len(pending), 'migration')} of {target.name} not applied: {', '.join(pending)}.",
+                subject=target.name,
+                revisions=pending,
+            )
 
 
-def standing(patient: Patient) -> tuple[list[str], list[str]]:
+def standing(target: Target, connection: Connection) -> tuple[list[str], list[str]]:
     """Return the database's revisions that have no file, and the files that are not applied, oldest first."""
-    script = scripts(patient.target)
-    known = {revision.revision for revision in script.walk_revisions()}
-    current = MigrationContext.configure(patient.connection, opts=options(patient.target)).get_current_heads()
-    if unknown := sorted(set(current) - known):
+    script = scripts(target)
+    known = [revision.revision for revision in script.walk_revisions()]
+    current = MigrationContext.configure(connection, opts=options(target)).get_current_heads()
+    if unknown := sorted(set(current) - set(known)):
         return unknown, []
     applied = {revision.revision for revision in script.iterate_revisions(current, "base")} if current else set()
-    return [], [
-        revision.revision for revision in reversed(list(script.walk_revisions())) if revision.revision not in applied
-    ]
+    return [], [revision for revision in reversed(known) if revision not in applied]
 
 
 CHECKS: Final = (Check(_look_at_revisions, (PENDING, UNKNOWN)),)

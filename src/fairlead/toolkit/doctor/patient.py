@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
-from fairlead.schema.row_security import SYSTEM_ROLE
 from fairlead.toolkit.target import Target
 
 MEGABYTE = 1024 * 1024
@@ -49,6 +48,11 @@ class Wiring:
     prepares: bool = True
     pool_size: int = 10
 
+    @property
+    def session_url(self) -> str:
+        """Where a connection keeps its session between transactions."""
+        return self.direct_url or self.url
+
 
 @dataclass(frozen=True, slots=True)
 class Patient:
@@ -56,11 +60,11 @@ class Patient:
 
     connection: Connection
     wiring: Wiring
-    target: Target
+    targets: tuple[Target, ...]  # whose migrations are compared; Fairlead's own first
     limits: Limits = Limits()
     clock: Callable[[], float] = time.time  # this machine's, in seconds since 1970
 
-    def rows(self, sql: str, /, **values: Any) -> Sequence[Row[Any]]:
+    def rows(self, sql: str, /, **values: Any) -> Sequence[Any]:
         """Run one statement and return its rows."""
         return self.connection.execute(text(sql), values).all()
 
@@ -73,10 +77,6 @@ class Patient:
         rows = self.rows("select n, current_setting(n, true) from unnest(cast(:names as text[])) n", names=list(names))
         return {row[0]: row[1] for row in rows}
 
-    def see_all_organizations(self) -> None:
-        """Go on as the role that row security shows every organization's rows, until the check is over."""
-        self.rows_less(f"set local role {SYSTEM_ROLE}")
-
-    def rows_less(self, sql: str) -> None:
-        """Run a statement that returns no rows."""
+    def run(self, sql: str) -> None:
+        """Run a statement that returns no rows, for the rest of the check's transaction."""
         self.connection.execute(text(sql))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fairlead.schema import Base
-from fairlead.schema.row_security import APP_ROLE, ROLES
-from fairlead.toolkit.doctor.finding import CannotLook, Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import APP_ROLE, ROLES, TABLES, need_tables
 from fairlead.toolkit.doctor.patient import Patient
 
 ROLE_MISSING: Final = Condition(
@@ -105,7 +104,7 @@ def _look_at_login(patient: Patient) -> Iterator[Finding]:
 
 def _look_at_tables(patient: Patient) -> Iterator[Finding]:
     need_tables(patient)
-    for _, name, forced in patient.rows(_TABLES, tables=list(Base.metadata.tables)):
+    for _, name, forced in patient.rows(_TABLES, tables=list(TABLES)):
         if not forced:
             yield ROW_SECURITY_OFF.found(
                 f"Row security of the table {name} is not both enabled and forced.",
@@ -125,7 +124,7 @@ def _look_at_policies(patient: Patient) -> Iterator[Finding]:
             and exists (select from unnest(p.polroles) r (oid) where r.oid = 0 or pg_has_role(:role, r.oid, 'USAGE'))
         order by 1, 2
         """,  # noqa: S608 - our own text
-        tables=list(Base.metadata.tables),
+        tables=list(TABLES),
         role=APP_ROLE,
     )
     for table, policy in unknown:
@@ -157,12 +156,6 @@ def _look_at_defaults(patient: Patient) -> Iterator[Finding]:
             subject=f"{maker}, {schema}",
             remedy=f"alter default privileges for role {maker}{place} revoke {privileges} on tables from {grantee};",
         )
-
-
-def need_tables(patient: Patient) -> None:
-    """Raise CannotLook where Fairlead's tables are not."""
-    if not patient.value("select to_regclass('public.queue_items') is not null"):
-        raise CannotLook("Fairlead's tables are not in this database; run 'fairlead db migrate'.")
 
 
 CHECKS: Final = (

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import see_all_organizations
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_long, how_many
-from fairlead.toolkit.doctor.roles import need_tables
 
 LATE: Final = Condition(
     "schedules-late",
@@ -27,8 +27,7 @@ _MOST: Final = 20
 
 
 def _look_at_schedules(patient: Patient) -> Iterator[Finding]:
-    need_tables(patient)
-    patient.see_all_organizations()
+    see_all_organizations(patient)
     count, seconds = patient.rows(
         """
         select count(*), extract(epoch from statement_timestamp() - min(greatest(next_run_at, retry_at)))

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Row
-
-from fairlead.schema.queue_items import LIVE_LEAF
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import HOT, need_tables, see_all_organizations
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_much
-from fairlead.toolkit.doctor.roles import need_tables
 
 TABLE_BLOATED: Final = Condition(
     "table-bloated",
@@ -30,15 +27,13 @@ INDEX_BLOATED: Final = Condition(
     "reindex index concurrently …;",
 )
 
-HOT: Final = (LIVE_LEAF, "item_counters", "slots", "depth_turns", "ordering_turns", "unique_periods", "duties")
 _SAMPLED_PAGES: Final = 200
 _ROW_OVERHEAD: Final = 28  # bytes of a row beside its columns: the header and the pointer to it
 _ROWS_AT_LEAST: Final = 1
 
 
 def _look_at_tables(patient: Patient) -> Iterator[Finding]:
-    need_tables(patient)
-    patient.see_all_organizations()
+    see_all_organizations(patient)
     tables = patient.rows(
         """
         select c.relname, pg_relation_size(c.oid) as size,
@@ -66,7 +61,7 @@ def _look_at_tables(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def _row_bytes(patient: Patient, table: Row[Any]) -> int:
+def _row_bytes(patient: Patient, table: Any) -> int:
     """Return how much room a row takes, as far as a sample of the table's pages tells."""
     share = min(100.0, 100.0 * _SAMPLED_PAGES * table.page / table.size)
     width = patient.value(
@@ -80,7 +75,7 @@ def _look_at_indexes(patient: Patient) -> Iterator[Finding]:
     need_tables(patient)
     indexes = patient.rows(
         """
-        select x.relname as index, c.relname as table, pg_relation_size(x.oid) as size,
+        select x.relname as name, c.relname as relation, pg_relation_size(x.oid) as size,
             greatest(x.reltuples, s.n_live_tup, :rows) as entries
         from pg_index i
         join pg_class x on x.oid = i.indexrelid
@@ -98,10 +93,10 @@ def _look_at_indexes(patient: Patient) -> Iterator[Finding]:
     for index in indexes:
         if index.size / index.entries > patient.limits.index_entry_bytes:
             yield INDEX_BLOATED.found(
-                f"The index {index.index} of {index.table} takes {how_much(index.size)} for at most "
+                f"The index {index.name} of {index.relation} takes {how_much(index.size)} for at most "
                 f"{int(index.entries):,} entries.",
-                subject=index.index,
-                remedy=f"reindex index concurrently {index.index};",
+                subject=index.name,
+                remedy=f"reindex index concurrently {index.name};",
                 bytes=index.size,
                 entries=int(index.entries),
             )

@@ -1,0 +1,31 @@
+"""What the doctor knows of Fairlead's own schema: its roles, its tables, and which of them are always in use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fairlead.schema import metadata
+from fairlead.schema.queue_items import FINISHED_LEAF, LIVE_LEAF
+from fairlead.schema.row_security import APP_ROLE, ROLES, SYSTEM_ROLE
+from fairlead.toolkit.doctor.finding import CannotLook
+from fairlead.toolkit.doctor.patient import Patient
+
+__all__ = ["APP_ROLE", "HOT", "ROLES", "TABLES", "need_tables", "see_all_organizations"]
+
+TABLES: Final = (*metadata.tables, LIVE_LEAF, FINISHED_LEAF)
+HOT: Final = (LIVE_LEAF, "item_counters", "slots", "depth_turns", "ordering_turns", "unique_periods", "duties")
+
+
+def need_tables(patient: Patient) -> None:
+    """Raise CannotLook where Fairlead's tables are not."""
+    if not patient.value("select to_regclass('public.queue_items') is not null"):
+        raise CannotLook("Fairlead's tables are not in this database; run 'fairlead db migrate'.")
+
+
+def see_all_organizations(patient: Patient) -> None:
+    """Go on as the role that row security shows every organization's rows, until the check is over.
+
+    Raises CannotLook where the tables are not.
+    """
+    need_tables(patient)
+    patient.run(f"set local role {SYSTEM_ROLE}")

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+from fairlead.toolkit.doctor.examination import all_conditions
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "doctor_page.py"))
+PAGE: Path = TOOL["PAGE"]
+
+
+def test_the_page_is_up_to_date() -> None:
+    """The page in the checkout is what the checks declare; when it is not, run 'make golden'."""
+    assert TOOL["differences"]() == []
+
+
+def test_the_page_has_every_code() -> None:
+    """Read as a reader reads it, the page has each condition with its severity, what it means and what to do."""
+    lines = [line for line in (ROOT / PAGE).read_text().splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in lines]
+    assert [row[0].strip("`| ") for row in rows] == [condition.code for condition in all_conditions()]
+    for row, condition in zip(rows, all_conditions(), strict=True):
+        assert row[1].split(" or ")[0] == str(condition.severity)
+        assert row[2:] == [condition.means, f"{condition.remedy} |"]
+
+
+def test_a_stale_page_is_noticed(tmp_path: Path) -> None:
+    """The check shows what differs; writing makes it right."""
+    assert "+# What `fairlead doctor` finds\n" in TOOL["differences"](tmp_path)
+    TOOL["write"](tmp_path)
+    assert TOOL["differences"](tmp_path) == []
