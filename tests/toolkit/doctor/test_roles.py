@@ -10,6 +10,7 @@ from tests.fixtures.doctor import OWNER, do, examined, only
 from fairlead.db.embedded import EmbeddedServer
 from fairlead.toolkit.doctor import roles
 from fairlead.toolkit.doctor.finding import Severity
+from fairlead.toolkit.doctor.installation import ROLES
 
 
 @contextmanager
@@ -42,6 +43,16 @@ def test_a_role_that_row_security_does_not_bind(bad_server: EmbeddedServer, powe
         assert examined(bad_server.url, roles).findings == ()
 
 
+def test_a_role_that_sees_what_another_sees(bad_server: EmbeddedServer) -> None:
+    """The application's role as a member of the fleet's role is an error, and the remedy parts them."""
+    undone = "revoke fairlead_system from fairlead_app"
+    with _done(bad_server, "grant fairlead_system to fairlead_app", undone_by=undone):
+        found = {finding.code: finding for finding in examined(bad_server.url, roles).findings}
+        assert found["role-widened"].subject == "fairlead_system"
+        do(bad_server.superuser_url, found["role-widened"].remedy)
+        assert examined(bad_server.url, roles).findings == ()
+
+
 def test_a_login_that_row_security_does_not_bind(bad_server: EmbeddedServer) -> None:
     """Working as a superuser is a warning."""
     url = as_superuser(bad_server)
@@ -53,7 +64,7 @@ def test_a_login_that_may_not_take_the_roles(bad_server: EmbeddedServer) -> None
     with made_login(bad_server.superuser_url, "stranger"):
         url = as_login(as_superuser(bad_server), "fairlead", "stranger")
         report = examined(url, roles)
-        assert [finding.code for finding in report.findings] == ["login-cannot-set-role"] * 3
+        assert [finding.code for finding in report.findings] == ["login-cannot-set-role"] * len(ROLES)
         for finding in report.findings:
             do(bad_server.superuser_url, finding.remedy.partition("run: ")[2])
         assert examined(url, roles).findings == ()

@@ -32,7 +32,13 @@ LOGIN_STUCK: Final = Condition(
     "login-cannot-set-role",
     Severity.ERROR,
     "The login may not take a role that its transactions run as.",
-    "Let an administrator run: grant fairlead_owner, fairlead_app, fairlead_system to … with admin option;",
+    f"Let an administrator run: grant {', '.join(ROLES)} to … with admin option;",
+)
+ROLE_WIDENED: Final = Condition(
+    "role-widened",
+    Severity.ERROR,
+    "The application's role is a member of another one, and row security shows it what that one sees.",
+    f"revoke … from {APP_ROLE};",
 )
 ROW_SECURITY_OFF: Final = Condition(
     "row-security-off",
@@ -77,6 +83,22 @@ def _look_at_roles(patient: Patient) -> Iterator[Finding]:
             yield ROLE_UNBOUND.found(
                 f"The role {name} is {what}.", subject=name, remedy=f"alter role {name} nosuperuser nobypassrls;"
             )
+    yield from _memberships(patient)
+
+
+def _memberships(patient: Patient) -> Iterator[Finding]:
+    widened = patient.rows(
+        """
+        select r.rolname from pg_roles a join pg_roles r on r.oid <> a.oid and pg_has_role(a.oid, r.oid, 'MEMBER')
+        where a.rolname = :role and not a.rolsuper
+        order by 1
+        """,
+        role=APP_ROLE,
+    )
+    for (role,) in widened:
+        yield ROLE_WIDENED.found(
+            f"The role {APP_ROLE} is a member of {role}.", subject=role, remedy=f'revoke "{role}" from {APP_ROLE};'
+        )
 
 
 def _look_at_login(patient: Patient) -> Iterator[Finding]:
@@ -120,7 +142,7 @@ def _look_at_policies(patient: Patient) -> Iterator[Finding]:
         select t.relname, p.polname
         from pg_policy p join ({_TABLES}) t on t.oid = p.polrelid
         where p.polpermissive and p.polname <> all (array[t.relname || '_system', t.relname || '_tenant',
-                t.relname || '_shared'])
+                t.relname || '_reader', t.relname || '_shared'])
             and exists (select from unnest(p.polroles) r (oid) where r.oid = 0 or pg_has_role(:role, r.oid, 'USAGE'))
         order by 1, 2
         """,  # noqa: S608 - our own text
@@ -159,7 +181,7 @@ def _look_at_defaults(patient: Patient) -> Iterator[Finding]:
 
 
 CHECKS: Final = (
-    Check(_look_at_roles, (ROLE_MISSING, ROLE_UNBOUND)),
+    Check(_look_at_roles, (ROLE_MISSING, ROLE_UNBOUND, ROLE_WIDENED)),
     Check(_look_at_login, (LOGIN_UNBOUND, LOGIN_STUCK)),
     Check(_look_at_tables, (ROW_SECURITY_OFF,)),
     Check(_look_at_policies, (POLICY_UNKNOWN,)),
