@@ -23,6 +23,9 @@ FairleadError
 │   ├── EmbeddedDatabaseFailed     500 EMBEDDED_DATABASE_FAILED
 │   ├── SchemaOutdated             500 SCHEMA_OUTDATED     run `fairlead db migrate`
 │   ├── TargetInvalid              500 TARGET_INVALID      what `fairlead db` works on is not told rightly
+│   ├── MigrationsInvalid          500 MIGRATIONS_INVALID  the files of the migrations do not make a chain
+│   ├── MigrationsUnknown          500 MIGRATIONS_UNKNOWN  the database is at a revision without a file
+│   ├── MigrationChanged           500 MIGRATION_CHANGED   the file of an applied revision is another one now
 │   ├── MigrationFailed            500 MIGRATION_FAILED    names the revision and what the database said
 │   ├── DecisionNeeded             500 DECISION_NEEDED     says what to pass; exit code 2
 │   ├── DestructiveRefused         500 DESTRUCTIVE_REFUSED names what would be lost; exit code 3
@@ -194,6 +197,24 @@ class TargetInvalid(OperatorError):
     """What the database toolkit is to work on cannot be used."""
 
     code = "TARGET_INVALID"
+
+
+class MigrationsInvalid(OperatorError):
+    """The migrations cannot be read."""
+
+    code = "MIGRATIONS_INVALID"
+
+
+class MigrationsUnknown(OperatorError):
+    """The database is at a revision of which there is no file."""
+
+    code = "MIGRATIONS_UNKNOWN"
+
+
+class MigrationChanged(OperatorError):
+    """The file of a revision changed since it was applied."""
+
+    code = "MIGRATION_CHANGED"
 
 
 class MigrationFailed(OperatorError):

@@ -11,6 +11,7 @@ from tests.fixtures.databases import LOGIN, as_login, database_of
 from tests.fixtures.waiting import until_in_thread
 
 from fairlead.db import migrate
+from fairlead.db.migrating.events import Applying, Event
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import OperatorError
 from fairlead.schema.row_security import ROLES
@@ -36,11 +37,16 @@ def test_up_down_up_leaves_nothing_behind(empty_url: str) -> None:
 def test_each_revision_is_told_and_applied_once(empty_url: str) -> None:
     """Migrating says each revision as it starts, returns them all, and afterwards nothing is pending."""
     told: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Applying):
+            told.append(event.revision)
+
     waiting = migrate.pending(empty_url)
-    assert migrate.migrate(empty_url, on_step=told.append) == waiting == told
+    assert migrate.migrate(empty_url, tell=tell) == waiting == told
     assert waiting[0] == "20261122_baseline"
     assert migrate.pending(empty_url) == []
-    assert migrate.migrate(empty_url, on_step=told.append) == []
+    assert migrate.migrate(empty_url, tell=tell) == []
     assert told == waiting
 
 
@@ -52,12 +58,12 @@ def test_two_runs_at_once_apply_each_revision_once(empty_url: str) -> None:
         def the_other_waits() -> bool:
             return observer.execute(_LOCK_WAITS).fetchone() is not None
 
-        def hold_until_the_other_waits(revision: str) -> None:
-            if revision == ALL[0]:
+        def hold_until_the_other_waits(event: Event) -> None:
+            if isinstance(event, Applying) and event.revision == ALL[0]:
                 first_has_started.set()
                 until_in_thread(the_other_waits, what="the second run waits for the first")
 
-        first = threads.submit(migrate.migrate, empty_url, on_step=hold_until_the_other_waits)
+        first = threads.submit(migrate.migrate, empty_url, tell=hold_until_the_other_waits)
         assert first_has_started.wait(timeout=20)
         second = threads.submit(migrate.migrate, empty_url)
         assert (first.result(timeout=30), second.result(timeout=30)) == (ALL, [])

@@ -42,13 +42,18 @@ def loaded() -> Settings:
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a command's work on a fresh event loop; SIGTERM interrupts it in order, as Ctrl-C does.
+    """Run a command's work on a fresh event loop; SIGTERM interrupts it in order, as Ctrl-C does."""
+    interruptible()
+    return uvloop.run(work)
+
+
+def interruptible() -> None:
+    """Let SIGTERM interrupt this command in order, as Ctrl-C does.
 
     Shells start background jobs with SIGINT ignored, which would make SIGTERM ignored here too.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
-    return uvloop.run(work)
 
 
 async def opened(stack: AsyncExitStack, settings: Settings, *, application_name: str, stop: StopSignals) -> Resources:

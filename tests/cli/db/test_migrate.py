@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+from tests.cli.conftest import Run
 from tests.fixtures.processes import completed, environment_of
+from tests.fixtures.revisions import Shop
 
 from fairlead.db import migrate
 
@@ -46,3 +48,28 @@ def test_an_unreachable_database(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_applications_migrations(in_shop: Run, shop: Shop) -> None:
+    """In an application's directory its own migrations are applied, as far as wanted; what is left is said first."""
+    shop.revision("one", "create table orders (id int)")
+    shop.revision("two", "insert into orders select 1 where 10 % 3 = 1")
+    assert "Would apply two: What two does" in in_shop("db", "migrate", "--dry-run").stderr
+    printed = in_shop("db", "migrate", "--sql").stdout
+    assert "insert into orders select 1 where 10 % 3 = 1;" in printed
+    assert orjson.loads(in_shop("db", "migrate", "--to", "one", "--json").stdout) == {"applied": ["one"]}
+    assert "Applying two (1 of 1)" in in_shop("db", "migrate").stderr
+
+
+def test_exit_codes(in_shop: Run, shop: Shop) -> None:
+    """Whatever fails ends with 1 and a sentence: a revision that fails, a name that is none, a file that changed."""
+    path = shop.revision("one", "create table orders (id int)")
+    shop.revision("two", "select 1 / 0")
+    failed = in_shop("db", "migrate")
+    assert (failed.returncode, "two failed: division by zero" in failed.stderr) == (1, True)
+    assert in_shop("db", "migrate", "--to", "nonsense").returncode == 1
+    path.write_text(path.read_text() + "\n# changed\n")
+    for options in ([], ["--dry-run"], ["--sql"]):
+        changed = in_shop("db", "migrate", *options)
+        assert (changed.returncode, "one changed since" in changed.stderr) == (1, True)
+    assert "Traceback" not in failed.stderr + changed.stderr

@@ -1,0 +1,48 @@
+"""`fairlead db status`: what is applied and what is pending."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from fairlead.cli.db.place import TargetName, place
+from fairlead.cli.output import AsJson, messages, show_json, show_rows, to_json
+from fairlead.cli.running import command
+from fairlead.toolkit.history import History, history
+
+_DRIFTED: Final = 4
+
+
+@command
+def status(*, target: TargetName = "", as_json: AsJson = False) -> None:
+    """Show every revision: applied, pending, changed since, or in the database and of no file.
+
+    Exit code 4 when a file changed since it was applied, or is missing.
+    """
+    with place(target) as here:
+        found = history(here.url, here.target)
+    if as_json:
+        show_json(to_json(found))
+    else:
+        _show(found)
+    if not found.is_sound:
+        raise typer.Exit(_DRIFTED)
+
+
+def _show(found: History) -> None:
+    if found.entries:
+        show_rows(
+            [
+                {
+                    "revision": entry.revision,
+                    "is": entry.standing,
+                    "applied at": entry.applied_at,
+                    "what": entry.summary,
+                }
+                for entry in found.entries
+            ],
+            title=f"Migrations of {found.target}",
+        )
+    pending = sum(entry.standing == "pending" for entry in found.entries)
+    messages.print(f"{pending} pending; run 'fairlead db migrate'." if pending else "Nothing is pending.")

@@ -1,0 +1,91 @@
+"""One run of migrations at a time, in a database and for a version table.
+
+The lock is a session-level advisory one, on a connection of its own: one of a transaction would be lost where a
+revision commits in its middle. The connection that migrates holds a second one, so that a run whose process was
+killed is waited for as long as the server still works on its last statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, LiteralString
+
+import psycopg
+
+from fairlead.db.connect import DatabaseOptions, connect_arguments, driver_url
+from fairlead.db.migrating.events import Session, Tell, Waiting
+from fairlead.db.migrating.failures import unreachable
+from fairlead.db.migrating.ledger import Driver
+from fairlead.db.migrating.revisions import Migrations
+from fairlead.errors import Busy
+
+APPLICATION: Final = "fairlead db migrate"
+_HOLDERS = """
+select a.pid, a.application_name, coalesce(a.usename, ''), coalesce(a.state, ''),
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), a.query
+from pg_locks l
+join pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+    and l.database = (select oid from pg_database where datname = current_database())
+    and l.classid = %(high)s::oid and l.objid = %(low)s::oid
+order by a.pid
+"""
+_BLOCKERS = """
+select a.pid, a.application_name, coalesce(a.usename, ''), coalesce(a.state, ''),
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), a.query
+from unnest(pg_blocking_pids(%(pid)s)) as blocking (pid)
+join pg_stat_activity a on a.pid = blocking.pid
+order by a.pid
+"""
+
+
+def aside(url: str) -> Driver:
+    """Return a connection that only looks on or holds a lock; raises DatabaseUnavailable."""
+    plain = driver_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    options = DatabaseOptions(url=url, application_name=APPLICATION, prepare_after=None)
+    try:
+        driver = psycopg.connect(plain, autocommit=True, **connect_arguments(options))
+    except psycopg.OperationalError as error:
+        raise unreachable(error) from error
+    driver.execute("set idle_session_timeout = 0")
+    return driver
+
+
+@contextmanager
+def alone(url: str, migrations: Migrations, *, wait_seconds: float | None, tell: Tell) -> Iterator[None]:
+    """Hold the lock of a run; raises Busy when another one holds it for longer than `wait_seconds` (None: any time)."""
+    with aside(url) as driver:
+        _hold(driver, migrations.lock_key, migrations.work_key, wait_seconds=wait_seconds, tell=tell)
+        yield
+
+
+def at_work(driver: Driver, migrations: Migrations, *, wait_seconds: float | None, tell: Tell) -> None:
+    """Take the second lock, which the connection that does the work holds as long as it lasts; raises as `alone`."""
+    _hold(driver, migrations.work_key, migrations.work_key, wait_seconds=wait_seconds, tell=tell)
+
+
+def _hold(driver: Driver, key: int, work: int, *, wait_seconds: float | None, tell: Tell) -> None:
+    """Take the lock `key` for as long as the connection lasts, saying who is at work under `work` meanwhile."""
+    if driver.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() == (True,):
+        return
+    tell(Waiting(_holders(driver, work) or _holders(driver, key)))
+    driver.execute(f"set lock_timeout = {int((wait_seconds or 0) * 1000)}".encode())
+    try:
+        driver.execute("select pg_advisory_lock(%s)", [key])
+    except psycopg.errors.LockNotAvailable as error:
+        raise Busy(f"Another run of migrations was still at work after {wait_seconds:.0f} s.") from error
+
+
+def blockers(driver: Driver, pid: int) -> tuple[Session, ...]:
+    """Return who holds, or waits in front of it for, the lock that a backend waits for."""
+    return _sessions(driver, _BLOCKERS, pid=pid)
+
+
+def _holders(driver: Driver, key: int) -> tuple[Session, ...]:
+    return _sessions(driver, _HOLDERS, high=key >> 32, low=key & 0xFFFFFFFF)
+
+
+def _sessions(driver: Driver, query: LiteralString, **parameters: int) -> tuple[Session, ...]:
+    rows = driver.execute(query, parameters).fetchall()
+    return tuple(Session(row[0], row[1], row[2], row[3], float(row[4]), row[5]) for row in rows)

@@ -1,0 +1,120 @@
+"""Revisions as files: where they lie, in which order they come, and what each file says.
+
+An application's `env.py` is not run: it belongs to Alembic's own command and opens a connection of its own choosing.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from alembic.config import Config
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from fairlead.errors import MigrationsInvalid
+
+HEAD: Final = "head"
+_BRANCHED: Final = (
+    "The migrations have more than one head: {}. Let one of them come after the other (its down_revision, as long as "
+    "it is applied nowhere), or merge them with 'alembic merge'; '--to heads' applies all of them"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """Where revisions lie, and what they keep in the database."""
+
+    folder: Path  # holds versions/
+    version_table: str = "alembic_version"
+    version_schema: str | None = None
+    lock: int | None = None  # the advisory lock of a run; None: a number drawn from the version table's name
+    denied: str = "{problem}"  # what to tell when the login may not do what a revision does
+
+    @property
+    def lock_key(self) -> int:
+        """The first of the two advisory locks of a run."""
+        if self.lock is not None:
+            return self.lock
+        name = f"fairlead db migrate {self.version_schema or ''}.{self.version_table}"
+        return int.from_bytes(sha256(name.encode()).digest()[:8], "big") >> 2
+
+    @property
+    def work_key(self) -> int:
+        """The second, which the connection that does the work holds."""
+        return self.lock_key ^ 1
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a MigrationContext must know."""
+        return {
+            "version_table": self.version_table,
+            "version_table_schema": self.version_schema,
+            "transaction_per_migration": True,
+        }
+
+    @property
+    def config(self) -> Config:
+        """Alembic's configuration."""
+        config = Config()
+        config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        return config
+
+
+def read(migrations: Migrations) -> ScriptDirectory:
+    """Return the revisions as Alembic reads them; raises MigrationsInvalid for files that do not make a chain."""
+    with sensible():
+        script = ScriptDirectory.from_config(migrations.config)
+        list(script.walk_revisions())
+    return script
+
+
+def in_order(script: ScriptDirectory) -> list[Script]:
+    """Return every revision, oldest first."""
+    return list(reversed(list(script.walk_revisions())))
+
+
+def up(script: ScriptDirectory, now: tuple[str, ...], to: str) -> list[RevisionStep]:
+    """Return the steps from where a database stands up to `to`: a revision, the start of one's name, +1, `head`."""
+    with sensible():
+        if to == HEAD and len(script.get_heads()) > 1:
+            raise CommandError(_BRANCHED.format(", ".join(sorted(script.get_heads()))))
+        return script._upgrade_revs(to, now)  # type: ignore[arg-type]  # noqa: SLF001 - Alembic's own commands use it
+
+
+def down(script: ScriptDirectory, now: tuple[str, ...], to: str) -> list[RevisionStep]:
+    """Return the steps from where a database stands back to `to`: a revision, the start of one's name, -1, `base`."""
+    with sensible():
+        return script._downgrade_revs(to, now)  # type: ignore[arg-type]  # noqa: SLF001 - same
+
+
+def fingerprint(migrations: Migrations, revision: Script) -> str:
+    """Return the hash of what a revision is made of: its file, and the files in `sql/` that are named after it.
+
+    How lines end does not count, since version control may change it.
+    """
+    scripts = sorted((migrations.folder / "sql").glob(f"{glob.escape(revision.revision)}.*"))
+    parts = [_digest(path) for path in (Path(revision.path), *scripts)]
+    return parts[0] if len(parts) == 1 else sha256("".join(parts).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+@contextmanager
+def sensible() -> Iterator[None]:
+    """Turn what Alembic says of files and names, and what a file itself raises, into an error of ours."""
+    try:
+        yield
+    except CommandError as error:
+        raise MigrationsInvalid(f"{str(error).rstrip('.')}.") from error
+    except Exception as error:
+        raise MigrationsInvalid(f"The migrations cannot be read: {type(error).__name__}: {error}") from error
