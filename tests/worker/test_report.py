@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.fixtures.faults import end_connections, refuse_connections
 from tests.fixtures.held import make_held
 from tests.fixtures.items import FLEET, claim_some, enqueue_some, expire, rescue_all, row_of, rows_of
-from tests.fixtures.organizations import Tenant
+from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.waiting import until
 from tests.fixtures.workers import count_by_status, until_counted, working
 
@@ -23,8 +23,6 @@ from fairlead.worker.outcome import Outcome, Released, Snoozed, failed, returned
 from fairlead.worker.report import Reporter
 
 pytestmark = pytest.mark.anyio
-
-_ACCEPTED = text("select count(*), max(claims), min(claims) from queue_items where status = 'completed'")
 
 
 class Reporting:
@@ -148,8 +146,12 @@ async def test_outcomes_outlast_the_database(
     assert await count_by_status(reporting.database) == {"completed": 50}
 
 
-async def test_ended_connections_lose_no_outcome(database: Database, ours: Tenant, server_url: str) -> None:
-    """With every connection ended again and again, each of 300 items is handled and completed exactly once."""
+async def test_ended_connections_lose_no_outcome(database: Database, server_url: str) -> None:
+    """With every connection ended again and again, each of 300 items is handled and completed exactly once.
+
+    What a claim took whose answer was lost nobody holds: it is claimed again when its lease is over.
+    """
+    ours = await make_tenant(database, lease_seconds=5)
     app = App()
     handled: list[str] = []
 
@@ -169,9 +171,6 @@ async def test_ended_connections_lose_no_outcome(database: Database, ours: Tenan
             await until(reached, what=f"{share * 50} items are handled", seconds=20)
             ended += end_connections(server_url, database.options.url)
         await until_counted(database, {"completed": 300})
-        async with database.unit_of_work(FLEET) as session:
-            accepted = (await session.execute(_ACCEPTED)).one()
 
     assert ended >= 5
-    assert tuple(accepted) == (300, 1, 1)
     assert sorted(handled) == sorted(ids)
