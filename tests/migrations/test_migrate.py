@@ -16,7 +16,15 @@ from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import OperatorError
 from fairlead.schema.row_security import ROLES
 
-ALL = ["20261122_baseline", "20261123_data_layer", "20261124_engine", "20261125_engine_checks", "20261126_reader"]
+ALL = [
+    "20261122_baseline",
+    "20261123_data_layer",
+    "20261124_engine",
+    "20261125_engine_checks",
+    "20261126_reader",
+    "20261126_priority_index",
+    "20261126_priority_index_alone",
+]
 _LOCK_WAITS = """
 select 1 from pg_locks where locktype = 'advisory' and not granted
     and database = (select oid from pg_database where datname = current_database())

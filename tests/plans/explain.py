@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import AsyncCursor, sql
+from psycopg import AsyncCursor, ClientCursor, sql
 
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
@@ -37,13 +37,27 @@ class Plan:
             if node.get("Relation Name") in relations and node["Node Type"] != "ModifyTable"
         }
 
+    def found_by(self, *relations: str) -> set[str]:
+        """Return by which indexes rows of `relations` are found, by a bitmap of theirs too, or else how."""
+        return {
+            below.get("Index Name", below["Node Type"])
+            for node in self.nodes
+            if node.get("Relation Name") in relations and node["Node Type"] != "ModifyTable"
+            for below in (_walk(node, inputs_only=True) if node["Node Type"] == "Bitmap Heap Scan" else [node])
+            if below["Node Type"] not in {"Bitmap Heap Scan", "BitmapOr", "BitmapAnd"}
+        }
+
     def indexes(self) -> set[str]:
         """Return the indexes that are read, in whatever way."""
         return {node["Index Name"] for node in self.nodes if "Index Name" in node}
 
-    def searches(self) -> set[str]:
-        """Return the conditions by which indexes are entered; what only filters rows is not among them."""
-        return {node["Index Cond"] for node in self.nodes if "Index Cond" in node}
+    def searches(self, index: str = "") -> set[str]:
+        """Return the conditions by which indexes, or one, are entered; what only filters rows is not among them."""
+        return {
+            node["Index Cond"]
+            for node in self.nodes
+            if "Index Cond" in node and (not index or node.get("Index Name") == index)
+        }
 
     def common_table(self, name: str) -> Plan:
         """Return the part of the plan that makes the common table of that name."""
@@ -89,7 +103,7 @@ def recorded(session: Session) -> Iterator[list[Sent]]:
 
     class Recording(AsyncCursor[Any]):
         async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            sent.append(Sent(str(query), params))
+            sent.append(Sent(query.decode() if isinstance(query, bytes) else str(query), params))
             return await super().execute(query, params, **options)
 
     driver = session._driver
@@ -119,6 +133,32 @@ def plan_for_its_values(connection: psycopg.Connection[Any], sent: Sent) -> Plan
     """Return the plan that the statement's own values get, as they do before it is prepared."""
     (row,) = connection.execute(f"explain (format json) {sent.text}".encode(), sent.parameters).fetchall()
     return Plan(tuple(_walk(row[0][0]["Plan"])))
+
+
+def pages_read(connection: psycopg.Connection[Any], sent: Sent, *, generic: bool) -> int:
+    """Run a statement and return how many pages it looked at, whether they were in memory or not.
+
+    `generic` runs it with the plan that serves all values. What a part of it changes after its last row has come is
+    counted where it is done.
+    """
+    if generic:
+        names = list(dict.fromkeys(_PARAMETER.findall(sent.text)))
+        numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", sent.text).replace("%%", "%")
+        connection.execute(f"prepare measured as {numbered}".encode())
+        given = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
+        cursor = ClientCursor(connection)
+        cursor.execute(f"explain (analyze, buffers, format json) execute measured {given}".encode(), sent.parameters)
+        rows = cursor.fetchall()
+        connection.execute("deallocate measured")
+    else:
+        text = f"explain (analyze, buffers, format json) {sent.text}"
+        rows = connection.execute(text.encode(), sent.parameters).fetchall()
+    top, *below = _walk(rows[0][0][0]["Plan"])
+    return _pages(top) + sum(_pages(node) for node in below if node["Node Type"] == "ModifyTable")
+
+
+def _pages(node: dict[str, Any]) -> int:
+    return int(node["Shared Hit Blocks"] + node["Shared Read Blocks"])
 
 
 def _walk(node: dict[str, Any], *, inputs_only: bool = False) -> Iterator[dict[str, Any]]:

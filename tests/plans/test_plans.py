@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.plans.explain import Plan, generic_plan, planning
+from tests.plans.size import SIZE
 
 from fairlead.db.statement import Statement
 from fairlead.engine.advance import ADVANCE
@@ -31,9 +32,10 @@ from fairlead.queries.due_work import LOOK
 from fairlead.queries.items import ITEMS
 from fairlead.queries.ready_sources import READY_SOURCES
 
-ORGANIZATION = "organization000000000001"  # seed.sql: the one whose queue holds 200 000 items
+ORGANIZATION = "organization000000000001"  # seed.sql: the one whose queue holds the heavy load
 LIVE = "queue_items_live"
 FINISHED = "queue_items_finished"
+BY_ID = "(id = "
 QUEUE_KEY = "Index Scan queues_organization_id_id_key"
 SLOTS_KEY = {"Index Scan slots_pkey", "Index Only Scan slots_pkey"}
 
@@ -73,16 +75,19 @@ def test_a_claim_walks_its_index_in_order(
     assert plan.scans_of("slots") == (SLOTS_KEY if statement is CLAIM_LIMITED else set())
 
 
+@EVERYBODY
 @ANY_STATISTICS
 @pytest.mark.parametrize("statement", [CLAIM_WALKS, CLAIM_LIMITED_WALKS], ids=["unlimited", "limited"])
-def test_a_walk_enters_the_claims_index_where_it_begins(seeded_url: str, statement: Statement, statistics: str) -> None:
+def test_a_walk_enters_the_claims_index_where_it_begins(
+    seeded_url: str, statement: Statement, role: str, organization_id: str, statistics: str
+) -> None:
     """A part of a queue's order is entered by priority and place, so that dead entries before it are not met."""
-    plan = _plan(seeded_url, statement, statistics=statistics)
+    plan = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
     assert plan.scans_of(LIVE) == {"Index Scan queue_items_queue_idx", "Tid Scan"}
     assert LIVE not in plan.sorted_inputs()
     [entered] = [entry for entry in plan.searches() if "seq > " in entry]
-    assert "((- priority) >= " in entered
-    assert "((- priority) <= " in entered
+    assert "(priority >= " in entered
+    assert "(priority <= " in entered
 
 
 @OUTCOMES
@@ -93,7 +98,8 @@ def test_an_outcome_probes_the_primary_key(
 ) -> None:
     """An outcome finds its rows by key and changes them by their places, even when the table is thought empty."""
     plan = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
-    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Tid Scan"}
+    assert plan.found_by(LIVE) == {"queue_items_live_pkey", "Tid Scan"}
+    assert all(BY_ID in search for search in plan.searches("queue_items_live_pkey"))
     assert LIVE not in plan.sorted_inputs()
     assert plan.scans_of("queues") <= {QUEUE_KEY}
     assert plan.scans_of("slots") <= SLOTS_KEY
@@ -105,7 +111,8 @@ def test_a_retry_probes_the_primary_keys(seeded_url: str, role: str, organizatio
     """A retry finds its items by key in each partition, and a key's holder by the index of unique keys."""
     plan = _plan(seeded_url, RETRY, role=role, organization_id=organization_id, statistics=statistics)
     assert plan.scans_of(FINISHED) == {"Index Scan queue_items_finished_pkey"}
-    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Index Only Scan queue_items_unique_idx"}
+    assert plan.found_by(LIVE) == {"queue_items_live_pkey", "queue_items_unique_idx"}
+    assert all(BY_ID in search for search in plan.searches("queue_items_live_pkey"))
     assert plan.scans_of("queues") == {QUEUE_KEY}
     assert {LIVE, FINISHED}.isdisjoint(plan.sorted_inputs())
 
@@ -115,7 +122,8 @@ def test_a_retry_probes_the_primary_keys(seeded_url: str, role: str, organizatio
 def test_an_update_probes_the_primary_key(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
     """An update finds its item by key, changes it by its place, and looks at one queue by its key."""
     plan = _plan(seeded_url, UPDATE, role=role, organization_id=organization_id, statistics=statistics)
-    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Tid Scan"}
+    assert plan.found_by(LIVE) == {"queue_items_live_pkey", "Tid Scan"}
+    assert all(BY_ID in search for search in plan.searches("queue_items_live_pkey"))
     assert plan.scans_of("queues") == {QUEUE_KEY}
     assert LIVE not in plan.sorted_inputs()
 
@@ -125,7 +133,8 @@ def test_an_update_probes_the_primary_key(seeded_url: str, role: str, organizati
 def test_a_deletion_probes_the_primary_keys(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
     """A deletion finds its items by key in each partition, and removes them by their places or by key."""
     plan = _plan(seeded_url, DELETE, role=role, organization_id=organization_id, statistics=statistics)
-    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey", "Tid Scan"}
+    assert plan.found_by(LIVE) == {"queue_items_live_pkey", "Tid Scan"}
+    assert all(BY_ID in search for search in plan.searches("queue_items_live_pkey"))
     assert plan.scans_of(FINISHED) == {"Index Scan queue_items_finished_pkey"}
     assert plan.scans_of("queues") == {QUEUE_KEY}
     assert {LIVE, FINISHED}.isdisjoint(plan.sorted_inputs())
@@ -300,14 +309,13 @@ def test_periods_are_pruned_by_their_index(seeded_url: str) -> None:
 def test_a_depth_counts_no_item(
     seeded_url: str, statement: Statement, role: str, organization_id: str, statistics: str
 ) -> None:
-    """A depth sums up counters by their index; of the items it reads the claim's index, entered by place."""
+    """A depth sums up counters by their index; of the items it reads the first of each priority, by the claim's."""
     plan = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
     assert plan.scans_of(LIVE) == {"Index Scan queue_items_queue_idx"}
     assert plan.scans_of(FINISHED) == set()
     assert LIVE not in plan.sorted_inputs()
     assert "Seq Scan" not in plan.scans_of("item_counters", "queues")
-    assert [search for search in plan.searches() if "seq <= " in search]
-    assert [search for search in plan.searches() if "seq = " in search]
+    assert [search for search in plan.searches() if "(priority < " in search]
 
 
 def test_the_seed_is_as_large_as_it_says(seeded_url: str) -> None:
@@ -319,10 +327,10 @@ def test_the_seed_is_as_large_as_it_says(seeded_url: str) -> None:
         queues = connection.execute("select count(*) from queues").fetchall()
     assert queues == [(10_000,)]
     assert counted == [
-        ("completed", True, 100_000),
-        ("processing", True, 2_000),
-        ("waiting", False, 70_000),
-        ("waiting", True, 220_000),
+        ("completed", True, SIZE.finished),
+        ("processing", True, SIZE.leased),
+        ("waiting", False, SIZE.later + SIZE.blocked),
+        ("waiting", True, SIZE.heavy + SIZE.spread),
     ]
 
 

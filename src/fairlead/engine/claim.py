@@ -135,15 +135,13 @@ async def _claimed(
 
 
 def _written(place: int, source: Source) -> dict[str, Any]:
-    # The index is in the order of the negated priority.
-    walks = [{"lowest": -walk.highest, "highest": -walk.lowest, "above": walk.above} for walk in source.walks]
     return {
         "place": place,
         "organization_id": source.organization_id,
         "queue_id": source.queue_id,
         "take": source.take,
         "lease_seconds": source.lease_seconds,
-        "walks": walks,
+        "walks": [walk._asdict() for walk in source.walks],
     }
 
 

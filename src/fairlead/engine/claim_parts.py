@@ -53,7 +53,7 @@ select i.ctid as row
         from queue_items_live i
         where i.organization_id = s.organization_id and i.queue_id = s.queue_id
             and i.status = 'waiting' and i.ready
-        order by (-i.priority), i.seq
+        order by i.priority desc, i.seq
         limit s.take
         for update skip locked""".strip()
 
@@ -65,8 +65,8 @@ select i.row
             from queue_items_live i
             where i.organization_id = s.organization_id and i.queue_id = s.queue_id
                 and i.status = 'waiting' and i.ready
-                and (-i.priority) between w.lowest and w.highest and i.seq > w.above
-            order by (-i.priority), i.seq
+                and i.priority between w.lowest and w.highest and i.seq > w.above
+            order by i.priority desc, i.seq
             limit s.take
             for update skip locked
         ) i
@@ -74,11 +74,7 @@ select i.row
 
 
 def claimed(sources: str, *, limited: str, walks: bool) -> str:
-    """Return the parts that pick and claim items of `sources`, in their `walks` or from their whole order.
-
-    Walks are for the fleet: under row security their bounds cannot enter the index (a negation may leak), and when the
-    planner last saw no items it would rather read all of the organization's (`tests/plans`).
-    """
+    """Return the parts that pick and claim items of `sources`, in their `walks` or from their whole order."""
     items = _WALKS if walks else _WHOLE
     return _CLAIMED.replace("{items}", items).replace("{sources}", sources).replace("{limited}", limited)
 

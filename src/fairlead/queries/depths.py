@@ -4,10 +4,9 @@ The numbers are the sums of the queue's counters, which the folding keeps few, a
 in the transaction that moves the items. No item is counted.
 
 The longest waiting item that is ready is the one with the lowest place (`seq`) of the queue, which may stand behind
-others of a higher priority. The claim's index has the places in order within a priority only, so that the lowest one is
-searched for by halves: is there an item up to here? Each question skips through the index from priority to priority,
-which PostgreSQL does since 18; an older server reads the queue's part of the index instead. (Going from one priority to
-the next by ourselves cannot enter the index under row security: a negation might leak.)
+others of a higher priority. The claim's index has the places in order within a priority, so that each priority that is
+there gives its first item, one probe each, from the highest down. (ADR 0021: the index has the priority itself, whose
+comparison may enter it under row security; a negation might leak and may not.)
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ from fairlead.errors import NotFound
 _READY: Final = """
 i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready""".strip()
 
+_FIRST: Final = "i.priority, i.seq, i.id, coalesce(i.scheduled_for, i.created_at)"
+
 _DEPTHS: Final = """
 select q.id, q.name, c.*, statement_timestamp(), o.id, o.since
 from queues q
@@ -37,35 +38,31 @@ cross join lateral (
     where c.organization_id = q.organization_id and c.queue_id = q.id
 ) c
 left join lateral (
-    with recursive half (below, place) as (
-        (select 0::bigint, i.seq
+    with recursive first (priority, seq, id, since) as (
+        (select {first}
          from queue_items_live i
          where {ready}
-         order by (-i.priority), i.seq
+         order by i.priority desc, i.seq
          limit 1)
         union all
-        select case when f.seq is null then h.middle else h.below end, coalesce(f.seq, h.place)
-        from (select below, place, (below + place) / 2 as middle from half where place - below > 1) h
-        left join lateral (
-            select i.seq
+        select n.*
+        from first f
+        cross join lateral (
+            select {first}
             from queue_items_live i
-            where {ready} and i.seq <= h.middle
-            order by (-i.priority), i.seq
+            where {ready} and i.priority < f.priority
+            order by i.priority desc, i.seq
             limit 1
-        ) f on true
+        ) n
     )
-    select i.id, coalesce(i.scheduled_for, i.created_at) as since
-    from queue_items_live i
-    where {ready} and i.seq = (select min(h.place) from half h)
-    order by (-i.priority), i.seq
-    limit 1
+    select f.id, f.since from first f order by f.seq limit 1
 ) o on true
 where q.organization_id = :organization_id and q.deleted_at is null{one}
 order by q.name
 """
 
-DEPTH: Final = Statement(_DEPTHS, ready=_READY, one=" and q.id = :queue_id")
-DEPTHS: Final = Statement(_DEPTHS, ready=_READY, one="")
+DEPTH: Final = Statement(_DEPTHS, ready=_READY, first=_FIRST, one=" and q.id = :queue_id")
+DEPTHS: Final = Statement(_DEPTHS, ready=_READY, first=_FIRST, one="")
 
 QUEUE_KEYS: Final = Statement("""
 select q.organization_id, q.id, o.slug, q.name

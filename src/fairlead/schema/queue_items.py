@@ -128,7 +128,7 @@ _LEAVES = (
         "references queues (organization_id, id) on delete cascade"
     ),
     (
-        f"create index queue_items_queue_idx on {LIVE_LEAF} (organization_id, queue_id, (-priority), seq) "
+        f"create index queue_items_queue_idx on {LIVE_LEAF} (organization_id, queue_id, priority desc, seq) "
         "where status = 'waiting' and ready"
     ),
     (

@@ -84,7 +84,7 @@ picked as materialized (
         from queue_items_live i
         where i.organization_id = s.organization_id and i.queue_id = s.queue_id
             and i.status = 'waiting' and i.ready
-        order by (-i.priority), i.seq
+        order by i.priority desc, i.seq
         limit s.take
         for update skip locked
     ) i
@@ -223,8 +223,8 @@ picked as materialized (
             from queue_items_live i
             where i.organization_id = s.organization_id and i.queue_id = s.queue_id
                 and i.status = 'waiting' and i.ready
-                and (-i.priority) between w.lowest and w.highest and i.seq > w.above
-            order by (-i.priority), i.seq
+                and i.priority between w.lowest and w.highest and i.seq > w.above
+            order by i.priority desc, i.seq
             limit s.take
             for update skip locked
         ) i

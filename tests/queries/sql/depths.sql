@@ -9,28 +9,24 @@ cross join lateral (
     where c.organization_id = q.organization_id and c.queue_id = q.id
 ) c
 left join lateral (
-    with recursive half (below, place) as (
-        (select 0::bigint, i.seq
+    with recursive first (priority, seq, id, since) as (
+        (select i.priority, i.seq, i.id, coalesce(i.scheduled_for, i.created_at)
          from queue_items_live i
          where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready
-         order by (-i.priority), i.seq
+         order by i.priority desc, i.seq
          limit 1)
         union all
-        select case when f.seq is null then h.middle else h.below end, coalesce(f.seq, h.place)
-        from (select below, place, (below + place) / 2 as middle from half where place - below > 1) h
-        left join lateral (
-            select i.seq
+        select n.*
+        from first f
+        cross join lateral (
+            select i.priority, i.seq, i.id, coalesce(i.scheduled_for, i.created_at)
             from queue_items_live i
-            where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.seq <= h.middle
-            order by (-i.priority), i.seq
+            where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.priority < f.priority
+            order by i.priority desc, i.seq
             limit 1
-        ) f on true
+        ) n
     )
-    select i.id, coalesce(i.scheduled_for, i.created_at) as since
-    from queue_items_live i
-    where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.seq = (select min(h.place) from half h)
-    order by (-i.priority), i.seq
-    limit 1
+    select f.id, f.since from first f order by f.seq limit 1
 ) o on true
 where q.organization_id = %(organization_id)s and q.deleted_at is null and q.id = %(queue_id)s
 order by q.name
@@ -46,28 +42,24 @@ cross join lateral (
     where c.organization_id = q.organization_id and c.queue_id = q.id
 ) c
 left join lateral (
-    with recursive half (below, place) as (
-        (select 0::bigint, i.seq
+    with recursive first (priority, seq, id, since) as (
+        (select i.priority, i.seq, i.id, coalesce(i.scheduled_for, i.created_at)
          from queue_items_live i
          where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready
-         order by (-i.priority), i.seq
+         order by i.priority desc, i.seq
          limit 1)
         union all
-        select case when f.seq is null then h.middle else h.below end, coalesce(f.seq, h.place)
-        from (select below, place, (below + place) / 2 as middle from half where place - below > 1) h
-        left join lateral (
-            select i.seq
+        select n.*
+        from first f
+        cross join lateral (
+            select i.priority, i.seq, i.id, coalesce(i.scheduled_for, i.created_at)
             from queue_items_live i
-            where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.seq <= h.middle
-            order by (-i.priority), i.seq
+            where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.priority < f.priority
+            order by i.priority desc, i.seq
             limit 1
-        ) f on true
+        ) n
     )
-    select i.id, coalesce(i.scheduled_for, i.created_at) as since
-    from queue_items_live i
-    where i.organization_id = q.organization_id and i.queue_id = q.id and i.status = 'waiting' and i.ready and i.seq = (select min(h.place) from half h)
-    order by (-i.priority), i.seq
-    limit 1
+    select f.id, f.since from first f order by f.seq limit 1
 ) o on true
 where q.organization_id = %(organization_id)s and q.deleted_at is null
 order by q.name
