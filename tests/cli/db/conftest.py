@@ -9,8 +9,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.fixtures.processes import completed, environment_of, processes
 from tests.fixtures.revisions import Shop, shop
+from tests.toolkit.conftest import workshop_url
 
-__all__ = ["processes", "shop"]
+__all__ = ["processes", "shop", "workshop_url"]
 
 
 @pytest.fixture

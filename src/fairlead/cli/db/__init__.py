@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fairlead.cli.db import migrate, reconcile, recount, status
+from fairlead.cli.db import migrate, reconcile, recount, rollback, stamp, status
 
 group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
 
@@ -16,5 +16,7 @@ def root() -> None:
 
 group.command("migrate")(migrate.migrate)
 group.command("status")(status.status)
+group.command("rollback")(rollback.rollback)
+group.command("stamp")(stamp.stamp)
 group.command("recount")(recount.recount)
 group.command("reconcile")(reconcile.reconcile)

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from fairlead.cli.db.place import TargetName, place
-from fairlead.cli.output import AsJson, messages, show_json, show_rows, to_json
+from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command
 from fairlead.toolkit.history import History, history
 
@@ -31,18 +31,10 @@ def status(*, target: TargetName = "", as_json: AsJson = False) -> None:
 
 
 def _show(found: History) -> None:
-    if found.entries:
-        show_rows(
-            [
-                {
-                    "revision": entry.revision,
-                    "is": entry.standing,
-                    "applied at": entry.applied_at,
-                    "what": entry.summary,
-                }
-                for entry in found.entries
-            ],
-            title=f"Migrations of {found.target}",
+    for entry in found.entries:
+        at = entry.applied_at or ""
+        answers.print(
+            f"{entry.standing:<10}  {at:<20}  {entry.revision}  {entry.summary}", markup=False, soft_wrap=True
         )
     pending = sum(entry.standing == "pending" for entry in found.entries)
     messages.print(f"{pending} pending; run 'fairlead db migrate'." if pending else "Nothing is pending.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -13,33 +15,62 @@ from fairlead.db.migrating.failures import explained
 from fairlead.db.migrating.revisions import Migrations
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a revision, without the semicolon; `alone`: outside of the revision's transaction."""
+
+    text: str
+    alone: bool
+
+
 class _Parts(StringIO):
     """Takes what Alembic writes: every write is one statement or one comment."""
 
     def __init__(self) -> None:
         super().__init__()
         self.parts: list[str] = []
+        self.statements: list[Statement] = []
+        self._inside = self._alone = False
 
     def write(self, text: str) -> int:
-        self.parts.append(text.strip())
+        part = text.strip()
+        self.parts.append(part)
+        if part in {"COMMIT;", "BEGIN;"}:
+            self._alone = part == "COMMIT;"
+        elif self._inside and part:
+            self.statements.append(Statement(part.rstrip(";").rstrip(), self._alone))
         return len(text)
+
+    def around(self, work: Callable[..., None]) -> Callable[..., None]:
+        def noted(**options: Any) -> None:
+            self._inside, self._alone = True, False
+            work(**options)
+            self._inside = False
+
+        return noted
 
 
 def render(migrations: Migrations, script: ScriptDirectory, step: RevisionStep) -> list[str]:
-    """Return the statements of one revision in the order in which they are sent, BEGIN and COMMIT among them.
+    """Return everything that is sent for one revision, BEGIN, COMMIT and the version table's changes among it.
 
-    The last but one keeps the version table up to date. Raises MigrationFailed for a revision that asks the database
-    before it knows what to send.
+    Raises MigrationFailed for a revision that asks the database before it knows what to send.
     """
+    return [part for part in _written(migrations, script, step).parts if part]
+
+
+def statements(migrations: Migrations, script: ScriptDirectory, step: RevisionStep) -> list[Statement]:
+    """Return the revision's own statements; raises as `render` does."""
+    return _written(migrations, script, step).statements
+
+
+def _written(migrations: Migrations, script: ScriptDirectory, step: RevisionStep) -> _Parts:
     buffer, start = _Parts(), step.from_revisions_no_deps or None
+    own = RevisionStep(step.revision_map, step.revision, step.is_upgrade)
+    own.migration_fn = buffer.around(own.migration_fn)
     with (
         explained(step.revision),
         EnvironmentContext(
-            migrations.config,
-            script,
-            fn=_only(step),
-            as_sql=True,
-            starting_rev=start,
+            migrations.config, script, fn=lambda _heads, _context: [own], as_sql=True, starting_rev=start
         ) as environment,
     ):
         environment.configure(
@@ -51,8 +82,4 @@ def render(migrations: Migrations, script: ScriptDirectory, step: RevisionStep) 
         )
         with environment.begin_transaction():
             environment.run_migrations()
-    return [part for part in buffer.parts if part]
-
-
-def _only(step: RevisionStep) -> Any:
-    return lambda _heads, _context: [step]
+    return buffer

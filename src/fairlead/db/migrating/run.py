@@ -131,6 +131,8 @@ def _insist_on_going_on(steps: list[RevisionStep], begun: Begun | None) -> None:
 
 def _patiently(run: Run, step: RevisionStep) -> None:
     for attempt in count(1):
+        with explained():
+            run.settle()
         journal = Journal(run.connection, run.migrations, _begun(run, step), tell=run.watch.hear)
         try:
             _attempt(run, step, journal)

@@ -59,6 +59,11 @@ class Run:
         driver: Driver = self.connection.connection.driver_connection  # type: ignore[assignment]
         return driver
 
+    def settle(self) -> None:
+        """Set the session up, anew for each revision: one may have reset what it found."""
+        with self.connection.begin():
+            self.driver.execute(_SESSION, [f"{int(self.patience.lock_timeout_seconds * 1000)}ms"])
+
     def state(self) -> State:
         """Return where the database stands."""
         with self.connection.begin():
@@ -76,7 +81,6 @@ def running(url: str, migrations: Migrations, patience: Patience, tell: Tell) ->
         driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]
         with explained(), connection.begin():
             at_work(driver, migrations, wait_seconds=patience.other_run_seconds, tell=tell)
-            driver.execute(_SESSION, [f"{int(patience.lock_timeout_seconds * 1000)}ms"])
         watch = Watch(url, driver.info.backend_pid, tell)
         with watch.looking():
             yield Run(connection, migrations, script, patience, watch)

@@ -1,0 +1,118 @@
+"""What a revision throws away when it is run on a database as it is now: tables, columns and rows, with how many.
+
+It is read from the statements, since a production login need not be able to make a throw-away database. A statement
+that cannot be read (a DO block, a call) is named as one that nobody can judge beforehand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from fairlead.db.migrating.wording import bare
+
+_COUNTED: Final = 100_000  # rows; beyond it the server's estimate is told
+_NAME: Final = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_PATH: Final = rf"{_NAME}(?:\.{_NAME})?"
+_GONE: Final = re.compile(
+    rf"drop\s+(?P<kind>table|materialized\s+view|sequence|schema|type)\s+(?:if\s+exists\s+)?(?P<names>{_PATH}(?:\s*,\s*{_PATH})*)",
+    re.IGNORECASE,
+)
+_EMPTIED: Final = re.compile(
+    rf"(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?(?P<names>{_PATH})", re.IGNORECASE
+)
+_ALTERED: Final = re.compile(
+    rf"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>{_PATH})\s+(?P<actions>.+)", re.IGNORECASE | re.DOTALL
+)
+_COLUMN_GONE: Final = re.compile(
+    rf"\bdrop\s+(?!constraint\b|default\b|not\b|expression\b|identity\b)(?:column\s+)?(?:if\s+exists\s+)?(?P<name>{_NAME})",
+    re.IGNORECASE,
+)
+_RETYPED: Final = re.compile(rf"\balter\s+(?:column\s+)?(?P<name>{_NAME})\s+(?:set\s+data\s+)?type\b", re.IGNORECASE)
+_OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
+# What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
+_ESTIMATE: Final = """
+select coalesce(sum(case when c.reltuples >= 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end), 0)::bigint
+from (select relid from pg_partition_tree(to_regclass(%(table)s)) where isleaf
+    union select to_regclass(%(table)s)) as leaves
+join pg_class c on c.oid = leaves.relid and c.relkind in ('r', 'm')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that is thrown away: what, how many rows have it (None: nobody can tell), and by which statement."""
+
+    what: str
+    rows: int | None
+    is_estimate: bool
+    statement: str
+
+    @property
+    def sentence(self) -> str:
+        """It, for people."""
+        if self.rows is None:
+            return self.what
+        return f"{self.what}: {'about ' if self.is_estimate else ''}{self.rows:,} row(s)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    what: str
+    table: str | None
+    column: str | None = None
+
+
+def losses(statements: Iterable[str], driver: psycopg.Connection[tuple[Any, ...]]) -> list[Loss]:
+    """Return what the statements throw away of what is in the database; the connection commits by itself."""
+    found = [(target, statement) for statement in statements for target in _targets(bare(statement))]
+    return [
+        Loss(target.what, *_rows(driver, target), statement) for target, statement in found if _is_there(driver, target)
+    ]
+
+
+def _targets(statement: str) -> Iterator[_Target]:
+    if _OPAQUE.match(statement):
+        yield _Target("whatever this block does, which cannot be told beforehand", None)
+    elif gone := _GONE.match(statement):
+        kind = " ".join(gone["kind"].lower().split())
+        for name in map(str.strip, gone["names"].split(",")):
+            yield _Target(f"{kind} {name}", name if kind in {"table", "materialized view"} else None)
+    elif emptied := _EMPTIED.match(statement):
+        yield _Target(f"rows of {emptied['names']}", emptied["names"])
+    elif altered := _ALTERED.match(statement):
+        for column in _COLUMN_GONE.finditer(altered["actions"]):
+            yield _Target(f"column {altered['table']}.{column['name']}", altered["table"], column["name"])
+        for column in _RETYPED.finditer(altered["actions"]):
+            what = f"what of {altered['table']}.{column['name']} does not fit its new type"
+            yield _Target(what, altered["table"], column["name"])
+
+
+def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> bool:
+    """Whether there is anything to lose: what a later step back drops may be gone already, or not be there yet."""
+    if target.table is None:
+        return True
+    return driver.execute("select to_regclass(%s) is not null", [target.table]).fetchone() == (True,)
+
+
+def _rows(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> tuple[int | None, bool]:
+    """Return how many rows have it, and whether that is an estimate."""
+    if target.table is None:
+        return None, False
+    having = f" where {target.column} is not null" if target.column else ""
+    query = f"select count(*) from (select 1 from {target.table}{having} limit {_COUNTED + 1}) as counted"  # noqa: S608 - names as the revision writes them
+    try:
+        with driver.transaction():
+            driver.execute("set local row_security = off")  # fail rather than count what this login may see
+            driver.execute("set local statement_timeout = '5s'")
+            row = driver.execute(query.encode()).fetchone()
+    except psycopg.Error:
+        row = None
+    if row is not None and row[0] <= _COUNTED:
+        return int(row[0]), False
+    estimate = driver.execute(_ESTIMATE, {"table": target.table}).fetchone()
+    return (int(estimate[0]) if estimate else None), True

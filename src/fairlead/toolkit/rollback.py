@@ -1,0 +1,44 @@
+"""Taking revisions back, with what is lost by it told first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fairlead.db.migrating import offline, revisions, run
+from fairlead.db.migrating.guard import aside
+from fairlead.db.migrating.state import insist_known
+from fairlead.errors import MigrationFailed
+from fairlead.toolkit.losses import Loss, losses
+from fairlead.toolkit.runner import migrations_of
+from fairlead.toolkit.target import Target
+
+_UNREADABLE = "whatever it does, which cannot be told before it runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way back to a revision: what is taken back, newest first, and what that throws away."""
+
+    revisions: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+
+def way_back(url: str, target: Target, *, to: str = "-1") -> Way:
+    """Return the way back from where the database stands; changes nothing.
+
+    Raises MigrationsUnknown, and MigrationsInvalid when `to` is not on the way.
+    """
+    migrations = migrations_of(target)
+    state, script = run.look(url, migrations), revisions.read(migrations)
+    insist_known(state)
+    found: list[Loss] = []
+    steps = revisions.down(script, state.heads, to) if state.heads else []
+    with aside(url) as driver:
+        for step in steps:
+            try:
+                sent = [statement.text for statement in offline.statements(migrations, script, step)]
+            except MigrationFailed:
+                found.append(Loss(_UNREADABLE, None, is_estimate=False, statement=step.revision.revision))
+            else:
+                found += losses(sent, driver)
+    return Way(tuple(step.revision.revision for step in steps), tuple(found))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import psycopg
+import pytest
+from tests.fixtures.revisions import do
+
+from fairlead.toolkit.losses import losses
+
+
+@pytest.fixture
+def filled_url(empty_url: str) -> str:
+    """A database with three orders, two of which have a note."""
+    do(
+        empty_url,
+        "create table orders (id int, note text)",
+        "insert into orders values (1, 'a'), (2, 'b'), (3, null)",
+        "create table parts (id int) partition by list (id)",
+        "create table part partition of parts default",
+        "create type color as enum ('red')",
+    )
+    return empty_url
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("DROP TABLE IF EXISTS orders CASCADE", "table orders: 3 row(s)"),
+        ("-- why\ndrop table gone, public.orders", "table public.orders: 3 row(s)"),
+        ('alter table orders drop "note"', 'column orders."note": 2 row(s)'),
+        ("alter table only orders drop constraint a, drop column if exists note", "column orders.note: 2 row(s)"),
+        ("alter table orders alter note set data type int", "what of orders.note does not fit its new type: 2 row(s)"),
+        ("delete from orders where id = 1", "rows of orders: 3 row(s)"),
+        ("truncate table orders", "rows of orders: 3 row(s)"),
+        ("drop type color", "type color"),
+        ("do $$ begin null; end $$", "whatever this block does, which cannot be told beforehand"),
+    ],
+)
+def test_what_is_thrown_away(filled_url: str, statement: str, what: str) -> None:
+    """Tables, columns and rows that go are named, with the rows that are there."""
+    with psycopg.connect(filled_url, autocommit=True) as driver:
+        assert [loss.sentence for loss in losses([statement], driver)] == [what]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter table orders alter column note drop not null",
+        "alter table orders drop constraint orders_check",
+        "drop index orders_idx",
+        "drop table gone",
+        "create table invoices (id int)",
+        "update orders set note = ''",
+    ],
+)
+def test_what_throws_nothing_away(filled_url: str, statement: str) -> None:
+    """Constraints, indexes, defaults, and tables that are not there, hold no rows."""
+    with psycopg.connect(filled_url, autocommit=True) as driver:
+        assert losses([statement], driver) == []
+
+
+def test_rows_that_row_security_hides_are_estimated(filled_url: str) -> None:
+    """Where row security would hide rows, the server's estimate is told instead of a count of what one may see."""
+    do(
+        filled_url,
+        "alter table orders enable row level security",
+        "alter table orders force row level security",
+        "analyze orders",
+    )
+    with psycopg.connect(filled_url, autocommit=True) as driver:
+        [loss] = losses(["drop table orders"], driver)
+    assert (loss.rows, loss.is_estimate) == (3, True)
