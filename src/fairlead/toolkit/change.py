@@ -81,6 +81,10 @@ class Change:
         gone, stays = self.facts.get("values", ((), ()))
         return bool(set(gone or ()) - set(stays or ()))
 
+    def reversed(self) -> Change:
+        """Return the same change the other way."""
+        return Change(self.key, self.declared, self.found)
+
     def sentence(self, place: str) -> str:
         """Say what differs, where the found side is called `place`, such as "the database" or "the migrations"."""
         if self.action is Action.ADD:

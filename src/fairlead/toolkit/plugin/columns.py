@@ -1,0 +1,91 @@
+"""The SQL of a column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from fairlead.toolkit.catalogue import Thing, quoted
+
+_Facts: TypeAlias = Mapping[str, Any]
+
+
+def made(thing: Thing) -> Iterator[str]:
+    """Yield what adds the column."""
+    facts = thing.facts
+    parts = [f"alter table {thing.relation} add column {quoted(thing.name)} {_type(facts)}"]
+    if facts.get("generated"):
+        parts.append(f"generated always as ({facts['generated']}) {facts['generated kind']}")
+    if facts.get("identity"):
+        parts.append(f"generated {facts['identity']} as identity ({facts['identity sequence']})")
+    parts += [f"default {facts['default']}"] if facts.get("default") else []
+    parts += [] if facts["nullable"] else ["not null"]
+    yield " ".join(parts)
+    yield from _storage(_column(thing), {}, facts)
+
+
+def gone(thing: Thing) -> Iterator[str]:
+    """Yield what drops the column."""
+    yield f"alter table {thing.relation} drop column {quoted(thing.name)}"
+
+
+def altered(before: Thing, after: Thing) -> Iterator[str]:
+    """Yield what changes the column; one that is generated otherwise is made again, for its values are no loss."""
+    was, now = before.facts, after.facts
+    if _differ(was, now, "generated", "generated kind"):
+        yield from gone(before)
+        yield from made(after)
+        return
+    column = _column(after)
+    if _differ(was, now, "default") and was.get("default"):
+        yield f"{column} drop default"
+    if _differ(was, now, "type", "collation"):
+        cast = f" using {quoted(after.name)}::{now['type']}" if _differ(was, now, "type") else ""
+        yield f"{column} type {_type(now)}{cast}"
+    if _differ(was, now, "default") and now.get("default"):
+        yield f"{column} set default {now['default']}"
+    if _differ(was, now, "nullable"):
+        yield f"{column} {'drop' if now['nullable'] else 'set'} not null"
+    yield from _identity(column, was, now)
+    yield from _storage(column, was, now)
+
+
+def _identity(column: str, was: _Facts, now: _Facts) -> Iterator[str]:
+    if not now.get("identity"):
+        if was.get("identity"):
+            yield f"{column} drop identity"
+    elif not was.get("identity"):
+        yield f"{column} add generated {now['identity']} as identity ({now['identity sequence']})"
+    else:
+        if _differ(was, now, "identity"):
+            yield f"{column} set generated {now['identity']}"
+        if _differ(was, now, "identity sequence"):
+            cycle = now["identity sequence"].endswith(" cycle")
+            options = now["identity sequence"].removesuffix(" cycle")
+            options = re.sub("(start with|increment by|minvalue|maxvalue|cache)", r"set \1", options)
+            yield f"{column} {options} set {'' if cycle else 'no '}cycle"
+
+
+def _storage(column: str, was: _Facts, now: _Facts) -> Iterator[str]:
+    for fact, usual in (("storage", "default"), ("compression", "default"), ("statistics", -1)):
+        if _differ(was, now, fact):
+            yield f"{column} set {fact} {now.get(fact, usual)}"
+    if _differ(was, now, "options"):
+        old = [entry.partition("=")[0] for entry in was.get("options", [])]
+        if old:
+            yield f"{column} reset ({', '.join(old)})"
+        if now.get("options"):
+            yield f"{column} set ({', '.join(now['options'])})"
+
+
+def _column(thing: Thing) -> str:
+    return f"alter table {thing.relation} alter column {quoted(thing.name)}"
+
+
+def _type(facts: _Facts) -> str:
+    return str(facts["type"]) + (f" collate {facts['collation']}" if facts.get("collation") else "")
+
+
+def _differ(was: _Facts, now: _Facts, *facts: str) -> bool:
+    return any(was.get(fact) != now.get(fact) for fact in facts)

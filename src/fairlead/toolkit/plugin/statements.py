@@ -1,0 +1,184 @@
+"""The SQL of a thing: to make it, to take it away, and from what it was to what it is to be.
+
+Every expression in it comes from the catalogue, so it is PostgreSQL's own text. A change that no statement can make (a
+table's partition key) gives none: whoever writes the migration has to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+from fairlead.toolkit.catalogue import Kind, Thing, quoted
+from fairlead.toolkit.plugin import columns, rights, settings
+
+Statements: TypeAlias = tuple[str, ...]
+
+
+def steps(before: Thing | None, after: Thing | None) -> Statements:
+    """Return the statements that lead from one state of a thing to another; None is that it is not there."""
+    if after is None:
+        return () if before is None else tuple(_GONE.get(before.kind, _gone)(before))
+    if before is None:
+        return (*_MADE[after.kind](after), *settings.comment(None, after))
+    changed = {fact for fact in {*before.facts, *after.facts} if before.facts.get(fact) != after.facts.get(fact)}
+    whole = changed - {"comment", "owner"}
+    made = tuple(_ALTERED.get(after.kind, _again)(before, after)) if whole else ()
+    return (*made, *settings.owner(before, after), *settings.comment(before, after))
+
+
+def _gone(thing: Thing) -> Iterator[str]:
+    on = f" on {thing.relation}" if thing.kind in {Kind.RULE, Kind.TRIGGER, Kind.POLICY} else ""
+    yield f"drop {settings.noun(thing)} {settings.reference(thing)}{on}"
+
+
+def _constraint_gone(thing: Thing) -> Iterator[str]:
+    yield f"alter table {thing.relation} drop constraint {quoted(thing.name)}"
+
+
+def _again(before: Thing, after: Thing) -> Iterator[str]:
+    yield from steps(before, None)
+    yield from _MADE[after.kind](after)
+
+
+def _schema(thing: Thing) -> Iterator[str]:
+    yield f"create schema {quoted(thing.name)}"
+
+
+def _extension(thing: Thing) -> Iterator[str]:
+    schema = thing.facts.get("schema")
+    yield f"create extension if not exists {quoted(thing.name)}" + (f" schema {quoted(schema)}" if schema else "")
+
+
+def _enum(thing: Thing) -> Iterator[str]:
+    values = ", ".join(settings.literal(value) for value in thing.facts["values"])
+    yield f"create type {thing.identity} as enum ({values})"
+
+
+def _composite(thing: Thing) -> Iterator[str]:
+    yield f"create type {thing.identity} as ({', '.join(thing.facts['attributes'])})"
+
+
+def _range(thing: Thing) -> Iterator[str]:
+    collation = thing.facts.get("collation")
+    further = f", collation = {collation}" if collation else ""
+    yield f"create type {thing.identity} as range (subtype = {thing.facts['subtype']}{further})"
+
+
+def _domain(thing: Thing) -> Iterator[str]:
+    facts = thing.facts
+    parts = [f"create domain {thing.identity} as {facts['type']}"]
+    parts += [f"collate {facts['collation']}"] if facts.get("collation") else []
+    parts += [f"default {facts['default']}"] if facts.get("default") else []
+    parts += [] if facts["nullable"] else ["not null"]
+    parts += [f"constraint {quoted(name)} {check}" for name, check in facts.get("checks", {}).items()]
+    yield " ".join(parts)
+
+
+def _sequence(thing: Thing) -> Iterator[str]:
+    yield f"create sequence {thing.identity} {_sequence_options(thing)}"
+
+
+def _sequence_altered(_before: Thing, after: Thing) -> Iterator[str]:
+    yield f"alter sequence {after.identity} {_sequence_options(after)}"
+
+
+def _sequence_options(thing: Thing) -> str:
+    facts = thing.facts
+    return (
+        f"as {facts['type']} increment by {facts['increment']} minvalue {facts['minimum']} maxvalue {facts['maximum']} "
+        f"start with {facts['start']} cache {facts['cache']} {'cycle' if facts['cycle'] else 'no cycle'} "
+        f"owned by {facts.get('owned by', 'none')}"
+    )
+
+
+def _defined(thing: Thing) -> Iterator[str]:
+    yield thing.facts["definition"]
+
+
+def _function_altered(before: Thing, after: Thing) -> Iterator[str]:
+    if before.facts.get("returns") != after.facts.get("returns"):
+        yield from _gone(before)
+    yield after.facts["definition"]
+
+
+def _constraint(thing: Thing) -> Iterator[str]:
+    valid = "" if thing.facts["validated"] else " not valid"
+    yield f"alter table {thing.relation} add constraint {quoted(thing.name)} {thing.facts['definition']}{valid}"
+
+
+def _constraint_altered(before: Thing, after: Thing) -> Iterator[str]:
+    if before.facts["definition"] == after.facts["definition"] and after.facts["validated"]:
+        yield f"alter table {after.relation} validate constraint {quoted(after.name)}"
+    else:
+        yield from _again(before, after)
+
+
+def _view(thing: Thing) -> Iterator[str]:
+    make = "create materialized view" if thing.facts.get("materialized") else "create or replace view"
+    options = f" with ({', '.join(thing.facts['options'])})" if thing.facts.get("options") else ""
+    yield f"{make} {thing.identity}{options} as{thing.facts['definition']}"
+
+
+def _view_altered(before: Thing, after: Thing) -> Iterator[str]:
+    if before.facts.get("materialized") or after.facts.get("materialized"):
+        yield from _gone(before)
+    yield from _view(after)
+
+
+def _trigger(thing: Thing) -> Iterator[str]:
+    yield thing.facts["definition"]
+    if thing.facts["fires"] != "enabled":
+        yield _firing(thing)
+
+
+def _trigger_altered(before: Thing, after: Thing) -> Iterator[str]:
+    if before.facts["definition"] == after.facts["definition"]:
+        yield _firing(after)
+    else:
+        yield from _again(before, after)
+
+
+def _firing(thing: Thing) -> str:
+    how = {"enabled": "enable", "disabled": "disable", "on replicas only": "enable replica", "always": "enable always"}
+    return f"alter table {thing.relation} {how[thing.facts['fires']]} trigger {quoted(thing.name)}"
+
+
+_MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
+    Kind.SCHEMA: _schema,
+    Kind.EXTENSION: _extension,
+    Kind.ENUM: _enum,
+    Kind.COMPOSITE: _composite,
+    Kind.RANGE: _range,
+    Kind.DOMAIN: _domain,
+    Kind.SEQUENCE: _sequence,
+    Kind.FUNCTION: _defined,
+    Kind.TABLE: settings.table_made,
+    Kind.COLUMN: columns.made,
+    Kind.CONSTRAINT: _constraint,
+    Kind.INDEX: _defined,
+    Kind.STATISTICS: _defined,
+    Kind.VIEW: _view,
+    Kind.RULE: _defined,
+    Kind.TRIGGER: _trigger,
+    Kind.POLICY: rights.policy_made,
+    Kind.GRANT: rights.granted,
+    Kind.DEFAULT_GRANT: rights.granted,
+}
+_GONE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
+    Kind.COLUMN: columns.gone,
+    Kind.CONSTRAINT: _constraint_gone,
+    Kind.GRANT: rights.revoked,
+    Kind.DEFAULT_GRANT: rights.revoked,
+}
+_ALTERED: Final[dict[Kind, Callable[[Any, Any], Iterator[str]]]] = {
+    Kind.SEQUENCE: _sequence_altered,
+    Kind.FUNCTION: _function_altered,
+    Kind.TABLE: settings.table_altered,
+    Kind.COLUMN: columns.altered,
+    Kind.CONSTRAINT: _constraint_altered,
+    Kind.VIEW: _view_altered,
+    Kind.TRIGGER: _trigger_altered,
+    Kind.GRANT: rights.grant_altered,
+    Kind.DEFAULT_GRANT: rights.grant_altered,
+}
