@@ -8,6 +8,9 @@ from psycopg import sql
 from tests.fixtures.databases import LOGIN, stranger
 
 from fairlead.db.scratch import ScratchServer
+from fairlead.toolkit.catalogue import Catalogue
+from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.target import own
 
 __all__ = ["stranger"]
 
@@ -20,3 +23,9 @@ def workshop_url(server_url: str, scratch: ScratchServer, template: str) -> str:
         connection.execute(sql.SQL("alter role {} createdb").format(sql.Identifier(LOGIN)))
     assert scratch.owner_url is not None
     return scratch.owner_url
+
+
+@pytest.fixture(scope="session")
+def declared(workshop_url: str) -> Catalogue:
+    """What Fairlead's models declare."""
+    return declared_catalogue(own(), workshop_url)

@@ -55,7 +55,7 @@ def migrated_template(server: ScratchServer, *, name: str) -> Iterator[str]:
             with _alone(connection, name):
                 _lock(connection, "select pg_advisory_unlock_shared(hashtext(%s), %s)", name, _CLAIMS)
                 if _value(connection, "select pg_try_advisory_lock(hashtext(%s), %s)", name, _CLAIMS):
-                    _drop(connection, name)
+                    drop_database(connection, name)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def scratch_database(server: ScratchServer, *, name: str, template: str = "templ
         yield server.url_of(name)
     finally:
         with _connected(server) as connection:
-            _drop(connection, name)
+            drop_database(connection, name)
 
 
 def empty(url: str) -> None:
@@ -106,7 +106,7 @@ def _build(connection: _Connection, server: ScratchServer, name: str) -> None:
 
 
 def _make(connection: _Connection, server: ScratchServer, name: str, template: str) -> None:
-    _drop(connection, name)
+    drop_database(connection, name)
     owner = driver_url(server.owner_url).username if server.owner_url else None
     names = [sql.Identifier(name), sql.Identifier(owner) if owner else sql.SQL("default"), sql.Identifier(template)]
     try:
@@ -118,7 +118,8 @@ def _make(connection: _Connection, server: ScratchServer, name: str, template: s
         ) from error
 
 
-def _drop(connection: _Connection, name: str) -> None:
+def drop_database(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
+    """Drop a database, when it is there, with whatever is connected to it."""
     drop = sql.SQL("drop database if exists {}").format(sql.Identifier(name))
     try:
         connection.execute(drop + sql.SQL(" with (force)"))

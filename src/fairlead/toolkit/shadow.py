@@ -20,6 +20,7 @@ from psycopg import sql
 from sqlalchemy.exc import DBAPIError
 
 from fairlead.db.connect import driver_url
+from fairlead.db.scratch import drop_database
 from fairlead.errors import DatabaseUnavailable, MigrationFailed, OperatorError
 from fairlead.toolkit.environment import connected, first_line, upgrade
 from fairlead.toolkit.target import Target
@@ -80,14 +81,14 @@ def scratch(server_url: str) -> Iterator[str]:
                 driver_url(server_url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
             )
         finally:
-            _drop(connection, name)
+            drop_database(connection, name)
 
 
 def _sweep(connection: _Connection) -> None:
     """Drop what killed runs left; what another login made is left to that login."""
     for (name,) in connection.execute(_STALE, [_PREFIX, _IN_USE]).fetchall():
         try:
-            _drop(connection, name)
+            drop_database(connection, name)
         except psycopg.errors.InsufficientPrivilege:
             continue
 
@@ -102,10 +103,6 @@ def _make(connection: _Connection, name: str) -> None:
             f'administrator run: alter role "{connection.info.user}" createdb. Or name another server in '
             "FAIRLEAD_SHADOW_URL."
         ) from error
-
-
-def _drop(connection: _Connection, name: str) -> None:
-    connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
 
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA
 from fairlead.toolkit.change import Change
 
 _LONGEST_LINE: Final = 100
@@ -21,7 +22,11 @@ _NAMED: Final = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
 class CatalogueOp(MigrateOperation):
-    """One change of one thing. `statements` make it, `back` undoes it; without statements it is left to a person."""
+    """One change of one thing: `statements` make it, `back` undoes it.
+
+    One without `statements` is made by another operation and only undone here, or the other way round; where there is
+    neither, a person has to write it.
+    """
 
     def __init__(self, change: Change, statements: tuple[str, ...], back: tuple[str, ...]) -> None:
         self.change = change
@@ -36,7 +41,7 @@ class CatalogueOp(MigrateOperation):
     @property
     def schema(self) -> str | None:
         """The schema it is in, as other operations call it."""
-        return None if self.change.schema in {"", "public"} else self.change.schema
+        return None if self.change.schema in {"", DEFAULT_SCHEMA} else self.change.schema
 
     def reverse(self) -> CatalogueOp:
         """Return the operation that undoes this one."""
@@ -55,7 +60,7 @@ def _run(operations: Operations, operation: CatalogueOp) -> None:
 
 @renderers.dispatch_for(CatalogueOp)
 def _rendered(_context: AutogenContext, operation: CatalogueOp) -> list[str]:
-    if not operation.statements:
+    if not operation.statements and not operation.back:
         return [f"# Write by hand: {operation.change.sentence('the database')}"]
     return [f"op.execute({_literal(escaped(statement))})" for statement in operation.statements]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.catalogue import Kind, Thing, quoted
+from fairlead.toolkit.plugin import settings
 
 # What PostgreSQL lets everybody do until it is taken away.
 _USUAL: Final = {"function": ["execute"], "procedure": ["execute"], "type": ["usage"], "domain": ["usage"]}
@@ -18,8 +19,8 @@ def policy_made(thing: Thing) -> Iterator[str]:
     parts += ["as restrictive"] if facts.get("restrictive") else []
     parts += [f"for {facts['command']}"] if facts["command"] != "all" else []
     parts.append(f"to {', '.join(_role(role) for role in facts['roles'])}")
-    parts += [f"using ({facts['using']})"] if facts.get("using") else []
-    parts += [f"with check ({facts['with check']})"] if facts.get("with check") else []
+    parts += [f"using {settings.enclosed(facts['using'])}"] if facts.get("using") else []
+    parts += [f"with check {settings.enclosed(facts['with check'])}"] if facts.get("with check") else []
     yield " ".join(parts)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fairlead.toolkit.catalogue import Kind, Thing, quoted
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Kind, Thing, quoted
 
 _NOUNS: Final = {Kind.ENUM: "type", Kind.COMPOSITE: "type", Kind.RANGE: "type"}
 _LOOKED_UP_IN_A_SCHEMA: Final = {
@@ -29,6 +29,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def enclosed(expression: str) -> str:
+    """Return an expression in parentheses; those that it has around the whole of it will do."""
+    depth = 0
+    for position, character in enumerate(re.sub(r"'[^']*'", lambda text: "x" * len(text.group()), expression)):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and position < len(expression) - 1:
+            return f"({expression})"
+    return expression if expression.startswith("(") else f"({expression})"
+
+
 def noun(thing: Thing) -> str:
     """Return what SQL calls the kind of thing in DROP, ALTER and COMMENT."""
     if thing.facts.get("materialized"):
@@ -41,7 +51,7 @@ def noun(thing: Thing) -> str:
 def reference(thing: Thing) -> str:
     """Return the name by which SQL finds the thing. That of a function is quoted in the catalogue already."""
     if thing.kind is Kind.FUNCTION:
-        return thing.name if thing.key.schema == "public" else f"{quoted(thing.key.schema)}.{thing.name}"
+        return thing.name if thing.key.schema == DEFAULT_SCHEMA else f"{quoted(thing.key.schema)}.{thing.name}"
     return thing.identity if thing.kind in _LOOKED_UP_IN_A_SCHEMA else quoted(thing.name)
 
 

@@ -1,0 +1,96 @@
+"""The difference between a database and the models: what differs, and Alembic's operations that make it equal.
+
+Whether something differs is decided by PostgreSQL's catalogue alone (`change.py`); the operations are Alembic's own
+where it has one, and the plugin's for the rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.autogenerate import produce_migrations
+from alembic.operations.ops import DowngradeOps, UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from alembic.runtime.plugins import Plugin, _all_plugins
+from sqlalchemy import Column, Connection
+
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
+from fairlead.toolkit.change import Change, changes
+from fairlead.toolkit.environment import options
+from fairlead.toolkit.plugin import comparator
+from fairlead.toolkit.plugin.comparator import CATALOGUES, NAME, declared_catalogue, url_of
+from fairlead.toolkit.target import Target
+
+__all__ = ["Difference", "declared_catalogue", "difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs, every single thing; the operations that make the database what is declared; and the way back."""
+
+    changes: tuple[Change, ...]
+    upgrade: UpgradeOps
+    downgrade: DowngradeOps
+
+
+def difference(
+    target: Target, connection: Connection, *, declared: Catalogue | None = None, server_url: str = ""
+) -> Difference:
+    """Compare the database of `connection` with the models; the connection is left in no transaction.
+
+    `declared` is what the models declare when that is known (`declared_catalogue`); otherwise it is found out in a
+    throw-away database on `server_url`, by default on the server of the connection, whose login must be able to.
+    """
+    found = read_catalogue(connection, target)
+    if declared is None:
+        declared = declared_catalogue(target, server_url or url_of(connection))
+    everything = changes(found, declared)
+    by_key = {change.key: change for change in everything}
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            **options(target),
+            "compare_type": _compares(by_key, "type", "collation"),
+            "compare_server_default": True,
+            "autogenerate_plugins": ["alembic.autogenerate.*", _registered()],
+            "include_name": _includes(target),
+            CATALOGUES: (found, declared),
+        },
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what reflection leaves out; the catalogue leaves nothing out
+        script = produce_migrations(context, target.metadata)
+    connection.rollback()
+    assert script.upgrade_ops is not None  # noqa: S101 - it has just been produced
+    assert script.downgrade_ops is not None  # noqa: S101 - same
+    return Difference(tuple(everything), script.upgrade_ops, script.downgrade_ops)
+
+
+def _registered() -> str:
+    """Return the plugin's name; register it where Alembic did not (the package is not installed, only imported)."""
+    if NAME not in _all_plugins:
+        Plugin.setup_plugin_from_module(comparator, NAME)
+    return NAME
+
+
+def _compares(by_key: dict[Key, Change], *facts: str) -> Callable[..., bool]:
+    """Return a comparison of one side of columns that asks what the catalogue says."""
+
+    def compare(_context: Any, _found: Column[Any], declared: Column[Any], *_sides: Any) -> bool:
+        table = declared.table
+        change = by_key.get(Key(Kind.COLUMN, table.schema or DEFAULT_SCHEMA, table.name, declared.name))
+        return change is not None and not change.facts.keys().isdisjoint(facts)
+
+    return compare
+
+
+def _includes(target: Target) -> Callable[..., bool]:
+    schemas = set(target.schemas or (DEFAULT_SCHEMA,))
+
+    def includes(name: str | None, kind: str, _parents: Any) -> bool:
+        return kind != "schema" or (name or DEFAULT_SCHEMA) in schemas
+
+    return includes

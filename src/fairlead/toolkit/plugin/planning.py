@@ -1,0 +1,207 @@
+"""All operations of a difference, in an order that works: Alembic's that stand, and the plugin's for all the rest.
+
+What hangs on something goes before it goes and comes after it came. Reversed, the order works for the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy.sql.elements import conv
+
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, quoted
+from fairlead.toolkit.change import Action, Change
+from fairlead.toolkit.plugin import enums, stock
+from fairlead.toolkit.plugin.indexes import create_index, drop_index
+from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.plugin.statements import steps
+
+_Placed: TypeAlias = tuple[int, int, MigrateOperation]
+_ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+_TAKEN_OFF, _TYPES, _TABLES, _CODE, _TAKEN_AWAY = range(5)
+_HANGING: Final = {Kind.STATISTICS, Kind.VIEW, Kind.RULE, Kind.TRIGGER, Kind.POLICY, Kind.GRANT, Kind.DEFAULT_GRANT}
+_BEFORE_TABLES: Final = {
+    Kind.SCHEMA,
+    Kind.EXTENSION,
+    Kind.ENUM,
+    Kind.COMPOSITE,
+    Kind.RANGE,
+    Kind.DOMAIN,
+    Kind.SEQUENCE,
+    Kind.FUNCTION,
+}
+_REMADE_WITH_A_TYPE: Final = {Kind.VIEW, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
+
+
+def planned(
+    operations: Sequence[MigrateOperation], changes: Sequence[Change], *, found: Catalogue
+) -> list[MigrateOperation]:
+    """Return the operations that make the found the declared."""
+    by_key = {change.key: change for change in changes}
+    standing, covered = stock.kept(operations, by_key)
+    placed = [_place_of_stock(operation) for operation in standing]
+    for change in changes:
+        rest = _rest(change, covered)
+        if _goes_with_its_table(change, by_key):
+            placed.append((_TAKEN_OFF, -_ORDER[change.kind], _only_back(change, covered)))
+        elif rest is None or _comes_with_its_column(change, by_key):
+            continue
+        elif change.kind is Kind.ENUM and change.action is Action.ALTER:
+            placed.append((_TYPES, _ORDER[Kind.ENUM], _enum_op(change, found, by_key)))
+        else:
+            placed.extend(_placed(rest, apart=_must_part(change, by_key)))
+    placed.sort(key=lambda one: one[:2])
+    return [operation for _, _, operation in placed if not _is_nothing(operation)]
+
+
+def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
+    """Tell whether a thing is gone when its table is, so that it is only to be made again on the way back."""
+    table = changes.get(Key(Kind.TABLE, change.schema, change.table, change.table))
+    gone = table is not None and table.action is Action.REMOVE
+    return gone and change.kind not in {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}
+
+
+def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:
+    if change.kind is not Kind.TABLE or change.found is None:
+        return CatalogueOp(change, (), steps(None, change.found))
+    if change.key not in covered:
+        return _catalogue_op(change)
+    bare = {
+        fact: value for fact, value in change.found.facts.items() if fact in stock.MADE_WITH_A_TABLE or fact == "owner"
+    }
+    return CatalogueOp(change, (), steps(Thing(change.key, bare), change.found))
+
+
+def _comes_with_its_column(change: Change, changes: stock.Changes) -> bool:
+    """Tell whether a sequence is made, and goes, with the serial column that owns it."""
+    owner = change.thing.facts.get("owned by") if change.kind is Kind.SEQUENCE else None
+    columns = (one for one in changes.values() if one.kind is Kind.COLUMN and one.action is change.action)
+    return owner is not None and any(f"{one.thing.relation}.{quoted(one.name)}" == owner for one in columns)
+
+
+def _is_nothing(operation: MigrateOperation) -> bool:
+    """Tell whether an operation does nothing on either way, and is not about what a person has to write."""
+    if not isinstance(operation, CatalogueOp) or operation.statements or operation.back:
+        return False
+    return operation.change.action is not Action.ALTER
+
+
+def _place_of_stock(operation: MigrateOperation) -> _Placed:
+    if isinstance(operation, ops.DropIndexOp | ops.DropConstraintOp):
+        return (_TAKEN_OFF, 0, operation)
+    if isinstance(operation, ops.CreateIndexOp | ops.AddConstraintOp):
+        return (_TABLES, _ORDER[Kind.INDEX], operation)
+    # A column that is computed from another is gone before that is altered, and comes after.
+    rank = next((rank for rank, kind in enumerate(_COLUMNS_LAST) if isinstance(operation, kind)), -1)
+    return (_TABLES, rank, operation)
+
+
+_COLUMNS_LAST: Final = (ops.DropColumnOp, ops.AlterColumnOp, ops.AddColumnOp, ops.DropTableOp)
+
+
+def _rest(change: Change, covered: stock.Covered) -> Change | None:
+    """Return what of a change is left when Alembic's operations are done; None when nothing is."""
+    facts = covered.get(change.key, set())
+    if facts is None:
+        return None
+    if change.declared is None:
+        return None if facts else change
+    if not facts:
+        return change
+    declared = change.declared.facts
+    made = dict(change.found.facts) if change.found else {fact: value for fact, value in declared.items() if not value}
+    made |= {fact: declared.get(fact) for fact in (facts if change.found else {*facts, "owner"})}
+    rest = replace(change, found=Thing(change.key, {fact: value for fact, value in made.items() if value is not None}))
+    return rest if rest.facts else None
+
+
+def _must_part(change: Change, changes: stock.Changes) -> bool:
+    """Tell whether a thing has to be out of the way while its table, or a type, is changed."""
+    if change.kind not in _REMADE_WITH_A_TYPE or change.action is not Action.ALTER:
+        return False
+    return any(
+        one.kind is Kind.ENUM or (one.kind is Kind.COLUMN and (one.table == change.table or change.kind is Kind.VIEW))
+        for one in changes.values()
+    )
+
+
+def _placed(change: Change, *, apart: bool) -> Iterator[_Placed]:
+    if change.kind is Kind.INDEX and set(change.facts) != {"comment"}:
+        yield from _index(change)
+    elif change.kind is Kind.CONSTRAINT and change.thing.facts.get("type") == "check":
+        yield from _check(change)
+    elif apart:
+        yield from _placed(replace(change, declared=None), apart=False)
+        yield from _placed(replace(change, found=None), apart=False)
+    else:
+        yield (*_place(change), _catalogue_op(change))
+
+
+def _place(change: Change) -> tuple[int, int]:
+    kind, removed = change.kind, change.action is Action.REMOVE
+    if removed and (kind in _HANGING or kind in {Kind.CONSTRAINT, Kind.INDEX}):
+        return _TAKEN_OFF, -_ORDER[kind]
+    if removed and kind in _BEFORE_TABLES:
+        return _TAKEN_AWAY, -_ORDER[kind]
+    if kind is Kind.FUNCTION and change.thing.facts.get("needs tables"):
+        return _CODE, 0
+    if kind in _BEFORE_TABLES:
+        return _TYPES, _ORDER[kind]
+    return (_CODE if kind in _HANGING else _TABLES), _ORDER[kind]
+
+
+def _catalogue_op(change: Change) -> CatalogueOp:
+    return CatalogueOp(change, steps(change.found, change.declared), steps(change.declared, change.found))
+
+
+def _enum_op(change: Change, found: Catalogue, changes: stock.Changes) -> CatalogueOp:
+    """Return the operation on an enum. On both ways its turn comes when everything else is as it was found."""
+    before, after = change.found, change.declared
+    assert before is not None  # noqa: S101 - an altered thing has both sides
+    assert after is not None  # noqa: S101 - same
+    return CatalogueOp(
+        change,
+        enums.values_steps(before, after, catalogue=found, changed=changes.keys()),
+        enums.values_steps(after, before, catalogue=found, changed=changes.keys()),
+    )
+
+
+def _index(change: Change) -> Iterator[_Placed]:
+    if change.found is not None:
+        yield (_TAKEN_OFF, 0, drop_index(change.found))
+    if change.declared is not None:
+        yield (_TABLES, _ORDER[Kind.INDEX], create_index(change.declared))
+        if change.declared.facts.get("comment"):
+            bare = Thing(change.key, {**change.declared.facts, "comment": None})
+            yield (_CODE, 0, _catalogue_op(replace(change, found=bare)))
+
+
+def _check(change: Change) -> Iterator[_Placed]:
+    """Yield Alembic's own operations for a check, unless it is only validated, or is not to be."""
+    sides = [thing for thing in (change.found, change.declared) if thing]
+    if not sides[-1].facts["validated"] or (change.facts and set(change.facts) <= {"comment", "validated"}):
+        yield (*_place(change), _catalogue_op(change))
+        return
+    if change.found is not None:
+        yield (_TAKEN_OFF, 0, _drop_check(change.found))
+    if change.declared is not None:
+        yield (_TABLES, _ORDER[Kind.CONSTRAINT], _create_check(change.declared))
+
+
+def _drop_check(thing: Thing) -> ops.DropConstraintOp:
+    key = thing.key
+    return ops.DropConstraintOp(
+        conv(key.name), key.table, type_="check", schema=_schema(key), _reverse=_create_check(thing)
+    )
+
+
+def _create_check(thing: Thing) -> ops.CreateCheckConstraintOp:
+    key = thing.key
+    return ops.CreateCheckConstraintOp(conv(key.name), key.table, thing.facts["expression"], schema=_schema(key))
+
+
+def _schema(key: Key) -> str | None:
+    return None if key.schema == DEFAULT_SCHEMA else key.schema

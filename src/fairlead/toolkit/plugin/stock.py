@@ -1,0 +1,166 @@
+"""What Alembic's own comparison found, held against the catalogue: kept where that shows a difference, else left out.
+
+Of each operation that is kept it is noted what it takes care of, so that the plugin adds the rest and nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+from alembic.operations import MigrateOperation, ops
+from sqlalchemy import Column, Constraint, Enum
+from sqlalchemy.dialects.postgresql import ENUM
+
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
+from fairlead.toolkit.change import Action, Change
+
+Changes: TypeAlias = Mapping[Key, Change]
+Covered: TypeAlias = dict[Key, set[str] | None]  # the facts that are taken care of; None: all of them
+# What is made of a new thing, beside its comment.
+_MADE: Final[dict[Kind, set[str]]] = {
+    Kind.COLUMN: {"type", "collation", "nullable", "default", "generated", "generated kind", "comment"}
+    | {"identity", "identity sequence"},
+    Kind.CONSTRAINT: {"definition", "expression", "columns", "type", "validated"},
+    Kind.INDEX: {"definition", "predicate", "unique", "valid", "statistics"},
+}
+# What a table made by Alembic has by itself, when its model says so.
+MADE_WITH_A_TABLE: Final = {"partition key", "inherits", "persistence", "comment"}
+
+
+def kept(operations: Iterable[MigrateOperation], changes: Changes) -> tuple[list[MigrateOperation], Covered]:
+    """Return the operations that stand, flat, and what they take care of."""
+    standing: list[MigrateOperation] = []
+    covered: Covered = {}
+    for operation in _flat(operations):
+        care = _care(operation, changes)
+        if care:
+            _leave_types_alone(operation)
+            covered.update({key: _both(covered.get(key, set()), facts) for key, facts in care.items()})
+            standing.append(operation)
+    return standing, covered
+
+
+def _flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
+    for operation in operations:
+        if isinstance(operation, ops.OpContainer):
+            yield from _flat(operation.ops)
+        else:
+            yield operation
+
+
+def _leave_types_alone(operation: Any) -> None:
+    """Keep a table or a column from making the enums in it by itself: an enum is made, or not, by its own operation."""
+    if isinstance(operation, ops.DropTableOp | ops.DropColumnOp) and operation._reverse is not None:  # noqa: SLF001
+        _leave_types_alone(operation._reverse)  # noqa: SLF001 - what `reverse` gives back
+    if isinstance(operation, ops.CreateTableOp):
+        operation.columns = [_without_making(item) for item in operation.columns]
+    if isinstance(operation, ops.AddColumnOp):
+        operation.column = _without_making(operation.column)
+
+
+def _without_making(item: Any) -> Any:
+    type_ = item.type if isinstance(item, Column) else None
+    if not isinstance(type_, Enum) or not type_.native_enum:
+        return item
+    copy = item._copy()  # noqa: SLF001 - as Alembic does; the model's own column stays as it is
+    copy.type = ENUM(*type_.enums, name=type_.name, schema=type_.schema, create_type=False)
+    return copy
+
+
+def _both(one: set[str] | None, other: set[str] | None) -> set[str] | None:
+    return None if one is None or other is None else one | other
+
+
+def _care(operation: MigrateOperation, changes: Changes) -> Covered:
+    """Return what the operation takes care of; nothing when the catalogue shows no difference there."""
+    if isinstance(operation, ops.CreateTableOp):
+        return _of_new_table(operation, changes)
+    if isinstance(operation, ops.DropTableOp):
+        return _of_old_table(operation, changes)
+    if isinstance(operation, ops.AlterColumnOp):
+        return _of_altered_column(operation, changes)
+    if isinstance(operation, ops.CreateTableCommentOp | ops.DropTableCommentOp):
+        key = Key(Kind.TABLE, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.table_name)
+        return {key: {"comment"}} if key in changes and "comment" in changes[key].facts else {}
+    key = _key(operation, changes)
+    if key not in changes:
+        return {}
+    return {key: _MADE[key.kind] if changes[key].action is Action.ADD else None}
+
+
+def _key(operation: Any, changes: Changes) -> Key:
+    if isinstance(operation, ops.CreateForeignKeyOp):
+        schema = operation.kw.get("source_schema") or DEFAULT_SCHEMA
+        return _key_of_constraint(operation.to_constraint(), schema, operation.source_table, changes)
+    schema, table = operation.schema or DEFAULT_SCHEMA, str(getattr(operation, "table_name", ""))
+    if isinstance(operation, ops.AddColumnOp):
+        return Key(Kind.COLUMN, schema, table, str(operation.column.name))
+    if isinstance(operation, ops.DropColumnOp):
+        return Key(Kind.COLUMN, schema, table, str(operation.column_name))
+    if isinstance(operation, ops.CreateIndexOp | ops.DropIndexOp):
+        return Key(Kind.INDEX, schema, table, str(operation.index_name))
+    if isinstance(operation, ops.AddConstraintOp):
+        return _key_of_constraint(operation.to_constraint(), schema, table, changes)
+    return Key(Kind.CONSTRAINT, schema, table, str(getattr(operation, "constraint_name", "")))
+
+
+def _key_of_constraint(constraint: Constraint, schema: str, table: str, changes: Changes) -> Key:
+    """Return the key of a new constraint; one without a name is known by its columns."""
+    named = Key(Kind.CONSTRAINT, schema, table, str(constraint.name))
+    columns = [column.name for column in getattr(constraint, "columns", [])]
+    if constraint.name is not None:
+        return named
+    added = (key for key, change in changes.items() if key[:3] == named[:3] and change.action is Action.ADD)
+    return next((key for key in added if changes[key].thing.facts.get("columns") == columns), named)
+
+
+def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
+    schema = operation.schema or DEFAULT_SCHEMA
+    table = Key(Kind.TABLE, schema, operation.table_name, operation.table_name)
+    if table not in changes or changes[table].action is not Action.ADD:
+        return {}
+    made = operation.to_table()
+    facts = MADE_WITH_A_TABLE | ({"storage parameters"} if made.dialect_options["postgresql"]["with"] else set())
+    covered: Covered = {table: facts}
+    for column in made.columns:
+        key = Key(Kind.COLUMN, schema, made.name, column.name)
+        covered |= {key: _MADE[Kind.COLUMN]} if key in changes else {}
+    for constraint in made.constraints:
+        key = _key_of_constraint(constraint, schema, made.name, changes)
+        if key in changes:
+            covered[key] = _MADE[Kind.CONSTRAINT]
+    return covered
+
+
+def _of_old_table(operation: ops.DropTableOp, changes: Changes) -> Covered:
+    key = Key(Kind.TABLE, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.table_name)
+    if key not in changes or changes[key].action is not Action.REMOVE:
+        return {}
+    if changes[key].thing.facts.get("partition of"):
+        return {}  # made again it would be a table of its own
+    inside = {Kind.COLUMN, Kind.CONSTRAINT}
+    return dict.fromkeys([key, *(one for one in changes if one[1:3] == key[1:3] and one.kind in inside)])
+
+
+def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covered:
+    """Return what is altered; what the catalogue shows to be equal is taken out of the operation."""
+    key = Key(Kind.COLUMN, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.column_name)
+    differing = changes[key].facts if key in changes else {}
+    facts: set[str] = set()
+    for attribute, nothing, concerned in _ALTERED:
+        if getattr(operation, attribute) is nothing:
+            continue
+        if concerned.isdisjoint(differing):
+            setattr(operation, attribute, nothing)
+        else:
+            facts |= concerned
+    return {key: facts} if facts else {}
+
+
+_ALTERED: Final[tuple[tuple[str, Any, set[str]], ...]] = (
+    ("modify_type", None, {"type", "collation"}),
+    ("modify_nullable", None, {"nullable"}),
+    ("modify_server_default", False, {"default"}),
+    ("modify_comment", False, {"comment"}),
+)
