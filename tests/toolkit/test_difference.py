@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from alembic.autogenerate import render_python_code
+from alembic.operations.ops import MigrateOperation, UpgradeOps
 from sqlalchemy import MetaData
 from tests.fixtures import shop
 from tests.fixtures.drifts import DRIFTS
@@ -13,9 +16,9 @@ from tests.fixtures.drifts import DRIFTS
 from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.difference import Difference, declared_catalogue, difference
-from fairlead.toolkit.environment import connected
+from fairlead.toolkit.environment import connected, scripts
 from fairlead.toolkit.shadow import modelled
-from fairlead.toolkit.sql import operations_sql
+from fairlead.toolkit.sql import operations_sql, upgrade_sql
 from fairlead.toolkit.target import Target, own
 
 
@@ -66,20 +69,44 @@ def _target(metadata: MetaData, folder: Path) -> Target:
     return Target("shop", metadata, folder, "alembic_version")
 
 
+def written_sql(target: Target, operations: list[MigrateOperation]) -> list[str]:
+    """Return the SQL of operations that were written into a migration file, and read from there."""
+    path = target.migrations / "versions" / f"{uuid4().hex}.py"
+    body = render_python_code(UpgradeOps(ops=operations))
+    path.write_text(_FILE.format(revision=path.stem, body=body))
+    script = next(one for one in scripts(target).walk_revisions() if one.revision == path.stem)
+    path.unlink()
+    return upgrade_sql(target, script)
+
+
+_FILE = """
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy import Text
+from sqlalchemy.dialects import postgresql
+
+revision = "{revision}"
+down_revision = None
+
+def upgrade():
+    pass
+{body}
+"""
 _STATES = {"nothing": MetaData, "first": shop.first, "second": shop.second}
 
 
 @pytest.mark.parametrize(("before", "after"), [("first", "second"), ("second", "first"), ("nothing", "second")])
-def test_another_application(workshop_url: str, tmp_path: Path, before: str, after: str) -> None:
-    """Another application's models change in every way at once; the operations lead there and back."""
+@pytest.mark.parametrize("run", [operations_sql, written_sql])
+def test_another_application(workshop_url: str, tmp_path: Path, before: str, after: str, run: Any) -> None:
+    """Another application's models change in every way at once; the operations lead there and back, also as a file."""
     was, now = (_target(_STATES[state](), tmp_path) for state in (before, after))
     declared = declared_catalogue(now, workshop_url)
     with modelled(workshop_url, was) as url:
         old = _read(url, now)
         way = _compared(url, now, declared)
-        _execute(url, operations_sql(now, way.upgrade.ops), role="none")
+        _execute(url, run(now, way.upgrade.ops), role="none")
         assert _left(_read(url, now), declared) == []
-        _execute(url, operations_sql(now, way.downgrade.ops), role="none")
+        _execute(url, run(now, way.downgrade.ops), role="none")
         assert _left(_read(url, now), old) == []
 
 

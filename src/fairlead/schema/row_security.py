@@ -44,8 +44,9 @@ class RowSecurity:
 # Roles belong to the whole server, so another database's schema may have made them, even at this moment.
 _ROLE = """do $$ begin
     if not exists (select from pg_roles where rolname = '{role}') then create role {role} nologin; end if;
-    if not (select rolsuper or pg_has_role(current_user, '{role}', 'set') from pg_roles where rolname = current_user)
-        then execute 'grant {role} to ' || quote_ident(current_user); end if;
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        execute 'grant {role} to ' || quote_ident(current_user);
+    end if;
 exception when duplicate_object or unique_violation then null;
 end $$"""
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from sqlalchemy.dialects import postgresql
 
 DEFAULT_SCHEMA: Final = "public"
-_PREPARER: Final = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+PREPARER: Final = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
 
 
 class Kind(StrEnum):
@@ -97,7 +97,7 @@ _ON_A_TABLE = {Kind.CONSTRAINT, Kind.INDEX, Kind.STATISTICS, Kind.RULE, Kind.TRI
 
 def quoted(name: str) -> str:
     """Return a name as SQL writes it, quoted where it must be."""
-    return _PREPARER.quote(name)
+    return PREPARER.quote(name)
 
 
 def qualified(schema: str, name: str, *, quote: bool = True) -> str:

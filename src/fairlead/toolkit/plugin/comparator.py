@@ -46,7 +46,7 @@ def url_of(connection: Connection) -> str:
 
 def _compare_everything(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
     found, declared = _catalogues(context)
-    upgrade_ops.ops = planned(upgrade_ops.ops, changes(found, declared), found=found)
+    upgrade_ops.ops = planned(upgrade_ops.ops, changes(found, declared), found=found, declared=declared)
     return PriorityDispatchResult.CONTINUE
 
 

@@ -18,7 +18,17 @@ from fairlead.toolkit.plugin.statements import Statements, steps
 _SPEAKING: Final = {Kind.INDEX, Kind.CONSTRAINT, Kind.POLICY, Kind.TRIGGER, Kind.VIEW, Kind.RULE, Kind.STATISTICS}
 
 
-def values_steps(before: Thing, after: Thing, *, catalogue: Catalogue, changed: Collection[Key]) -> Statements:
+def union(before: Thing, after: Thing) -> Thing:
+    """Return the enum with the values of both: those it has, where they are, and the new ones in their places."""
+    values = list(before.facts["values"])
+    for position, value in enumerate(after.facts["values"]):
+        if value not in values:
+            previous = after.facts["values"][position - 1] if position else None
+            values.insert(values.index(previous) + 1 if previous else 0, value)
+    return Thing(before.key, {**before.facts, "values": values})
+
+
+def values_steps(before: Thing, after: Thing, *, catalogue: Catalogue, changed: Collection[Key] = ()) -> Statements:
     """Return the statements from one state of the enum to another, in a database that is as `catalogue` says.
 
     What is in `changed` is not there at that moment: other operations take it off before and put it on after.
@@ -26,9 +36,10 @@ def values_steps(before: Thing, after: Thing, *, catalogue: Catalogue, changed: 
     if before.facts["values"] == after.facts["values"]:
         return steps(before, after)
     added = _added(before.facts["values"], after.facts["values"])
-    if added is not None:
-        return tuple(f"alter type {after.identity} add value {value}" for value in added)
-    return tuple(_made_anew(before, after, catalogue, changed))
+    if added is None:
+        return tuple(_made_anew(before, after, catalogue, changed))
+    same = Thing(before.key, {**before.facts, "values": after.facts["values"]})
+    return (*(f"alter type {after.identity} add value {value}" for value in added), *steps(same, after))
 
 
 def _added(before: list[str], after: list[str]) -> list[str] | None:

@@ -37,7 +37,7 @@ _REMADE_WITH_A_TYPE: Final = {Kind.VIEW, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
 
 
 def planned(
-    operations: Sequence[MigrateOperation], changes: Sequence[Change], *, found: Catalogue
+    operations: Sequence[MigrateOperation], changes: Sequence[Change], *, found: Catalogue, declared: Catalogue
 ) -> list[MigrateOperation]:
     """Return the operations that make the found the declared."""
     by_key = {change.key: change for change in changes}
@@ -50,7 +50,7 @@ def planned(
         elif rest is None or _comes_with_its_column(change, by_key):
             continue
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
-            placed.append((_TYPES, _ORDER[Kind.ENUM], _enum_op(change, found, by_key)))
+            placed.extend(_enum(change, found, declared, by_key))
         else:
             placed.extend(_placed(rest, apart=_must_part(change, by_key)))
     placed.sort(key=lambda one: one[:2])
@@ -61,7 +61,8 @@ def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
     """Tell whether a thing is gone when its table is, so that it is only to be made again on the way back."""
     table = changes.get(Key(Kind.TABLE, change.schema, change.table, change.table))
     gone = table is not None and table.action is Action.REMOVE
-    return gone and change.kind not in {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}
+    reflected = {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}  # what Alembic makes again, but for exclusions
+    return gone and (change.kind not in reflected or change.thing.facts.get("type") == "exclusion")
 
 
 def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:
@@ -157,16 +158,26 @@ def _catalogue_op(change: Change) -> CatalogueOp:
     return CatalogueOp(change, steps(change.found, change.declared), steps(change.declared, change.found))
 
 
-def _enum_op(change: Change, found: Catalogue, changes: stock.Changes) -> CatalogueOp:
-    """Return the operation on an enum. On both ways its turn comes when everything else is as it was found."""
+def _enum(change: Change, found: Catalogue, declared: Catalogue, changes: stock.Changes) -> Iterator[_Placed]:
+    """Yield the operations on an enum: its new values come first, and what goes or moves does so last.
+
+    So the values of both sides are there while everything else changes. On both ways the first has its turn when
+    everything else is as it was found and what changes is taken off, the last when everything is as declared.
+    """
     before, after = change.found, change.declared
     assert before is not None  # noqa: S101 - an altered thing has both sides
     assert after is not None  # noqa: S101 - same
-    return CatalogueOp(
-        change,
-        enums.values_steps(before, after, catalogue=found, changed=changes.keys()),
-        enums.values_steps(after, before, catalogue=found, changed=changes.keys()),
-    )
+    both = enums.union(before, after)
+    if both.facts["values"] == after.facts["values"]:
+        both = after
+    if both != before:
+        way = enums.values_steps(before, both, catalogue=found, changed=changes.keys())
+        back = enums.values_steps(both, before, catalogue=found, changed=changes.keys())
+        yield (_TYPES, _ORDER[Kind.ENUM], CatalogueOp(replace(change, declared=both), way, back))
+    if both != after:
+        way = enums.values_steps(both, after, catalogue=declared)
+        back = enums.values_steps(after, both, catalogue=declared)
+        yield (_TAKEN_AWAY, -_ORDER[Kind.ENUM], CatalogueOp(replace(change, found=both), way, back))
 
 
 def _index(change: Change) -> Iterator[_Placed]:

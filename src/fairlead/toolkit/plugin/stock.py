@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Column, Constraint, Enum
+from sqlalchemy import CheckConstraint, Column, Constraint, Enum
 from sqlalchemy.dialects.postgresql import ENUM
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, PREPARER, Key, Kind
 from fairlead.toolkit.change import Action, Change
 
 Changes: TypeAlias = Mapping[Key, Change]
@@ -35,7 +35,7 @@ def kept(operations: Iterable[MigrateOperation], changes: Changes) -> tuple[list
     for operation in _flat(operations):
         care = _care(operation, changes)
         if care:
-            _leave_types_alone(operation)
+            _leave_alone(operation)
             covered.update({key: _both(covered.get(key, set()), facts) for key, facts in care.items()})
             standing.append(operation)
     return standing, covered
@@ -49,22 +49,22 @@ def _flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
             yield operation
 
 
-def _leave_types_alone(operation: Any) -> None:
-    """Keep a table or a column from making the enums in it by itself: an enum is made, or not, by its own operation."""
+def _leave_alone(operation: Any) -> None:
+    """Keep a table or a column from making what has an operation of its own: an enum, a check written at the column."""
     if isinstance(operation, ops.DropTableOp | ops.DropColumnOp) and operation._reverse is not None:  # noqa: SLF001
-        _leave_types_alone(operation._reverse)  # noqa: SLF001 - what `reverse` gives back
+        _leave_alone(operation._reverse)  # noqa: SLF001 - what `reverse` gives back
     if isinstance(operation, ops.CreateTableOp):
-        operation.columns = [_without_making(item) for item in operation.columns]
+        operation.columns = [_bare(item) if isinstance(item, Column) else item for item in operation.columns]
     if isinstance(operation, ops.AddColumnOp):
-        operation.column = _without_making(operation.column)
+        operation.column = _bare(operation.column)
 
 
-def _without_making(item: Any) -> Any:
-    type_ = item.type if isinstance(item, Column) else None
-    if not isinstance(type_, Enum) or not type_.native_enum:
-        return item
-    copy = item._copy()  # noqa: SLF001 - as Alembic does; the model's own column stays as it is
-    copy.type = ENUM(*type_.enums, name=type_.name, schema=type_.schema, create_type=False)
+def _bare(column: Column[Any]) -> Column[Any]:
+    """Return the column without them; the model's own stays as it is. Alembic's files have no check at a column."""
+    copy = column._copy()  # noqa: SLF001 - as Alembic does
+    copy.constraints = {one for one in copy.constraints if not isinstance(one, CheckConstraint)}
+    if isinstance(column.type, Enum) and column.type.native_enum:
+        copy.type = ENUM(*column.type.enums, name=column.type.name, schema=column.type.schema, create_type=False)
     return copy
 
 
@@ -106,13 +106,18 @@ def _key(operation: Any, changes: Changes) -> Key:
 
 
 def _key_of_constraint(constraint: Constraint, schema: str, table: str, changes: Changes) -> Key:
-    """Return the key of a new constraint; one without a name is known by its columns."""
-    named = Key(Kind.CONSTRAINT, schema, table, str(constraint.name))
+    """Return the key of a new constraint, whose name a convention may make; without one it is known by its columns."""
+    named = Key(Kind.CONSTRAINT, schema, table, _name(constraint))
     columns = [column.name for column in getattr(constraint, "columns", [])]
-    if constraint.name is not None:
+    if named.name:
         return named
     added = (key for key, change in changes.items() if key[:3] == named[:3] and change.action is Action.ADD)
     return next((key for key in added if changes[key].thing.facts.get("columns") == columns), named)
+
+
+def _name(constraint: Constraint) -> str:
+    quoted_name = PREPARER.format_constraint(constraint) if constraint.name is not None else None
+    return (quoted_name or "").strip('"')
 
 
 def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
@@ -126,7 +131,7 @@ def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
     for column in made.columns:
         key = Key(Kind.COLUMN, schema, made.name, column.name)
         covered |= {key: _MADE[Kind.COLUMN]} if key in changes else {}
-    for constraint in made.constraints:
+    for constraint in (item for item in operation.columns if isinstance(item, Constraint)):
         key = _key_of_constraint(constraint, schema, made.name, changes)
         if key in changes:
             covered[key] = _MADE[Kind.CONSTRAINT]
@@ -139,8 +144,8 @@ def _of_old_table(operation: ops.DropTableOp, changes: Changes) -> Covered:
         return {}
     if changes[key].thing.facts.get("partition of"):
         return {}  # made again it would be a table of its own
-    inside = {Kind.COLUMN, Kind.CONSTRAINT}
-    return dict.fromkeys([key, *(one for one in changes if one[1:3] == key[1:3] and one.kind in inside)])
+    inside = (one for one in changes if one[1:3] == key[1:3] and one.kind in {Kind.COLUMN, Kind.CONSTRAINT})
+    return dict.fromkeys([key, *(one for one in inside if changes[one].thing.facts["type"] != "exclusion")])
 
 
 def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covered:
