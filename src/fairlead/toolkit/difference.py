@@ -14,14 +14,12 @@ from typing import Any
 from alembic.autogenerate import produce_migrations
 from alembic.operations.ops import DowngradeOps, UpgradeOps
 from alembic.runtime.migration import MigrationContext
-from alembic.runtime.plugins import Plugin, _all_plugins
 from sqlalchemy import Column, Connection
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
 from fairlead.toolkit.change import Change, changes
 from fairlead.toolkit.environment import options
-from fairlead.toolkit.plugin import comparator
-from fairlead.toolkit.plugin.comparator import CATALOGUES, NAME, declared_catalogue, url_of
+from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, register, url_of
 from fairlead.toolkit.target import Target
 
 __all__ = ["Difference", "declared_catalogue", "difference"]
@@ -55,7 +53,7 @@ def difference(
             **options(target),
             "compare_type": _compares(by_key, "type", "collation"),
             "compare_server_default": True,
-            "autogenerate_plugins": ["alembic.autogenerate.*", _registered()],
+            "autogenerate_plugins": ["alembic.autogenerate.*", register()],
             "include_name": _includes(target),
             CATALOGUES: (found, declared),
         },
@@ -67,13 +65,6 @@ def difference(
     assert script.upgrade_ops is not None  # noqa: S101 - it has just been produced
     assert script.downgrade_ops is not None  # noqa: S101 - same
     return Difference(tuple(everything), script.upgrade_ops, script.downgrade_ops)
-
-
-def _registered() -> str:
-    """Return the plugin's name; register it where Alembic did not (the package is not installed, only imported)."""
-    if NAME not in _all_plugins:
-        Plugin.setup_plugin_from_module(comparator, NAME)
-    return NAME
 
 
 def _compares(by_key: dict[Key, Change], *facts: str) -> Callable[..., bool]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AlterColumnOp, UpgradeOps
-from alembic.runtime.plugins import Plugin
+from alembic.runtime.plugins import Plugin, _all_plugins
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, DefaultClause, MetaData
 
@@ -23,14 +23,20 @@ CATALOGUES: Final = "fairlead_catalogues"  # the option of a context that knows 
 NAME: Final = "fairlead"
 
 
-def setup(plugin: Plugin) -> None:
-    """Register the comparators; Alembic calls this (entry point `alembic.plugins`)."""
-    plugin.add_autogenerate_comparator(
-        _compare_default, "column", "server_default", qualifier="postgresql", priority=DispatchPriority.FIRST
-    )
-    plugin.add_autogenerate_comparator(
-        _compare_everything, "autogenerate", qualifier="postgresql", priority=DispatchPriority.LAST
-    )
+def register() -> str:
+    """Make the plugin known to Alembic, once, and return its name for `autogenerate_plugins`.
+
+    It is no entry point: Alembic loads those while it is only half imported itself.
+    """
+    if NAME not in _all_plugins:
+        plugin = Plugin(NAME)
+        plugin.add_autogenerate_comparator(
+            _compare_default, "column", "server_default", qualifier="postgresql", priority=DispatchPriority.FIRST
+        )
+        plugin.add_autogenerate_comparator(
+            _compare_everything, "autogenerate", qualifier="postgresql", priority=DispatchPriority.LAST
+        )
+    return NAME
 
 
 def declared_catalogue(target: Target, server_url: str) -> Catalogue:
