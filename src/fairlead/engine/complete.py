@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -62,6 +62,18 @@ where i.status = 'completed' and i.claims = r.claims
 """)
 
 
+class Done(Protocol):
+    """Anything that says of a lease that its item is done, and what came of it."""
+
+    @property
+    def lease(self) -> Leased:
+        """What was held."""
+
+    @property
+    def result(self) -> Any:
+        """Any JSON value, None for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """One item done, and what came of it: any JSON value, None for nothing."""
@@ -70,12 +82,12 @@ class Completion:
     result: Any = None
 
 
-async def complete(session: Session, scope: Scope, *, completions: Sequence[Completion]) -> set[str]:
+async def complete(session: Session, scope: Scope, *, completions: Sequence[Done]) -> set[str]:
     """Complete a batch; return the ids accepted. An id that is missing has lost its lease and changed nothing."""
     own = [done for done in completions if scope.organization_id in {"", done.lease.organization_id}]
     reports = [lease_report(done.lease, result=done.result) for done in own]
     accepted = {row[1] for row in await run_fenced(session, COMPLETE, {}, reports=reports)}
-    if missed := [done.lease for done in own if done.lease.id not in accepted]:
+    if len(accepted) < len(own) and (missed := [done.lease for done in own if done.lease.id not in accepted]):
         accepted |= await completed_before(session, scope, leases=missed)
     return accepted
 

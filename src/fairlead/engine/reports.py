@@ -5,9 +5,10 @@ One JSON array a batch, sorted by id so that two batches lock in one order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -146,12 +147,12 @@ async def run_fenced(
     statement, so it comes back unchanged: it is locked by us now, and a second run in the same transaction changes it.
     """
     confirmed: list[tuple[Any, ...]] = []
-    remaining = sorted(reports, key=_key)
+    remaining = sorted(reports, key=_KEY)
     while remaining:
         rows = await session.run(statement, {**parameters, "reports": orjson.dumps(remaining).decode()})
         confirmed += [row for row in rows if row[2]]
         overtaken = {(row[1], row[0]) for row in rows if not row[2]}
-        remaining = [report for report in remaining if _key(report) in overtaken]
+        remaining = [report for report in remaining if _KEY(report) in overtaken]
     return confirmed
 
 
@@ -166,5 +167,4 @@ def lease_report(lease: Leased, **said: Any) -> dict[str, Any]:
     }
 
 
-def _key(report: dict[str, Any]) -> tuple[str, str]:
-    return report["id"], report["organization_id"]
+_KEY: Final[Callable[[dict[str, Any]], tuple[str, str]]] = itemgetter("id", "organization_id")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 
@@ -20,8 +21,10 @@ from fairlead.worker.registry import App, Handler
 _log = structlog.get_logger(__name__)
 
 
-async def execute(app: App, held: Held) -> Outcome | None:
+async def execute(app: App, held: Held, *, runner: asyncio.Task[Any] | None = None) -> Outcome | None:
     """Work one item and return the outcome to report; None when it is not ours any more and nothing is to be said.
+
+    `runner` is the task this runs in, looked up when not given: that takes as long as a handler that does nothing.
 
     Whatever a handler raises becomes the item's error, SystemExit too; only the cancellation of the runner itself
     passes, after which the item is to be released.
@@ -31,12 +34,11 @@ async def execute(app: App, held: Held) -> Outcome | None:
     handler = app.resolve(held.queue.name, held.claimed.task)
     if handler is None:
         return failed(held, f"This worker has no handler for the task {held.claimed.task!r}.")
-    outcome = await _attempt(handler, held)
+    outcome = await _attempt(handler, held, runner or asyncio.current_task())
     return _stopped(held, handler) if held.is_stopped() else outcome
 
 
-async def _attempt(handler: Handler, held: Held) -> Outcome | None:
-    task = asyncio.current_task()
+async def _attempt(handler: Handler, held: Held, task: asyncio.Task[Any] | None) -> Outcome | None:
     held.runner = task
     if handler.timeout_seconds is not None:
         held.ends = time.monotonic() + handler.timeout_seconds

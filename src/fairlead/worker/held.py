@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from fairlead.engine.claim import ClaimedItem
 from fairlead.queries.ready_sources import ReadyQueue
@@ -29,7 +29,7 @@ class Held:
     queue: ReadyQueue
     expires: float  # monotonic seconds from before the claim; once made, at which the lease ends unless renewed
     item: Item = field(init=False)
-    runner: asyncio.Task[None] | None = None  # set while the handler runs; cancelling it stops the handler
+    runner: asyncio.Task[Any] | None = None  # set while the handler runs; cancelling it stops the handler
     ends: float = math.inf  # monotonic seconds at which the handler has run too long
     stopped: Stop | None = None  # why the handler was stopped
     cancels: int = 0  # how often the runner was cancelled for that

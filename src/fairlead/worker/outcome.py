@@ -6,7 +6,7 @@ import random
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
 import structlog
@@ -14,17 +14,25 @@ import structlog
 from fairlead.domain.json_values import storable
 from fairlead.domain.limits import DELAY_SECONDS, ERROR_CHARACTERS
 from fairlead.domain.retry import delay_seconds
+from fairlead.engine.claim import ClaimedItem
 from fairlead.errors import GiveUp, Snooze, ValidationFailed
 from fairlead.worker.held import Held
 from fairlead.worker.result import written
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The handler returned; `result` is written already, so that what the handler still does to it is no matter."""
+class Completed(NamedTuple):
+    """The handler returned; `result` is written already, so that what the handler still does to it is no matter.
+
+    A tuple, for it is what most attempts come to and is made in half the time of a dataclass.
+    """
 
     held: Held
     result: orjson.Fragment | None = None
+
+    @property
+    def lease(self) -> ClaimedItem:
+        """What `engine.complete` asks for."""
+        return self.held.claimed
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Pace:
         self._a_second = 0.0
         self._since = time.monotonic()
         self._count = 0
+        self._ahead = 0
 
     def finished(self, count: int) -> None:
         """Hear that so many items are done."""
@@ -30,7 +31,8 @@ class Pace:
         if elapsed >= _PACE_SECONDS:
             self._a_second = (self._a_second + self._count / elapsed) / 2
             self._since, self._count = time.monotonic(), 0
+            self._ahead = min(MOST_AHEAD, int(self._a_second * AHEAD_SECONDS))
 
     def ahead(self) -> int:
         """Return how many items to hold that nobody works on yet."""
-        return min(MOST_AHEAD, int(self._a_second * AHEAD_SECONDS))
+        return self._ahead

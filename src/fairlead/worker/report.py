@@ -17,7 +17,7 @@ import structlog
 from fairlead.db.apart import Apart
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import system
-from fairlead.engine.complete import Completion, complete, completed_before
+from fairlead.engine.complete import complete, completed_before
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
 from fairlead.engine.snooze import Snooze, snooze
@@ -112,7 +112,7 @@ async def _confirm(session: Session, batch: Sequence[Confirmed]) -> set[str]:
 
 
 async def _complete(session: Session, batch: Sequence[Completed]) -> set[str]:
-    return await complete(session, _SCOPE, completions=[Completion(one.held.claimed, one.result) for one in batch])
+    return await complete(session, _SCOPE, completions=batch)
 
 
 async def _fail(session: Session, batch: Sequence[Failed]) -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -91,21 +91,21 @@ class Runners:
 
     async def _run(self) -> None:
         """One runner: takes the next item, works it, hands its outcome on; until all let go."""
-        quick = 0
+        quick, task = 0, asyncio.current_task()
         while not self._letting_go:
             held = await self._next()
-            outcome = await self._worked(held)
+            outcome = await self._worked(held, task)
             if held.abandoned:
                 return
             self._settle(held, outcome)
             if (quick := quick + 1) % _QUICK_ITEMS == 0:
                 await asyncio.sleep(0)
 
-    async def _worked(self, held: Held) -> Outcome | None:
+    async def _worked(self, held: Held, task: asyncio.Task[Any] | None) -> Outcome | None:
         self.running.add(held)
         self._supply.begun()
         try:
-            return await execute(self._app, held)
+            return await execute(self._app, held, runner=task)
         except asyncio.CancelledError:
             if not held.abandoned:
                 self._settle(held, Released(held))
