@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 error, 2 wrong usage or settings or a decision is needed, 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -44,6 +45,7 @@ def loaded() -> Settings:
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a command's work on a fresh event loop; SIGTERM interrupts it in order, as Ctrl-C does."""
     interruptible()
+    gc.freeze()  # start-up stays: looking it through now and then would stop everything for a tenth of a second
     return uvloop.run(work)
 
 
