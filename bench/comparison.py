@@ -21,7 +21,8 @@ NAMES = (FAIRLEAD.name, RAW.name, *PYTHON_PEERS, *NODE_PEERS)
 _LEAST = 10_000  # items: whole batches of a thousand for everyone, also for those who get a tenth
 _MEASURES = {
     "bulk": "enqueue, 1,000 a call (items/s)",
-    "single": "enqueue, one a transaction, 10 connections (items/s)",
+    "single": "enqueue, one a call and transaction, 10 connections (items/s)",
+    "transactional": "enqueue, one in each transaction of 10 callers: begin, enqueue, commit (items/s)",
     "coalesced": "enqueue, one a call, 100 callers in one process, coalesced (items/s)",
     "drain": "drain of no-op items, 1 process; raw: claim + complete (items/s)",
     "latency_20_p50": "pick-up latency at 20/s, p50 (ms)",

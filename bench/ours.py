@@ -14,6 +14,7 @@ _CONCURRENCY = 100
 _FIGURES = {
     "bulk": "enqueueBulkPerSecond",
     "single": "enqueueSinglePerSecond",
+    "transactional": "enqueueTransactionalPerSecond",
     "coalesced": "enqueueCoalescedPerSecond",
     "drain": "drainPerSecond",
     "latency_20_p50": "latency20PerSecondP50",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.progress import Progress
@@ -39,6 +39,8 @@ _SINGLE_CALLERS = 10
 _COALESCED_CALLERS = 100
 _WORKER = "fairlead.cli.bench_handlers:app"
 
+Call: TypeAlias = Callable[[], Awaitable[object]]
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -47,6 +49,7 @@ class Figures:
     items: int
     enqueue_bulk_per_second: float
     enqueue_single_per_second: float
+    enqueue_transactional_per_second: float
     enqueue_coalesced_per_second: float
     drain_per_second: float
     latency_20_per_second_p50: float
@@ -80,11 +83,13 @@ async def _bench(items: int, concurrency: int, latency_seconds: float) -> Figure
             slow = await _latencies(resources, trial, rate=20, seconds=latency_seconds)
             fast = await _latencies(resources, trial, rate=1000, seconds=latency_seconds)
         single = await _single_rate(resources, trial)
+        transactional = await _transactional_rate(resources, trial)
         coalesced = await _coalesced_rate(resources, trial)
     return Figures(
         items,
         bulk,
         single,
+        transactional,
         coalesced,
         drained.completed / drained.seconds,
         *_middle_and_tail(slow),
@@ -113,35 +118,51 @@ async def _bulk_rate(resources: Resources, trial: Trial, items: int) -> float:
 
 
 async def _single_rate(resources: Resources, trial: Trial) -> float:
-    """Enqueue one item a transaction from ten callers, a connection each."""
+    """Enqueue one item a call from ten callers, a connection each: with an enqueuer of its own nobody shares."""
     messages.print(f"Enqueueing one by one for {_SINGLE_SECONDS:g} seconds")
-    return await _rate_of_calls(lambda: _enqueue(resources, trial, "bench-single", [_PAYLOAD]), callers=_SINGLE_CALLERS)
+    async with AsyncExitStack() as stack:
+        calls = [await _one_by_one(stack, resources, trial) for _ in range(_SINGLE_CALLERS)]
+        return await _rate_of_calls(calls)
+
+
+async def _transactional_rate(resources: Resources, trial: Trial) -> float:
+    """Enqueue one item in each transaction of ten callers, as who enqueues beside changes of its own does."""
+    messages.print(f"Enqueueing one a transaction for {_SINGLE_SECONDS:g} seconds")
+    return await _rate_of_calls([lambda: _enqueue(resources, trial, "bench-single", [_PAYLOAD])] * _SINGLE_CALLERS)
 
 
 async def _coalesced_rate(resources: Resources, trial: Trial) -> float:
     """Enqueue one item a call from a hundred callers, who share transactions."""
     messages.print(f"Enqueueing one by one, coalesced, for {_SINGLE_SECONDS:g} seconds")
-    queue_id = trial.queues["bench-single"]
-    async with Enqueuer(resources.database, on_enqueued=resources.notifier.announce) as enqueuer:
-        return await _rate_of_calls(
-            lambda: enqueuer.enqueue(trial.scope, queue_id=queue_id, item=ItemInput(payload=_PAYLOAD)),
-            callers=_COALESCED_CALLERS,
-        )
+    async with AsyncExitStack() as stack:
+        return await _rate_of_calls([await _one_by_one(stack, resources, trial)] * _COALESCED_CALLERS)
 
 
-async def _rate_of_calls(call: Callable[[], Awaitable[object]], *, callers: int) -> float:
+async def _one_by_one(stack: AsyncExitStack, resources: Resources, trial: Trial) -> Call:
+    """Return what enqueues one item through an enqueuer of its own."""
+    enqueuer = await stack.enter_async_context(_enqueuer(resources))
+    item = ItemInput(payload=_PAYLOAD)
+    return lambda: enqueuer.enqueue(trial.scope, queue_id=trial.queues["bench-single"], item=item)
+
+
+def _enqueuer(resources: Resources) -> Enqueuer:
+    return Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
+
+
+async def _rate_of_calls(calls: Sequence[Call]) -> float:
+    """Return how many calls a second return when each is made again and again, all at the same time."""
     began = time.monotonic()
     end = began + _SINGLE_SECONDS
 
-    async def caller() -> int:
+    async def caller(call: Call) -> int:
         count = 0
         while time.monotonic() < end:
             await call()
             count += 1
         return count
 
-    calls = sum(await asyncio.gather(*(caller() for _ in range(callers))))
-    return calls / (time.monotonic() - began)
+    made = sum(await asyncio.gather(*map(caller, calls)))
+    return made / (time.monotonic() - began)
 
 
 async def _drained(resources: Resources, trial: Trial, items: int, process: asyncio.subprocess.Process) -> ItemSummary:
@@ -162,16 +183,18 @@ async def _drained(resources: Resources, trial: Trial, items: int, process: asyn
 async def _latencies(resources: Resources, trial: Trial, *, rate: int, seconds: float) -> list[float]:
     """Enqueue at a steady rate (open loop: late is not skipped) and return each item's milliseconds."""
     messages.print(f"Measuring latency at {rate} a second for {seconds:g} seconds")
-    queue = "bench-latency"
-    sent: list[asyncio.Task[list[str]]] = []
-    began = time.monotonic()
-    for number in range(int(rate * seconds)):
-        await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-        sent.append(asyncio.create_task(_enqueue(resources, trial, queue, [{"sent": time.monotonic()}])))
-    ids = {made[0] for made in await asyncio.gather(*sent)}
+    queue_id = trial.queues["bench-latency"]
+    sent: list[asyncio.Task[str]] = []
+    async with _enqueuer(resources) as enqueuer:
+        began = time.monotonic()
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            item = ItemInput(payload={"sent": time.monotonic()})
+            sent.append(asyncio.create_task(enqueuer.enqueue(trial.scope, queue_id=queue_id, item=item)))
+        ids = set(await asyncio.gather(*sent))
     while True:
         async with resources.database.unit_of_work(trial.scope) as session:
-            done = await results(session, trial.scope, queue_id=trial.queues[queue])
+            done = await results(session, trial.scope, queue_id=queue_id)
         if ids <= done.keys():
             return [float(done[item_id]["milliseconds"]) for item_id in ids]
         await asyncio.sleep(0.1)
