@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import MetaData
 from tests.fixtures.revisions import Shop, shop
+from tests.fixtures.targets import target_of
 
 from fairlead.db.migrating import run
 from fairlead.errors import MigrationFailed
 from fairlead.toolkit.history import history
-from fairlead.toolkit.target import Target
 
 __all__ = ["shop"]
 
@@ -18,7 +17,6 @@ def test_a_revision_that_was_broken_off(empty_url: str, shop: Shop) -> None:
     shop.revision("two", "> outside('create index concurrently a on orders (id)')", "select 1 / 0")
     with pytest.raises(MigrationFailed):
         run.upgrade(empty_url, shop.migrations)
-    target = Target("shop", MetaData(), shop.migrations.folder, shop.migrations.version_table)
-    found = history(empty_url, target)
+    found = history(empty_url, target_of(shop))
     assert [(entry.revision, entry.standing) for entry in found.entries] == [("one", "applied"), ("two", "broken off")]
     assert found.is_sound

@@ -46,6 +46,7 @@ def test_what_is_thrown_away(filled_url: str, statement: str, what: str) -> None
     [
         "alter table orders alter column note drop not null",
         "alter table orders drop constraint orders_check",
+        "alter table orders alter column id type bigint, alter column note type text using trim(note)",
         "drop index orders_idx",
         "drop table gone",
         "create table invoices (id int)",

@@ -32,7 +32,21 @@ _COLUMN_GONE: Final = re.compile(
     rf"\bdrop\s+(?!constraint\b|default\b|not\b|expression\b|identity\b)(?:column\s+)?(?:if\s+exists\s+)?(?P<name>{_NAME})",
     re.IGNORECASE,
 )
-_RETYPED: Final = re.compile(rf"\balter\s+(?:column\s+)?(?P<name>{_NAME})\s+(?:set\s+data\s+)?type\b", re.IGNORECASE)
+_RETYPED: Final = re.compile(
+    rf"\balter\s+(?:column\s+)?(?P<name>{_NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>[^,;]+?)\s*"
+    r"(?:$|,|;|\busing\b|\bcollate\b)",
+    re.IGNORECASE,
+)
+# What every value of the old type fits into.
+_WIDER: Final = {
+    "smallint": {"int", "integer", "int4", "bigint", "int8", "numeric"},
+    "integer": {"bigint", "int8", "numeric"},
+    "bigint": {"numeric"},
+    "real": {"double precision", "float8"},
+}
+_TYPE_OF: Final = """
+select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s
+"""
 _OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
 # What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
 _ESTIMATE: Final = """
@@ -65,6 +79,7 @@ class _Target:
     what: str
     table: str | None
     column: str | None = None
+    new_type: str | None = None
 
 
 def losses(statements: Iterable[str], driver: psycopg.Connection[tuple[Any, ...]]) -> list[Loss]:
@@ -89,13 +104,16 @@ def _targets(statement: str) -> Iterator[_Target]:
             yield _Target(f"column {altered['table']}.{column['name']}", altered["table"], column["name"])
         for column in _RETYPED.finditer(altered["actions"]):
             what = f"what of {altered['table']}.{column['name']} does not fit its new type"
-            yield _Target(what, altered["table"], column["name"])
+            yield _Target(what, altered["table"], column["name"], new_type=" ".join(column["type"].lower().split()))
 
 
 def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> bool:
     """Whether there is anything to lose: what a later step back drops may be gone already, or not be there yet."""
     if target.table is None:
         return True
+    if target.new_type is not None and target.column is not None:
+        row = driver.execute(_TYPE_OF, [target.table, target.column.strip('"')]).fetchone()
+        return row is not None and target.new_type != "text" and target.new_type not in _WIDER.get(row[0], set())
     return driver.execute("select to_regclass(%s) is not null", [target.table]).fetchone() == (True,)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fairlead.cli.db import migrate, reconcile, recount, rollback, stamp, status
+from fairlead.cli.db import lint, migrate, reconcile, recount, review, rollback, stamp, status
 
 group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
 
@@ -18,5 +18,7 @@ group.command("migrate")(migrate.migrate)
 group.command("status")(status.status)
 group.command("rollback")(rollback.rollback)
 group.command("stamp")(stamp.stamp)
+group.command("lint")(lint.lint)
+group.command("review")(review.review)
 group.command("recount")(recount.recount)
 group.command("reconcile")(reconcile.reconcile)

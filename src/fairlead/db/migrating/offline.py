@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
+from traceback import walk_stack
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
@@ -21,13 +22,15 @@ class Statement:
 
     text: str
     alone: bool
+    line: int  # of the revision's file, from which it is sent
 
 
 class _Parts(StringIO):
     """Takes what Alembic writes: every write is one statement or one comment."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
         super().__init__()
+        self._file = file
         self.parts: list[str] = []
         self.statements: list[Statement] = []
         self._inside = self._alone = False
@@ -38,8 +41,13 @@ class _Parts(StringIO):
         if part in {"COMMIT;", "BEGIN;"}:
             self._alone = part == "COMMIT;"
         elif self._inside and part:
-            self.statements.append(Statement(part.rstrip(";").rstrip(), self._alone))
+            self.statements.append(Statement(part.rstrip(";").rstrip(), self._alone, self._line()))
         return len(text)
+
+    def _line(self) -> int:
+        """Return the line of `upgrade()` or `downgrade()` that is at work."""
+        lines = [line for frame, line in walk_stack(None) if frame.f_code.co_filename == self._file]
+        return lines[-1] if lines else 1
 
     def around(self, work: Callable[..., None]) -> Callable[..., None]:
         def noted(**options: Any) -> None:
@@ -64,7 +72,7 @@ def statements(migrations: Migrations, script: ScriptDirectory, step: RevisionSt
 
 
 def _written(migrations: Migrations, script: ScriptDirectory, step: RevisionStep) -> _Parts:
-    buffer, start = _Parts(), step.from_revisions_no_deps or None
+    buffer, start = _Parts(step.revision.path), step.from_revisions_no_deps or None
     own = RevisionStep(step.revision_map, step.revision, step.is_upgrade)
     own.migration_fn = buffer.around(own.migration_fn)
     with (

@@ -96,13 +96,27 @@ def down(script: ScriptDirectory, now: tuple[str, ...], to: str) -> list[Revisio
 
 
 def fingerprint(migrations: Migrations, revision: Script) -> str:
-    """Return the hash of what a revision is made of: its file, and the files in `sql/` that are named after it.
+    """Return the hash of what a revision is made of.
 
     How lines end does not count, since version control may change it.
     """
-    scripts = sorted((migrations.folder / "sql").glob(f"{glob.escape(revision.revision)}.*"))
-    parts = [_digest(path) for path in (Path(revision.path), *scripts)]
+    parts = [_digest(path) for path in files_of(migrations, revision)]
     return parts[0] if len(parts) == 1 else sha256("".join(parts).encode()).hexdigest()
+
+
+def files_of(migrations: Migrations, revision: Script) -> list[Path]:
+    """Return what a revision is made of: its file first, then the files in `sql/` that are named after it."""
+    scripts = (migrations.folder / "sql").glob(f"{glob.escape(revision.revision)}.*")
+    return [Path(revision.path), *sorted(scripts)]
+
+
+def named(script: ScriptDirectory, name: str) -> Script:
+    """Return a revision by its name, the start of it, or `head`; raises MigrationsInvalid when there is none."""
+    with sensible():
+        found = script.get_revision(name)
+        if found is None:
+            raise CommandError(f"There is no revision {name!r}")
+    return found
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from tests.cli.conftest import Run
+from tests.fixtures.revisions import Shop
+
+
+@pytest.fixture
+def reviewing(in_shop: Run, shop: Shop, workshop_url: str) -> Run:
+    """A shop with one revision applied, and one pending that writes a table anew."""
+    shop.revision("one", "create table orders (id bigint)", "insert into orders select generate_series(1, 1000)")
+    shop.revision("two", "set local lock_timeout = '3s'", "alter table orders alter id type int")
+
+    def ran(*arguments: str, **environment: str) -> object:
+        return in_shop("db", *arguments, **{"FAIRLEAD_SHADOW_URL": workshop_url, **environment})
+
+    return ran  # type: ignore[return-value]
+
+
+def test_what_is_pending_is_reviewed(reviewing: Run) -> None:
+    """The pending revision's SQL, locks, rewrites, losses and findings are shown, with the size in the database."""
+    reviewing("migrate", "--to", "one")
+    done = reviewing("review", "--json")
+    assert done.returncode == 0, done.stderr
+    [told] = orjson.loads(done.stdout)["revisions"]
+    assert told["revision"] == "two"
+    assert told["effects"][1]["locks"] == [
+        {"table": "orders", "mode": "ACCESS EXCLUSIVE", "meaning": "nobody reads or writes meanwhile"}
+    ]
+    assert told["effects"][1]["rewrites"] == ["orders"]
+    assert "changing-column-type" in {finding["rule"] for finding in told["findings"]}
+    assert told["losses"][0]["what"] == "what of orders.id does not fit its new type"
+    [size] = told["sizes"]
+    assert (size["table"], size["rows"]) == ("orders", 1000)
+    assert size["bytes"] > 8192
+
+    people = reviewing("review", "two").stdout
+    assert "alter table orders alter id type int;" in people
+    assert "locks orders (1,000 rows, " in people
+    assert "ACCESS EXCLUSIVE: nobody reads or writes meanwhile, until the revision is committed" in people
+    assert "writes orders anew" in people
+
+
+def test_a_database_that_is_away(reviewing: Run) -> None:
+    """A named revision is reviewed without the database, too, and that its sizes are missing is said."""
+    done = reviewing("review", "two", "--json", FAIRLEAD_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == 0, done.stderr
+    assert "sizes are left out" in done.stderr
+    assert orjson.loads(done.stdout)["revisions"][0]["sizes"] == []
+
+
+def test_nothing_to_review(reviewing: Run) -> None:
+    """When nothing is pending it is said, and a name that is none is an error."""
+    reviewing("migrate")
+    assert "Nothing is pending" in reviewing("review").stderr
+    assert reviewing("review", "nonsense").returncode == 1
+
+
+def test_linting(reviewing: Run) -> None:
+    """What is pending is linted, or named revisions, or all behind one; a finding ends the command with 1."""
+    found = reviewing("lint")
+    assert (found.returncode, "finding(s) in 2 revision(s)" in found.stderr) == (1, True)
+    assert "versions/two.py:" in found.stdout
+    assert "changing-column-type" in found.stdout
+    clean = reviewing("lint", "one", "--json")
+    assert (clean.returncode, orjson.loads(clean.stdout)) == (0, {"revisions": ["one"], "findings": []})
+    behind = orjson.loads(reviewing("lint", "--since", "one", "--json").stdout)
+    assert behind["revisions"] == ["two"]
+    assert reviewing("lint", "--since", "nonsense").returncode == 1
