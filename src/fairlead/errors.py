@@ -11,6 +11,7 @@ FairleadError
 │   └── Conflict                   409 CONFLICT            something with that name is already there
 │       ├── LastOwner              409 LAST_OWNER          an organization always has an owner
 │       └── LeaseLost              409 LEASE_LOST          somebody else may hold the item now; drop the work
+│           └── ItemCancelled      409 ITEM_CANCELLED      stop the work; the item has ended, or ends when you say so
 ├── AccessError                    show other credentials
 │   ├── Unauthenticated            401 UNAUTHENTICATED
 │   └── Forbidden                  403 FORBIDDEN
@@ -116,6 +117,12 @@ class LeaseLost(Conflict):
     """This lease is no longer current; nothing was changed."""
 
     code = "LEASE_LOST"
+
+
+class ItemCancelled(LeaseLost):
+    """This item was cancelled while it was worked on: stop; its outcome was refused, and nothing is kept of it."""
+
+    code = "ITEM_CANCELLED"
 
 
 class QueueFull(RequestError):

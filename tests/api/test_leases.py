@@ -12,6 +12,7 @@ from tests.fixtures.organizations import Tenant, make_tenant
 from fairlead.db.session import Database
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
+from fairlead.services.items import cancel_items
 
 pytestmark = pytest.mark.anyio
 OUTCOMES: list[tuple[str, dict[str, Any]]] = [
@@ -240,6 +241,31 @@ async def test_stale_lease_changes_nothing(
         assert stale.json()["code"] == "LEASE_LOST"
         assert await row_of(database, ours, item_id) == before
         await claimed(client, ours)
+
+
+@pytest.mark.parametrize(("verb", "body"), OUTCOMES)
+async def test_an_outcome_of_a_cancelled_item_ends_it(
+    client: httpx.AsyncClient, database: Database, ours: Tenant, *, verb: str, body: dict[str, Any]
+) -> None:
+    """An outcome of an item that is being cancelled is 409 ITEM_CANCELLED, and ends it; a renewal only says so."""
+    item_id = await enqueued(client, ours)
+    [item] = await claimed(client, ours)
+    async with database.unit_of_work(ours.scope) as session:
+        await cancel_items(session, ours.scope, item_ids=[item_id])
+    assert (await client.get(f"/api/items/{item_id}")).json()["data"]["cancelRequestedAt"] is not None
+    before = await row_of(database, ours, item_id)
+
+    for _ in range(2):
+        refused = await client.post(f"/api/items/{item_id}/{verb}", json={"lease": item["lease"], **body})
+        assert (refused.status_code, refused.json()["code"]) == (409, "ITEM_CANCELLED")
+        after = await row_of(database, ours, item_id)
+        if verb == "renew":
+            assert after == before
+        else:
+            assert (after["status"], after["result"]) == ("cancelled", None)
+
+    stale = await client.post(f"/api/items/{item_id}/{verb}", json={"lease": item["lease"] + 1, **body})
+    assert stale.json()["code"] == "LEASE_LOST"
 
 
 @pytest.mark.parametrize(("verb", "body"), OUTCOMES)

@@ -63,8 +63,9 @@ def test_the_table_is_the_one_of_the_design() -> None:
         "fail": (["processing"], ["failed", "waiting"]),
         "snooze": (["processing"], ["waiting"]),
         "release": (["processing"], ["waiting"]),
-        "rescue": (["processing"], ["failed", "waiting"]),
-        "cancel": (["processing", "waiting"], ["cancelled"]),
+        "rescue": (["processing"], ["cancelled", "failed", "waiting"]),
+        "cancel": (["processing", "waiting"], ["cancelled", "processing"]),
+        "end_cancelled": (["processing"], ["cancelled"]),
         "retry": (["cancelled", "completed", "failed"], ["waiting"]),
         "delete": (["cancelled", "completed", "failed", "waiting"], []),
     }

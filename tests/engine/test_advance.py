@@ -23,8 +23,10 @@ from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import ClaimedItem
 from fairlead.engine.complete import Completion, complete
 from fairlead.engine.delete import delete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
+from fairlead.engine.reports import Lease
 from fairlead.engine.snooze import Snooze, snooze
 from fairlead.engine.update import update
 
@@ -57,6 +59,7 @@ async def _failed_for_good(database: Database, _owner: Tenant, item: ClaimedItem
 async def _cancelled(database: Database, owner: Tenant, item: ClaimedItem) -> None:
     async with database.unit_of_work(owner.scope) as session:
         await cancel(session, owner.scope, item_ids=[item.id])
+        await end_cancelled(session, owner.scope, leases=[item])
 
 
 async def _rescued_for_good(database: Database, _owner: Tenant, item: ClaimedItem) -> None:
@@ -140,6 +143,7 @@ async def test_a_blocked_item_that_goes_makes_room_for_nobody(database: Database
     assert await _ready(database, ours) == []
     async with database.unit_of_work(ours.scope) as session:
         await cancel(session, ours.scope, item_ids=[ids[0]])
+        await end_cancelled(session, ours.scope, leases=[Lease(ours.organization_id, ids[0], 1)])
     assert await _ready(database, ours) == [ids[3]]
 
 

@@ -16,6 +16,7 @@ from fairlead.domain.ids import new_id
 from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import WHOLE, Source, Walk, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
 from fairlead.engine.reports import Lease
@@ -137,6 +138,7 @@ async def _ended(database: Database, owner: Tenant, leases: list[Lease]) -> None
         await release(session, FLEET, leases=[released])
     async with database.unit_of_work(owner.scope) as session:
         await cancel(session, owner.scope, item_ids=[cancelled.id])
+        await end_cancelled(session, owner.scope, leases=[cancelled])
     await expire(database, lost)
     await rescue_all(database)
 

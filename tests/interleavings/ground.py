@@ -13,6 +13,7 @@ from tests.model.observed import Observer
 
 from fairlead.db.tenancy import system, tenant
 from fairlead.engine.advance import advance
+from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.enqueue import NewItem
 from fairlead.engine.enqueue_limited import enqueue_limited
@@ -27,7 +28,8 @@ HELD = ["h1".ljust(24, "0"), "h2".ljust(24, "0"), "h3".ljust(24, "0")]
 WAITING = ["w1".ljust(24, "0"), "w2".ljust(24, "0")]
 LEASES = [Lease(ORGANIZATION, item_id, 1, QUEUE) for item_id in reversed(HELD)]
 State: TypeAlias = dict[str, Any]
-KINDS = ("plain", "limited")  # limited in queue and organization, with unique and ordering keys
+# Limited in queue and organization, with unique and ordering keys; the same, and what is held is being cancelled.
+KINDS = ("plain", "limited", "cancelled")
 
 _TABLES = (
     "organizations",
@@ -68,7 +70,7 @@ class Ground:
         if kind in self._kept:
             self._run(_EMPTY, *(_put_back(kind, table) for table in _TABLES))
             return
-        limits: dict[str, Any] = {"queue": 5, "organization": 4} if kind == "limited" else {}
+        limits: dict[str, Any] = {} if kind == "plain" else {"queue": 5, "organization": 4}
         self._run(_EMPTY)
         self.observer.connection.execute(
             "insert into organizations (id, name, slug, max_concurrency) values (%s, 'Ground', 'ground', %s)",
@@ -78,7 +80,10 @@ class Ground:
             "insert into queues (id, organization_id, name, max_concurrency) values (%s, %s, 'ground', %s)",
             [QUEUE, ORGANIZATION, limits.get("queue")],
         )
-        await _fill(database, keys=kind == "limited")
+        await _fill(database, keys=kind != "plain")
+        if kind == "cancelled":
+            async with database.unit_of_work(OURS) as session:
+                await cancel(session, OURS, item_ids=HELD)
         self._keep(kind)
 
     def state(self) -> State:

@@ -1,4 +1,4 @@
-"""The ten verbs, each on all it can be about, and its answer in a form that two runs can be compared by."""
+"""The verbs, each on all it can be about, and its answer in a form that two runs can be compared by."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fairlead.db.tenancy import Scope
 from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.renew import renew
 from fairlead.engine.rescue import rescue
@@ -59,7 +60,11 @@ async def _rescue(session: Session) -> Any:
 
 async def _cancel(session: Session) -> Any:
     found = await cancel(session, OURS, item_ids=[*WAITING, *HELD, *FAILED])
-    return [(item.id, item.status, item.worker_id) for item in found]
+    return [(item.id, item.status, item.worker_id, item.ended) for item in found]
+
+
+async def _end_cancelled(session: Session) -> Any:
+    return sorted(await end_cancelled(session, FLEET, leases=LEASES))
 
 
 async def _retry(session: Session) -> Any:
@@ -85,6 +90,7 @@ VERBS = (
     Verb("fail", _fail),
     Verb("rescue", _rescue, now=_LATER),
     Verb("cancel", _cancel, OURS),
+    Verb("end-cancelled", _end_cancelled),
     Verb("retry", _retry, OURS),
     Verb("snooze", _snooze),
     Verb("delete-queue", _delete_queue, OURS),

@@ -24,6 +24,7 @@ ALL = [
     "20261126_reader",
     "20261126_priority_index",
     "20261126_priority_index_alone",
+    "20261126_cancel_requests",
 ]
 _LOCK_WAITS = """
 select 1 from pg_locks where locktype = 'advisory' and not granted

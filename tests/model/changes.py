@@ -10,14 +10,25 @@ from tests.model.world import LIVE, Item, Key, Queue, World
 from fairlead.errors import Conflict, NotFound, QueueFull, ValidationFailed
 
 
-def cancel(world: World, organization_id: str, *, item_ids: list[str]) -> set[tuple[str, str]]:
-    """Cancel what waits or is worked on; return each with its status before."""
-    taken = [item for item in world.own(organization_id, item_ids) if item.is_live]
-    before = {(item.id, item.status) for item in taken}
-    for item in taken:
+def cancel(
+    world: World, organization_id: str, *, item_ids: list[str], deadline_seconds: int | None
+) -> set[tuple[str, str, bool]]:
+    """Cancel what waits or is worked on; return each with its status before, and whether it has ended.
+
+    What somebody holds is only asked for, and its lease may end earlier.
+    """
+    live = [item for item in world.own(organization_id, item_ids) if item.is_live]
+    asked = [item for item in live if item.lease_end is not None and item.lease_end > world.now]
+    ended = [item for item in live if item not in asked]
+    answer = {(item.id, item.status, item in ended) for item in live}
+    for item in ended:
         world.leave(item, "cancelled")
-    world.note(*taken)
-    return before
+    world.note(*ended)
+    for item in asked:
+        item.cancel_asked = item.cancel_asked or world.now
+        if deadline_seconds is not None:
+            item.lease_end = min(item.lease_end or 0, world.now + deadline_seconds)
+    return answer
 
 
 def retry(world: World, organization_id: str, *, item_ids: list[str], chosen: set[str]) -> set[str]:
@@ -27,7 +38,7 @@ def retry(world: World, organization_id: str, *, item_ids: list[str], chosen: se
     _insist_on_room(world, [world.queues[item.queue_id] for item in again])
     for rank, item in enumerate(sorted(again, key=lambda item: (item.finished_at or 0, item.seq or 0))):
         world.leave(item, "waiting")
-        item.attempts, item.due = 0, None
+        item.attempts, item.due, item.cancel_asked = 0, None, None
         item.blocked = item.ordering_key is not None
         item.ready = not item.blocked
         world.last(item, rank=rank)
@@ -126,6 +137,8 @@ def limit_queue(world: World, organization_id: str, *, queue_id: str, changes: M
     newly = queue.max_concurrency is None and changes.get("max_concurrency") is not None
     for name, value in changes.items():
         setattr(queue, name, value)
+    if "rate_limit" in changes:
+        queue.claimed_at = []  # under another rate
     if newly:
         _count_late(world, organization_id)
 

@@ -32,6 +32,7 @@ from fairlead.db.tenancy import Scope, TenantScope, system, tenant
 from fairlead.engine.advance import advance
 from fairlead.engine.claim import WHOLE, Source, Walk, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.promote import promote
 from fairlead.engine.prune import prune, prune_periods
@@ -213,6 +214,20 @@ class Machine(RuleBasedStateMachine):
 
         own = _own(scope, leases)
         self.take("complete", Step(scope, work, lambda _: working.complete(self.world, own)), fate=fate)
+
+    @precondition(lambda self: bool(self.leases))
+    @rule(places=SEVERAL, as_fleet=AS_FLEET, fate=FATES)
+    def end_cancelled(self, places: list[int], as_fleet: bool, fate: Fate) -> None:
+        """Somebody says that the work on items has stopped, whether or not they are being cancelled."""
+        scope, leases = self._scope(as_fleet), self.shown(places)
+        stopping = {item.id for item in self.world.items.values() if item.cancel_asked is not None}
+        leases += [lease for lease in self.leases if lease.id in stopping and lease not in leases][: places[0]]
+
+        async def work(session: Session) -> set[str]:
+            return await end_cancelled(session, scope, leases=leases)
+
+        own = _own(scope, leases)
+        self.take("end cancelled", Step(scope, work, lambda _: working.end_cancelled(self.world, own)), fate=fate)
 
     @precondition(lambda self: bool(self.leases))
     @rule(places=SEVERAL, delays=st.tuples(*[DELAYS] * 8), give_up=st.booleans(), as_fleet=AS_FLEET, fate=FATES)

@@ -16,8 +16,8 @@ select
     (select coalesce(jsonb_agg(jsonb_build_array(i.id, i.organization_id, i.queue_id, cast(cast(i.tableoid as regclass)
         as text), i.status, i.payload -> 'number', i.priority, i.attempts, i.max_attempts, i.claims,
         jsonb_array_length(i.errors), i.ready, i.blocked, i.counted, i.ordering_key, i.unique_key, i.unique_while,
-        extract(epoch from i.lease_expires_at), i.seq, extract(epoch from i.scheduled_for),
-        i.worker_id is null or i.status <> 'waiting')), '[]') from queue_items i),
+        extract(epoch from i.lease_expires_at), extract(epoch from i.cancel_requested_at), i.seq,
+        extract(epoch from i.scheduled_for), i.worker_id is null or i.status <> 'waiting')), '[]') from queue_items i),
     (select coalesce(jsonb_agg(c), '[]') from (
         select queue_id, sum(waiting), sum(processing), sum(completed), sum(failed), sum(cancelled)
         from item_counters group by queue_id) c (queue_id, waiting, processing, completed, failed, cancelled)),
@@ -92,7 +92,7 @@ def _row(item: Item) -> list[Any]:
     leaf = "queue_items_live" if item.is_live else "queue_items_finished"
     identity = [item.id, item.organization_id, item.queue_id, leaf, item.status, item.number, item.priority]
     tries = [item.attempts, item.max_attempts, item.claims, item.errors, item.ready, item.blocked, item.counted]
-    return [*identity, *tries, item.ordering_key, item.unique_key, item.unique_while, item.lease_end]
+    return [*identity, *tries, item.ordering_key, item.unique_key, item.unique_while, item.lease_end, item.cancel_asked]
 
 
 def _insist_on_due(world: World, item: Item, due: float | None) -> None:

@@ -20,17 +20,19 @@ class People(Machine):
     """What people do with items."""
 
     @precondition(lambda self: bool(self.world.items))
-    @rule(place=ORGANIZATIONS, places=SEVERAL, fate=FATES)
-    def cancel(self, place: int, places: list[int], fate: Fate) -> None:
+    @rule(place=ORGANIZATIONS, places=SEVERAL, seconds=st.sampled_from([None, 0, 2, 60]), fate=FATES)
+    def cancel(self, place: int, places: list[int], seconds: int | None, fate: Fate) -> None:
         """Somebody cancels some items, perhaps another organization's."""
         scope, ids = tenant(self.organization(place)), self.items(places)
 
-        async def work(session: Session) -> set[tuple[str, str]]:
-            cancelled = await cancel_items(session, scope, item_ids=ids) if ids else []
-            return {(item.id, item.status.value) for item in cancelled}
+        async def work(session: Session) -> set[tuple[str, str, bool]]:
+            if not ids:
+                return set()
+            cancelled = await cancel_items(session, scope, item_ids=ids, deadline_seconds=seconds)
+            return {(item.id, item.status.value, item.ended) for item in cancelled}
 
-        def expect(_: Any) -> set[tuple[str, str]]:
-            return told.cancel(self.world, scope.organization_id, item_ids=ids)
+        def expect(_: Any) -> set[tuple[str, str, bool]]:
+            return told.cancel(self.world, scope.organization_id, item_ids=ids, deadline_seconds=seconds)
 
         self.take("cancel", Step(scope, work, expect), fate=fate)
 

@@ -9,6 +9,7 @@ PARTS = 4
 MOVING = {
     *("enqueue", "claim", "renew", "complete", "fail", "snooze", "release", "rescue"),
     *("promote", "advance", "cancel", "retry", "update", "delete"),
+    "end cancelled",
 }
 
 

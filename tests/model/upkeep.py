@@ -29,13 +29,15 @@ def rescue(world: World, *, most: int, chosen: set[str]) -> dict[str, str]:
     rescued = _chosen(late, chosen, most=most, by="lease_end")
     for item in rescued:
         item.errors = min(10, item.errors + 1)
-        if item.attempts < item.max_attempts:
+        if item.cancel_asked is not None:
+            world.leave(item, "cancelled")
+        elif item.attempts < item.max_attempts:
             world.leave(item, "waiting")
             item.ready, item.due = item.attempts < SPREAD_FROM, None
             world.last(item)
         else:
             world.leave(item, "failed")
-    world.note(*(item for item in rescued if item.status == "failed"))
+    world.note(*(item for item in rescued if item.status != "waiting"))
     return {item.id: item.status for item in rescued}
 
 

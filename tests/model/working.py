@@ -121,11 +121,16 @@ def _told(item: Item) -> Told:
     return Told(item.id, item.number, item.attempts, item.claims, item.lease_end or 0, item.counted)
 
 
-def current(world: World, leases: Sequence[Lease]) -> Iterator[tuple[int, Item]]:
-    """Yield the items whose leases are current, each with the place of its lease among those shown."""
+def current(world: World, leases: Sequence[Lease], *, cancelled: bool = False) -> Iterator[tuple[int, Item]]:
+    """Yield the items whose leases are current, each with the place of its lease among those shown.
+
+    Those that are being cancelled are not, except to their end: `cancelled`.
+    """
     for place, lease in enumerate(leases):
         item = world.items.get(lease.id)
-        if item is not None and item.status == "processing" and item.claims == lease.claims and _lasts(world, item):
+        if item is None or item.status != "processing" or item.claims != lease.claims or not _lasts(world, item):
+            continue
+        if (item.cancel_asked is not None) is cancelled:
             yield place, item
 
 
@@ -149,6 +154,15 @@ def complete(world: World, leases: Sequence[Lease]) -> set[str]:
     world.note(*done)
     before = {lease.id for lease in leases if _completed(world, lease)}
     return before | {item.id for item in done}
+
+
+def end_cancelled(world: World, leases: Sequence[Lease]) -> set[str]:
+    """End what is held and being cancelled."""
+    ended = [item for _, item in current(world, leases, cancelled=True)]
+    for item in ended:
+        world.leave(item, "cancelled")
+    world.note(*ended)
+    return {item.id for item in ended}
 
 
 def _completed(world: World, lease: Lease) -> bool:

@@ -73,6 +73,7 @@ class Item:
     claims: int = 0
     errors: int = 0
     lease_end: int | None = None
+    cancel_asked: int | None = None
     counted: bool = False
     finished_at: int | None = None
     seq: int | None = None

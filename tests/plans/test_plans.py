@@ -14,6 +14,7 @@ from fairlead.engine.claim_limited import CLAIM_LIMITED, CLAIM_LIMITED_WALKS
 from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST
 from fairlead.engine.complete import COMPLETE, COMPLETED_BEFORE
 from fairlead.engine.delete import DELETE
+from fairlead.engine.end_cancelled import END_CANCELLED
 from fairlead.engine.enqueue import ENQUEUE
 from fairlead.engine.enqueue_limited import ENQUEUE_UNIQUE, HOLDERS, ROOM, TAKE_TURN
 from fairlead.engine.fail import FAIL
@@ -41,8 +42,8 @@ SLOTS_KEY = {"Index Scan slots_pkey", "Index Only Scan slots_pkey"}
 
 OUTCOMES = pytest.mark.parametrize(
     "statement",
-    [RENEW, COMPLETE, FAIL, RELEASE, SNOOZE, CANCEL],
-    ids=["renew", "complete", "fail", "release", "snooze", "cancel"],
+    [RENEW, COMPLETE, FAIL, RELEASE, SNOOZE, CANCEL, END_CANCELLED],
+    ids=["renew", "complete", "fail", "release", "snooze", "cancel", "end_cancelled"],
 )
 EVERYBODY = pytest.mark.parametrize(
     ("role", "organization_id"), [("fairlead_app", ORGANIZATION), ("fairlead_system", "")], ids=["app", "system"]

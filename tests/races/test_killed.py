@@ -22,6 +22,7 @@ from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.complete import Completion, complete
 from fairlead.engine.delete import delete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.enqueue_limited import enqueue_limited
 from fairlead.engine.fail import Failure, fail
@@ -90,6 +91,7 @@ VERBS: Final[dict[str, Verb]] = {
     "snooze": lambda s, _, t: snooze(s, FLEET, snoozes=[Snooze(lease, 0.01) for lease in t.some_leases()]),
     "release": lambda s, _, t: release(s, FLEET, leases=t.some_leases()),
     "cancel": lambda s, o, t: cancel(s, o.scope, item_ids=t.some_ids()),
+    "end_cancelled": lambda s, _, t: end_cancelled(s, FLEET, leases=t.some_leases()),
     "retry": lambda s, o, t: retry(s, o.scope, item_ids=t.some_ids()),
     "delete": lambda s, o, t: delete(s, o.scope, item_ids=t.some_ids()),
     "promote": lambda s, _, __: promote(s, FLEET, most=5),
@@ -165,9 +167,10 @@ async def _ready_for_anything(database: Database, owner: Tenant) -> Things:
     """Make items that every verb finds something to do with."""
     things = Things(1, whole=True)
     things.leases = await claimed(database, owner, 4, max_attempts=9)
-    done, lost, *_ = things.leases
+    done, lost, stopping, _ = things.leases
     async with database.unit_of_work(FLEET) as session:
         await complete(session, FLEET, completions=[Completion(done)])
+        await cancel(session, owner.scope, item_ids=[stopping.id])
     await expire(database, lost)
     things.ids = [done.id, *await enqueue_some(database, owner, 2)]
     await enqueue_some(database, owner, delay_seconds=3600.0)

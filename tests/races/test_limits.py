@@ -17,6 +17,7 @@ from fairlead.domain.ids import new_id
 from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import ClaimedItem, Source, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
 from fairlead.engine.reports import Lease
@@ -74,6 +75,7 @@ async def _report(session: Session, chance: random.Random, items: list[ClaimedIt
     else:
         scope = Tenant(items[0].organization_id, "").scope
         await cancel(session, scope, item_ids=[item.id for item in items])
+        await end_cancelled(session, FLEET, leases=items)
 
 
 class Crowd:

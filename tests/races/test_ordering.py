@@ -19,6 +19,7 @@ from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import ClaimedItem
 from fairlead.engine.complete import Completion, complete
 from fairlead.engine.delete import delete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.promote import promote
@@ -88,6 +89,7 @@ class Line:
                 await fail(session, FLEET, failures=[Failure(item, "no", give_up=True)])
             elif kind == 4:
                 await cancel(session, self.owner.scope, item_ids=[item.id])
+                await end_cancelled(session, FLEET, leases=[item])
             else:
                 await complete(session, FLEET, completions=[Completion(item)])
 

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.fixtures.failing import everything_in
-from tests.fixtures.items import FLEET, claimed, enqueue_some, item_in, one_in_each_status, row_of
+from tests.fixtures.items import (
+    FLEET,
+    claim_some,
+    claimed,
+    enqueue_some,
+    item_in,
+    one_in_each_status,
+    rescue_all,
+    row_of,
+    rows_of,
+)
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.people import call, tell
 
@@ -35,7 +45,7 @@ from fairlead.services.items import (
     retry_matching,
     update_item,
 )
-from fairlead.services.leases import claim_items, complete_item, fail_item, release_item
+from fairlead.services.leases import claim_items, complete_item, end_cancelled_item, fail_item, release_item
 from fairlead.services.queues import create_queue
 
 pytestmark = pytest.mark.anyio
@@ -360,6 +370,48 @@ async def test_a_cancellation_is_audited_and_tells_the_worker(database: Database
         await call(database, ours.scope, complete_item, item_id=lease.id, lease=lease.claims)
 
 
+async def test_who_cancels_hears_whether_it_has_ended(database: Database, ours: Tenant) -> None:
+    """What waits has ended; what is worked on is being cancelled, as its row says, until its worker has stopped."""
+    [lease] = await claimed(database, ours)
+    waiting = await enqueue_one(database, ours)
+    answer = await call(database, ours.scope, cancel_items, item_ids=[lease.id, waiting])
+    assert {item.id: item.ended for item in answer} == {lease.id: False, waiting: True}
+    async with database.unit_of_work(ours.scope) as session:
+        item = await get_item(session, ours.scope, item_id=lease.id)
+    assert item.status is ItemStatus.PROCESSING
+    assert item.cancel_requested_at is not None
+
+    item = await call(database, ours.scope, end_cancelled_item, item_id=lease.id, lease=lease.claims)
+    assert item.status is ItemStatus.CANCELLED
+    with pytest.raises(Conflict, match="is cancelled already"):
+        await call(database, ours.scope, cancel_item, item_id=lease.id)
+
+
+async def test_what_is_being_cancelled_is_neither_retried_changed_nor_deleted(database: Database, ours: Tenant) -> None:
+    """Until its worker has stopped an item that is being cancelled is a Conflict to all that people may want of it."""
+    [lease] = await claimed(database, ours)
+    await call(database, ours.scope, cancel_item, item_id=lease.id)
+    with pytest.raises(Conflict, match="being cancelled; it can be retried when its worker has stopped"):
+        await call(database, ours.scope, retry_item, item_id=lease.id)
+    with pytest.raises(Conflict, match="being worked on"):
+        await call(database, ours.scope, update_item, item_id=lease.id, priority=1)
+    with pytest.raises(Conflict, match="being worked on"):
+        await call(database, ours.scope, delete_item, item_id=lease.id)
+
+
+@pytest.mark.parametrize("function", [cancel_item, cancel_items, cancel_matching])
+async def test_a_deadline_is_a_number_of_seconds(database: Database, ours: Tenant, *, function: Any) -> None:
+    """A deadline that no lease can have is refused by its name, and one of now is none."""
+    [lease] = await claimed(database, ours)
+    targets: dict[Any, dict[str, Any]] = {cancel_item: {"item_id": lease.id}, cancel_items: {"item_ids": [lease.id]}}
+    for wrong in (-1, limits.LEASE_SECONDS + 1):
+        with pytest.raises(ValidationFailed) as refused:
+            await call(database, ours.scope, function, deadline_seconds=wrong, **targets.get(function, {}))
+        assert refused.value.details.keys() == {"deadline_seconds"}
+    await call(database, ours.scope, function, deadline_seconds=0, **targets.get(function, {}))
+    assert [item.status for item in await rescue_all(database)] == [ItemStatus.CANCELLED]
+
+
 @pytest.mark.parametrize("status", sorted(FINISHED_STATUSES))
 async def test_what_is_finished_is_not_cancelled(database: Database, ours: Tenant, *, status: ItemStatus) -> None:
     """Cancelling a finished item is a Conflict that says how it ended, and leaves no event."""
@@ -420,15 +472,20 @@ async def test_a_retry_keeps_to_the_depth(database: Database, ours: Tenant) -> N
 
 
 async def test_items_are_cancelled_by_filter(database: Database, ours: Tenant) -> None:
-    """Of the live items those that the filters find are cancelled, the oldest first, as many as told at a time."""
+    """Of the live items those that the filters find are cancelled, the oldest first, as many as told at a time.
+
+    Those that were being cancelled before do not come back, so that whoever repeats it comes to an end.
+    """
     done = await item_in(database, ours, ItemStatus.COMPLETED)
     mails = [await enqueue_one(database, ours, task="mail") for _ in range(3)]
+    assert len(await claim_some(database, ours, 2)) == 2
     other = await enqueue_one(database, ours, task="other")
     for found in (sorted(mails[:2]), mails[2:], []):
         answer = await call(database, ours.scope, cancel_matching, queue_id=ours.queue_id, most=2, task="mail")
         assert [item.id for item in answer] == found
-    rows = [await row_of(database, ours, item_id) for item_id in (other, done.id)]
-    assert [row["status"] for row in rows] == ["waiting", "completed"]
+    rows = await rows_of(database, ours, [other, done.id, *mails])
+    stopping = ["processing", "processing"]
+    assert [row["status"] for row in rows] == ["waiting", "completed", *stopping, "cancelled"]
 
 
 async def test_items_are_retried_by_filter(database: Database, ours: Tenant) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.fixtures import leases
 from tests.fixtures.items import FINISHED, LIVE, claimed, enqueue_some, row_of
 from tests.fixtures.leases import LOSSES, Loss, name_of
 from tests.fixtures.organizations import Tenant
@@ -11,8 +12,17 @@ from tests.fixtures.organizations import Tenant
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
-from fairlead.errors import LeaseLost, NotFound, ValidationFailed
-from fairlead.services.leases import claim_items, complete_item, fail_item, release_item, renew_item, snooze_item
+from fairlead.domain.item_status import ItemStatus
+from fairlead.errors import ItemCancelled, LeaseLost, NotFound, ValidationFailed
+from fairlead.services.leases import (
+    claim_items,
+    complete_item,
+    end_cancelled_item,
+    fail_item,
+    release_item,
+    renew_item,
+    snooze_item,
+)
 
 pytestmark = pytest.mark.anyio
 Outcome = Callable[[Session, TenantScope, str, int], Awaitable[object]]
@@ -66,6 +76,34 @@ async def test_lost_leases_are_told(database: Database, ours: Tenant, *, loss: L
         async with database.unit_of_work(ours.scope) as session:
             await outcome(session, ours.scope, lease.id, lease.claims)
 
+    assert await row_of(database, ours, lease.id) == before
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("cancelled", [leases.being_cancelled, leases.cancelled], ids=["being", "was"])
+async def test_cancellations_are_told(database: Database, ours: Tenant, *, cancelled: Loss, outcome: Outcome) -> None:
+    """To the holder of a cancelled item every outcome says so; it says that it stopped, as often as it likes."""
+    lease = await cancelled(database, ours)
+    with pytest.raises(ItemCancelled):
+        async with database.unit_of_work(ours.scope) as session:
+            await outcome(session, ours.scope, lease.id, lease.claims)
+    for _ in range(2):
+        async with database.unit_of_work(ours.scope) as session:
+            item = await end_cancelled_item(session, ours.scope, item_id=lease.id, lease=lease.claims)
+        assert item.status is ItemStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "loss", [loss for loss in LOSSES if loss not in {leases.being_cancelled, leases.cancelled}], ids=name_of
+)
+async def test_only_the_holder_of_a_cancelled_item_has_stopped(database: Database, ours: Tenant, *, loss: Loss) -> None:
+    """Whoever lost the lease in another way, or never had it, is told that, and the row stays as it was."""
+    lease = await loss(database, ours)
+    before = await row_of(database, ours, lease.id)
+    with pytest.raises(LeaseLost) as refused:
+        async with database.unit_of_work(ours.scope) as session:
+            await end_cancelled_item(session, ours.scope, item_id=lease.id, lease=lease.claims)
+    assert refused.type is LeaseLost
     assert await row_of(database, ours, lease.id) == before
 
 

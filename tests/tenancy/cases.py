@@ -100,6 +100,9 @@ TENANT_CASES: Final[dict[str, Case]] = (
         "services.leases.release_item": Case(
             lambda s, scope, _, at: leases.release_item(s, scope, item_id=at.held_id, lease=at.lease)
         ),
+        "services.leases.end_cancelled_item": Case(
+            lambda s, scope, _, at: leases.end_cancelled_item(s, scope, item_id=at.stopping_id, lease=at.lease)
+        ),
         "services.leases.snooze_item": Case(
             lambda s, scope, _, at: leases.snooze_item(s, scope, item_id=at.held_id, lease=at.lease, delay_seconds=9)
         ),

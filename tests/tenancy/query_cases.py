@@ -28,6 +28,15 @@ WITH_API_KEY: Final = relations.ApiKeyInclude(user=True, organization=True)
 WITH_ROLE: Final = relations.RoleInclude(users=True)
 
 TENANT_QUERIES: Final[dict[str, Case]] = {
+    "queries.cancelled.find_cancelled": Case(
+        lambda s, scope, _, at: cancelled.find_cancelled(
+            s,
+            scope,
+            leases=[
+                (at.organization_id, id_, claims) for id_ in (at.cancelled_id, at.stopping_id) for claims in range(3)
+            ],
+        )
+    ),
     "queries.depths.get_depth": Case(lambda s, scope, _, at: depths.get_depth(s, scope, queue_id=at.queue_id)),
     "queries.depths.get_depths": Case(lambda s, scope, _, __: depths.get_depths(s, scope)),
     "queries.item_summary.summarize": Case(
@@ -240,11 +249,6 @@ SYSTEM_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.organizations.get_organization_by_slug": Case(
         lambda s, scope, _, at: organization_queries.get_organization_by_slug(s, scope, slug=at.slug)
-    ),
-    "queries.cancelled.find_cancelled": Case(
-        lambda s, scope, _, at: cancelled.find_cancelled(
-            s, scope, leases=[(at.organization_id, at.cancelled_id, claims) for claims in range(3)]
-        )
     ),
     "queries.ready_sources.find_sources": Case(
         lambda s, scope, _, at: ready.find_sources(s, scope, names=[at.queue_name], queue_ids=[at.queue_id])

@@ -32,6 +32,7 @@ from fairlead.engine.claim import Source, claim
 from fairlead.engine.clear import clear, forget
 from fairlead.engine.complete import Completion, complete, completed_before
 from fairlead.engine.delete import delete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.enqueue_copy import enqueue_copy
 from fairlead.engine.enqueue_limited import enqueue_limited, holders_of, room_for
@@ -64,6 +65,7 @@ class Victim:
 
     owner: Tenant
     held: Lease
+    stopping: Lease
     completed: Lease
     expired: Lease
     waiting: str
@@ -73,7 +75,15 @@ class Victim:
     @property
     def ids(self) -> list[str]:
         """Every item."""
-        return [self.held.id, self.completed.id, self.expired.id, self.waiting, self.due, self.blocked]
+        return [
+            self.held.id,
+            self.stopping.id,
+            self.completed.id,
+            self.expired.id,
+            self.waiting,
+            self.due,
+            self.blocked,
+        ]
 
 
 async def _advance(session: Session, _scope: Scope, _victim: Victim) -> object:
@@ -93,6 +103,10 @@ async def _clear(session: Session, scope: Scope, victim: Victim) -> None:
 
 async def _count_late(session: Session, scope: Scope, _victim: Victim) -> None:
     await count_late(session, scope)
+
+
+async def _end_cancelled(session: Session, scope: Scope, victim: Victim) -> object:
+    return await end_cancelled(session, scope, leases=[victim.stopping])
 
 
 async def _enqueue_copy(session: Session, scope: Scope, victim: Victim) -> object:
@@ -219,6 +233,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
     "completed_before": _completed_before,
     "count_late": _count_late,
     "delete": _delete,
+    "end_cancelled": _end_cancelled,
     "enqueue": _enqueue,
     "enqueue_copy": _enqueue_copy,
     "enqueue_limited": _enqueue_limited,
@@ -254,7 +269,9 @@ async def victim(database: Database, theirs: Tenant) -> Victim:
     unique = NewItem(id=new_id(), payload={}, unique_key="theirs", unique_while="active")
     async with database.unit_of_work(theirs.scope) as session:
         await enqueue_limited(session, theirs.scope, queue_id=theirs.queue_id, items=[unique])
-    held, completed, expired = await claimed(database, theirs, 2)
+    held, stopping, completed, expired = await claimed(database, theirs, 3)
+    async with database.unit_of_work(theirs.scope) as session:
+        await cancel(session, theirs.scope, item_ids=[stopping.id])
     async with database.unit_of_work(FLEET) as session:
         await complete(session, FLEET, completions=[Completion(completed, {"ours": False})])
     await expire(database, expired)
@@ -267,7 +284,7 @@ async def victim(database: Database, theirs: Tenant) -> Victim:
     (blocked,) = await enqueue_some(database, theirs, ordering_key="k")
     for past_the_engine in _PAST_THE_ENGINE:
         await tell(database, past_the_engine, queue=theirs.queue_id)
-    return Victim(theirs, held, completed, expired, waiting, due, blocked)
+    return Victim(theirs, held, stopping, completed, expired, waiting, due, blocked)
 
 
 # So that there is a limit, somebody to count late, a period that is over, items that are kept no longer, slots and

@@ -62,6 +62,7 @@ class Target:
     held_id: str
     completed_id: str
     cancelled_id: str
+    stopping_id: str
     event_id: str
     lease: int = 1
 
@@ -124,16 +125,17 @@ async def make_target(database: Database, *, mark: str) -> Target:
             payload={"text": name},
             task=name,
         )
-        items = [ItemInput({"text": name}, task=name, tags=[name]) for _ in range(2)]
+        items = [ItemInput({"text": name}, task=name, tags=[name]) for _ in range(3)]
         items += [ItemInput({"text": name}, task=name, tags=[name], unique_key="theirs")]
         await enqueue_items(session, scope, queue_id=founded.queue.id, items=items)
         [dropped] = await enqueue_items(session, scope, queue_id=founded.queue.id, items=[ItemInput({"text": name})])
         await cancel_items(session, scope, item_ids=[dropped])
     async with database.unit_of_work(scope) as session:
-        held, done = await claim_items(
-            session, scope, queue_id=founded.queue.id, limit=2, worker_id=name, lease_seconds=3600
+        held, done, stopping = await claim_items(
+            session, scope, queue_id=founded.queue.id, limit=3, worker_id=name, lease_seconds=3600
         )
         await complete_item(session, scope, item_id=done.item.id, lease=done.lease, result={"text": name})
+        await cancel_items(session, scope, item_ids=[stopping.item.id])
         [waiting] = [
             row[0] for row in await session.execute(text("select id from queue_items where status = 'waiting'"))
         ]
@@ -160,6 +162,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         held_id=held.item.id,
         completed_id=done.item.id,
         cancelled_id=dropped,
+        stopping_id=stopping.item.id,
         event_id=event,
         lease=held.lease,
     )

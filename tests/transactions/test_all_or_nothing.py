@@ -79,6 +79,7 @@ class World:
     waiting: list[str]
     failed: list[str]
     held: HeldItem
+    stopping: HeldItem
 
     @property
     def home(self) -> str:
@@ -136,10 +137,11 @@ async def world(database: Database) -> World:
         failed = await items.enqueue_items(session, own, queue_id=queue_id, items=[ItemInput({"n": 0})] * 2)
         for one in await leases.claim_items(session, own, queue_id=queue_id, limit=2, worker_id="worker"):
             await leases.fail_item(session, own, item_id=one.item.id, lease=one.lease, error="no", retry=False)
-        first = [ItemInput({"n": 1}, unique_key="here"), *[ItemInput({"n": 1})] * 2]
+        first = [ItemInput({"n": 1}, unique_key="here"), *[ItemInput({"n": 1})] * 3]
         ids = await items.enqueue_items(session, own, queue_id=queue_id, items=first[1:])
         ids += await items.enqueue_items(session, own, queue_id=queue_id, items=first[:1])
-        [held] = await leases.claim_items(session, own, queue_id=queue_id, limit=1, worker_id="worker")
+        held, stopping = await leases.claim_items(session, own, queue_id=queue_id, limit=2, worker_id="worker")
+        await items.cancel_items(session, own, item_ids=[stopping.item.id])
     return World(
         scope=own,
         owner=founded.owner.id,
@@ -154,8 +156,9 @@ async def world(database: Database) -> World:
         key=key.id,
         paused_queue=paused.id,
         failed=failed,
-        waiting=[item_id for item_id in ids if item_id != held.item.id],
+        waiting=[item_id for item_id in ids if item_id not in {held.item.id, stopping.item.id}],
         held=held,
+        stopping=stopping,
     )
 
 
@@ -203,6 +206,9 @@ USE_CASES: Final = {
     "leases.complete_item": UseCase(lambda s, o, w: leases.complete_item(s, o, result={"n": 1}, **w.lease)),
     "leases.fail_item": UseCase(lambda s, o, w: leases.fail_item(s, o, error="no", **w.lease)),
     "leases.release_item": UseCase(lambda s, o, w: leases.release_item(s, o, **w.lease)),
+    "leases.end_cancelled_item": UseCase(
+        lambda s, o, w: leases.end_cancelled_item(s, o, item_id=w.stopping.item.id, lease=w.stopping.lease)
+    ),
     "leases.snooze_item": UseCase(lambda s, o, w: leases.snooze_item(s, o, delay_seconds=9, **w.lease)),
     "key_use.record_key_use": UseCase(lambda s, o, w: key_use.record_key_use(s, o, api_key_ids=[w.key]), above=True),
     "members.grant_role_to_all": UseCase(

@@ -15,8 +15,9 @@ from tests.fixtures.workers import put, reaching, working
 from fairlead import App, GiveUp, Item
 from fairlead.db.session import Database
 from fairlead.db.tenancy import tenant
+from fairlead.engine.cancel import cancel
 from fairlead.engine.reports import Lease
-from fairlead.errors import LeaseLost, ValidationFailed
+from fairlead.errors import ItemCancelled, LeaseLost, ValidationFailed
 from fairlead.queries.ready_sources import ReadyQueue
 from fairlead.worker.held import Held
 from fairlead.worker.outcome import NOT_COMMITTED
@@ -122,6 +123,12 @@ async def test_statements_that_were_never_run(database: Database, ours: Tenant) 
     assert (row["status"], row["error_message"]) == ("failed", NOT_COMMITTED)
 
 
+async def _held(database: Database, owner: Tenant) -> Item:
+    await enqueue_some(database, owner)
+    queue = ReadyQueue(owner.organization_id, owner.queue_id, "work")
+    return Held(await claim_one(database, owner), queue, 0.0).item
+
+
 async def _lost(database: Database, owner: Tenant) -> Item:
     await enqueue_some(database, owner)
     claimed = await claim_one(database, owner)
@@ -139,6 +146,24 @@ async def test_a_lost_lease_leaves_nothing_to_commit(database: Database, ours: T
             await item.complete(session)
 
     with pytest.raises(LeaseLost):
+        await work()
+
+    assert await _name(database, ours) == "Test"
+    assert (await row_of(database, ours, item.id))["status"] == "processing"
+
+
+async def test_a_cancelled_item_is_not_completed(database: Database, ours: Tenant) -> None:
+    """Of an item that is being cancelled completing says so, and nothing of the transaction is kept."""
+    item = await _held(database, ours)
+    async with database.unit_of_work(ours.scope) as session:
+        await cancel(session, ours.scope, item_ids=[item.id])
+
+    async def work() -> None:
+        async with database.unit_of_work(ours.scope) as session:
+            await session.execute(_MARK)
+            await item.complete(session)
+
+    with pytest.raises(ItemCancelled):
         await work()
 
     assert await _name(database, ours) == "Test"

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import monotonic
 
 import anyio
 import anyio.lowlevel
 import pytest
 from structlog.testing import capture_logs
-from tests.fixtures.items import row_of
+from tests.fixtures.accounts import taken
+from tests.fixtures.items import claim_one, claim_some, row_of, rows_of
 from tests.fixtures.organizations import Tenant, make_tenant
-from tests.fixtures.workers import put, until_counted, working
+from tests.fixtures.waiting import until
+from tests.fixtures.workers import put, reaching, until_counted, working
 
 from fairlead import App, Item
 from fairlead.db.session import Database
+from fairlead.queries.ready_sources import ReadyQueue
 from fairlead.services.items import cancel_items
+from fairlead.worker.held import Held
 from fairlead.worker.main import Worker
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +103,93 @@ async def test_a_thread_can_see_that_its_item_is_cancelled(database: Database, o
     row = await row_of(database, ours, item_id)
 
     assert (row["status"], row["result"]) == ("cancelled", None)
+
+
+async def test_a_slot_is_kept_until_the_handler_has_stopped(database: Database) -> None:
+    """With one slot the next item begins when the handler of the cancelled one is done with cleaning up, not before."""
+    owner = await make_tenant(database, max_concurrency=1)
+    app, begun, cleaned = App(), asyncio.Queue[int](), asyncio.Event()
+
+    @app.handler("work")
+    async def work(item: Item) -> None:
+        begun.put_nowait(item.payload["number"])
+        if item.payload["number"] == 0:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                begun.put_nowait(-1)
+                await cleaned.wait()
+
+    async with working(database, app) as worker:
+        first, second = await put(database, owner, {"number": 0}, {"number": 1})
+        assert await asyncio.wait_for(begun.get(), 10) == 0
+        await _cancel(database, owner, first, told=worker)
+        assert await asyncio.wait_for(begun.get(), 10) == -1
+        await _claimed_nothing(database, owner, worker)
+        assert (await row_of(database, owner, first))["status"] == "processing"
+        cleaned.set()
+        assert await asyncio.wait_for(begun.get(), 10) == 1
+        await reaching(database, owner, second, "completed")
+        assert (await row_of(database, owner, first))["status"] == "cancelled"
+
+
+async def test_a_slot_is_kept_while_a_thread_runs_on(database: Database) -> None:
+    """A handler on a thread that does not look keeps its slot until it returns, and what it returns is dropped."""
+    owner = await make_tenant(database, max_concurrency=1)
+    app, begun, go_on = App(), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    @app.handler("work")
+    def work(item: Item) -> str:
+        loop.call_soon_threadsafe(begun.set)
+        if item.payload["number"] == 0:
+            go_on.wait(20)
+        return "mine"
+
+    async with working(database, app) as worker:
+        first, second = await put(database, owner, {"number": 0}, {"number": 1})
+        await asyncio.wait_for(begun.wait(), 10)
+        held = worker._held.get(first)
+        await _cancel(database, owner, first, told=worker)
+        await until(lambda: _is_stopped(held), what="the worker has heard of it", seconds=5)
+        await _claimed_nothing(database, owner, worker)
+        go_on.set()
+        await reaching(database, owner, second, "completed")
+    rows = await rows_of(database, owner, [first, second])
+    assert [(row["status"], row["result"]) for row in rows] == [("cancelled", None), ("completed", "mine")]
+
+
+async def test_what_waits_for_a_runner_is_given_up_at_once(database: Database, ours: Tenant) -> None:
+    """An item that is held but not begun ends as soon as its worker hears that it was cancelled."""
+    app, begun = App(), asyncio.Event()
+
+    @app.handler("work")
+    async def work(_item: Item) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with working(database, app, concurrency=1, drain_seconds=0.1) as worker:
+        await put(database, ours, {})
+        await asyncio.wait_for(begun.wait(), 10)
+        (behind,) = await put(database, ours, {})
+        held = Held(
+            await claim_one(database, ours), ReadyQueue(ours.organization_id, ours.queue_id, "work"), monotonic()
+        )
+        worker._held.add(held)
+        worker._buffer.put(held)
+        await _cancel(database, ours, behind, told=worker)
+        await reaching(database, ours, behind, "cancelled", seconds=5)
+
+
+async def _is_stopped(held: Held | None) -> bool:
+    return held is not None and held.is_stopped()
+
+
+async def _claimed_nothing(database: Database, owner: Tenant, worker: Worker) -> None:
+    """Let the worker look for something to claim, and see that the queue's limit leaves nothing."""
+    worker._fetcher.scout.announce(owner.queue_id)
+    assert await claim_some(database, owner) == []
+    assert await taken(database, owner) == (1, 1)
 
 
 async def test_an_unheard_cancellation_is_learnt_by_renewing(database: Database) -> None:

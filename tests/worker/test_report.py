@@ -16,10 +16,11 @@ from tests.fixtures.workers import count_by_status, until_counted, working
 
 from fairlead import App, Item
 from fairlead.db.session import Database
+from fairlead.engine.cancel import cancel
 from fairlead.engine.reports import Lease
 from fairlead.worker import report
 from fairlead.worker.held import Held, HeldItems
-from fairlead.worker.outcome import Outcome, Released, Snoozed, failed, returned
+from fairlead.worker.outcome import Failed, Outcome, Released, Snoozed, Stopped, failed, returned
 from fairlead.worker.report import Reporter
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +103,23 @@ async def test_a_refused_outcome_disturbs_nobody(reporting: Reporting, ours: Ten
         ("outcome_refused", "LEASE_LOST", lost.claimed.id, "completed")
     ]
     assert await count_by_status(reporting.database) == {"waiting": 1, "completed": 2}
+    assert len(reporting.held) == 0
+
+
+async def test_an_outcome_of_a_cancelled_item_ends_it(reporting: Reporting, ours: Tenant) -> None:
+    """What a handler comes to that did not hear of the cancellation is refused; its item ends, and nothing is lost."""
+    items = await reporting.hold(ours, 5)
+    done, failing, later, back, stopped = items
+    async with reporting.database.unit_of_work(ours.scope) as session:
+        await cancel(session, ours.scope, item_ids=[one.claimed.id for one in items])
+    with capture_logs() as logs:
+        await reporting.report(
+            returned(done, "mine"), Failed(failing, "no", 0), Snoozed(later, 60), Released(back), Stopped(stopped)
+        )
+    rows = await rows_of(reporting.database, ours, [one.claimed.id for one in items])
+
+    assert [(row["status"], row["attempts"], row["result"]) for row in rows] == [("cancelled", 1, None)] * 5
+    assert logs == []
     assert len(reporting.held) == 0
 
 

@@ -1,11 +1,14 @@
 """Leases over HTTP: claiming items and reporting what became of them.
 
-A claim may wait for items. It holds no transaction and no connection while it does, and ends when the client goes.
+A claim may wait for items. It holds no transaction and no connection while it does, and ends when the client goes. An
+outcome of an item that is being cancelled is answered with ITEM_CANCELLED, and says that the work on it has stopped.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter
@@ -14,9 +17,19 @@ from starlette.responses import Response
 
 from fairlead.api.answers import changing, many, one
 from fairlead.api.deps import Caller, Consumer, ItemId, KeyedRoute, QueueId
-from fairlead.errors import LeaseLost, NotFound
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
+from fairlead.errors import ItemCancelled, LeaseLost, NotFound
 from fairlead.services.access import require_item
-from fairlead.services.leases import HeldItem, claim_items, complete_item, fail_item, release_item, renew_item
+from fairlead.services.leases import (
+    HeldItem,
+    claim_items,
+    complete_item,
+    end_cancelled_item,
+    fail_item,
+    release_item,
+    renew_item,
+)
 from fairlead.wire.items import HeldItemOut, ItemOut
 from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem
 from fairlead.wire.page import Data
@@ -25,7 +38,7 @@ POLL_SECONDS: Final = 0.25
 router = APIRouter(prefix="/api", tags=["leases"], route_class=KeyedRoute)
 _CLAIM: Final = "/queues/{queueId}/claim"
 _ITEM: Final = "/items/{itemId}"
-_OUTCOME = changing(NotFound, LeaseLost)
+_OUTCOME = changing(NotFound, LeaseLost, ItemCancelled)
 
 
 @router.post(_CLAIM, response_model=Data[list[HeldItemOut]], responses=changing(NotFound))
@@ -43,7 +56,7 @@ async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: Cla
 
 @router.post(_ITEM + "/renew", response_model=Data[HeldItemOut], responses=_OUTCOME)
 async def renew(caller: Consumer, item_id: ItemId, body: RenewItem) -> Response:
-    """Extend a lease, never shorten it. Scope: `items:claim`."""
+    """Extend a lease, never shorten it. `ITEM_CANCELLED`: stop, then report any outcome. Scope: `items:claim`."""
     scope = caller.scope()
     async with caller.resources.database.unit_of_work(scope) as session:
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
@@ -61,9 +74,7 @@ async def renew(caller: Consumer, item_id: ItemId, body: RenewItem) -> Response:
 @router.post(_ITEM + "/complete", response_model=Data[ItemOut], responses=_OUTCOME)
 async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Response:
     """Report success; repeating an accepted report answers the same. Scope: `items:claim`."""
-    scope = caller.scope()
-    async with caller.resources.database.unit_of_work(scope) as session:
-        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+    async with _reported(caller, item_id, lease=body.lease) as (session, scope):
         item = await complete_item(session, scope, item_id=item_id, lease=body.lease, result=body.result)
     return one(item, ItemOut)
 
@@ -71,9 +82,7 @@ async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Res
 @router.post(_ITEM + "/fail", response_model=Data[ItemOut], responses=_OUTCOME)
 async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
     """Report that the attempt failed; the item waits for its next one or has failed. Scope: `items:claim`."""
-    scope = caller.scope()
-    async with caller.resources.database.unit_of_work(scope) as session:
-        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+    async with _reported(caller, item_id, lease=body.lease) as (session, scope):
         item = await fail_item(
             session,
             scope,
@@ -89,12 +98,29 @@ async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
 @router.post(_ITEM + "/release", response_model=Data[ItemOut], responses=_OUTCOME)
 async def release(caller: Consumer, item_id: ItemId, body: ReleaseItem) -> Response:
     """Give an item back that was not worked on. Scope: `items:claim`."""
-    scope = caller.scope()
-    async with caller.resources.database.unit_of_work(scope) as session:
-        await require_item(session, scope, principal=caller.principal, item_id=item_id)
+    async with _reported(caller, item_id, lease=body.lease) as (session, scope):
         item = await release_item(session, scope, item_id=item_id, lease=body.lease)
     caller.resources.notifier.announce(item.queue_id)
     return one(item, ItemOut)
+
+
+@asynccontextmanager
+async def _reported(caller: Caller, item_id: str, *, lease: int) -> AsyncIterator[tuple[Session, TenantScope]]:
+    """Open the unit of work of an outcome; one that is refused because the item was cancelled ends the item.
+
+    For whoever reports an outcome has stopped. The refusal changes nothing, so that takes another transaction.
+    """
+    scope = caller.scope()
+    unit_of_work = caller.resources.database.unit_of_work
+    try:
+        async with unit_of_work(scope) as session:
+            await require_item(session, scope, principal=caller.principal, item_id=item_id)
+            yield session, scope
+    except ItemCancelled:
+        async with unit_of_work(scope) as session:
+            item = await end_cancelled_item(session, scope, item_id=item_id, lease=lease)
+        caller.resources.notifier.announce(item.queue_id)  # its slot is free
+        raise
 
 
 async def _claimed(caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:

@@ -48,8 +48,9 @@ TRANSITIONS = (
     _transition("fail", {_P}, {_W, _F}),
     _transition("snooze", {_P}, {_W}),
     _transition("release", {_P}, {_W}),
-    _transition("rescue", {_P}, {_W, _F}),
-    _transition("cancel", {_W, _P}, {_X}),
+    _transition("rescue", {_P}, {_W, _F, _X}),
+    _transition("cancel", {_W, _P}, {_X, _P}),
+    _transition("end_cancelled", {_P}, {_X}),
     _transition("retry", {_F, _X, _C}, {_W}),
     _transition("delete", {_W, _C, _F, _X}, set()),
 )

@@ -1,10 +1,15 @@
 """Cancel: end items that nobody shall work (on) any more.
 
-waiting, processing → cancelled; finished_at; moved from the live leaf to the finished ones.  Locks: a share of the
-queues, the batch's items in id order, the slots given back.  Index: the live leaf's primary key.
-An item that is being worked on ends as well: its lease is no longer current, so whatever its worker reports is refused;
-the worker learns of it when it is told (`db/notify.py`) or renews, and stops the handler. An item that is finished, or
-whose queue is deleted, or another organization's, stays as it is and does not come back.
+waiting, or processing under a lease that is over → cancelled; finished_at; moved from the live leaf to the finished
+ones.  processing → processing, being cancelled: cancel_requested_at; the lease is current for nothing any more but
+`engine/end_cancelled.py`, ends no later than before, and after `deadline_seconds` if they are given and over earlier.
+Locks: a share of the queues, the batch's items in id order, the slots given back.  Index: the live leaf's primary key.
+
+An item that is being worked on keeps its slot and its ordering key until its holder has stopped: whatever its worker
+reports is refused from now on, and so is a renewal; the worker learns of it when it is told (`db/notify.py`), looks or
+renews, stops the handler and says so. One whose holder does not say so before the lease is over is ended by
+`engine/rescue.py`. An item that is finished, or whose queue is deleted, or another organization's, stays as it is and
+does not come back.
 """
 
 from __future__ import annotations
@@ -32,7 +37,8 @@ held as materialized (
     select r.organization_id, r.id, i.*
     from report r
     cross join lateral (
-        select i.ctid as row, i.queue_id, i.status, i.claims, i.counted, {queue_is_there} as current
+        select i.ctid as row, i.queue_id, i.status, i.claims, i.worker_id, {queue_is_there} as current,
+            i.status = 'processing' and i.lease_expires_at > statement_timestamp() as is_held
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id
             and (select count(*) from queue) >= 0
@@ -41,8 +47,17 @@ held as materialized (
 ),
 taken as (
     delete from queue_items_live i
-    where i.ctid = any (array(select h.row from held h where h.current))
+    where i.ctid = any (array(select h.row from held h where h.current and not h.is_held))
     returning i.*
+),
+asked as (
+    update queue_items_live i
+    set cancel_requested_at = coalesce(i.cancel_requested_at, statement_timestamp()),
+        lease_expires_at = least(
+            i.lease_expires_at,
+            statement_timestamp() + make_interval(secs => cast(:deadline_seconds as double precision)))
+    where i.ctid = any (array(select h.row from held h where h.current and h.is_held))
+    returning i.organization_id, i.id
 ),
 {slots},
 {turns},
@@ -50,14 +65,16 @@ taken as (
 finished as (
     insert into queue_items (
         {kept},
-        error_message, errors, status, finished_at)
+        error_message, errors, cancel_requested_at, status, finished_at)
     select {kept_of_taken},
-        t.error_message, t.errors, 'cancelled', statement_timestamp()
+        t.error_message, t.errors, t.cancel_requested_at, 'cancelled', statement_timestamp()
     from taken t
 )
-select h.organization_id, h.id, t.id is not null, h.queue_id, h.status, h.claims, t.worker_id
+select h.organization_id, h.id, t.id is not null or a.id is not null, h.queue_id, h.status, h.claims, h.worker_id,
+    t.id is not null
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
+left join asked a on a.organization_id = h.organization_id and a.id = h.id
 where h.current
 """,
     queues=QUEUES_SHARED.replace("{items}", "queue_items_live"),
@@ -77,7 +94,10 @@ where h.current
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """An item that was cancelled, how it stood before, and who worked on it."""
+    """An item that was cancelled, how it stood before, and who worked on it.
+
+    `ended` False: it is being cancelled, and will have ended when its worker has stopped, or at the lease's end.
+    """
 
     organization_id: str
     id: str
@@ -85,11 +105,17 @@ class Cancelled:
     status: ItemStatus
     claims: int
     worker_id: str | None
+    ended: bool
 
 
-async def cancel(session: Session, scope: TenantScope, *, item_ids: Collection[str]) -> list[Cancelled]:
-    """Cancel a batch; return, in the order of their ids, those that were. Any other was left as it is."""
+async def cancel(
+    session: Session, scope: TenantScope, *, item_ids: Collection[str], deadline_seconds: float | None = None
+) -> list[Cancelled]:
+    """Cancel a batch; return, in the order of their ids, those that were. Any other was left as it is.
+
+    `deadline_seconds` is how long workers may take to stop; None, and at most, as long as their leases last.
+    """
     reports = [{"organization_id": scope.organization_id, "id": item_id} for item_id in set(item_ids)]
-    rows = await run_fenced(session, CANCEL, {}, reports=reports)
-    cancelled = [Cancelled(row[0], row[1], row[3], ItemStatus(row[4]), row[5], row[6]) for row in rows]
+    rows = await run_fenced(session, CANCEL, {"deadline_seconds": deadline_seconds}, reports=reports)
+    cancelled = [Cancelled(row[0], row[1], row[3], ItemStatus(row[4]), *row[5:]) for row in rows]
     return sorted(cancelled, key=lambda item: item.id)

@@ -84,7 +84,7 @@ held as materialized (
         select i.ctid as row, i.queue_id as of_queue, i.counted, i.ordering_key,
             i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
-                and i.lease_expires_at > statement_timestamp() as current
+                and i.lease_expires_at > statement_timestamp() and i.cancel_requested_at is {asked} as current
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id{shared_first}
         for update
@@ -92,15 +92,19 @@ held as materialized (
 )""".strip()
 
 
-def held(said: str = "", *, finishes: bool = False) -> str:
+def held(said: str = "", *, finishes: bool = False, cancelled: bool = False) -> str:
     """Return the parts that read and lock a batch; `said` are a report's further columns, a comma before each.
 
-    `finishes` says that items may be finished, for which their queues are shared first.
+    `finishes` says that items may be finished, for which their queues are shared first. A lease on an item that is
+    being cancelled is not current, unless the statement is about just those: `cancelled`.
     """
-    if not finishes:
-        return f"{_REPORT},\n{_HELD}".replace("{said}", said).replace("{shared_first}", "")
-    queues = QUEUES_SHARED.replace("{items}", "queue_items_live")
-    return f"{_REPORT},\n{queues},\n{_HELD}".replace("{said}", said).replace("{shared_first}", _SHARED_FIRST)
+    parts = [_REPORT, QUEUES_SHARED.replace("{items}", "queue_items_live"), _HELD] if finishes else [_REPORT, _HELD]
+    return (
+        ",\n".join(parts)
+        .replace("{said}", said)
+        .replace("{shared_first}", _SHARED_FIRST if finishes else "")
+        .replace("{asked}", "not null" if cancelled else "null")
+    )
 
 
 # Whether the queue of an item `i` is not deleted. A scalar sub-select is one probe whatever the statistics say.

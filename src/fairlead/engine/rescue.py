@@ -1,9 +1,9 @@
 """Rescue: take items back from leases that ran out, whoever held them.
 
-processing, lease expired → waiting (attempts left, with a new place in the order) or → failed.  The attempt counts, so
-an item that kills its workers ends.  What one worker held is rescued together, and the killer may be among it: the
-first time all are ready at once, from the second time on at moments spread over ten seconds (drawn from id and
-claims), so that they are not held together, and lost together, again.
+processing, lease expired → waiting (attempts left, with a new place in the order) or → failed; one that was being
+cancelled → cancelled.  The attempt counts, so an item that kills its workers ends.  What one worker held is rescued
+together, and the killer may be among it: the first time all are ready at once, from the second time on at moments
+spread over ten seconds (drawn from id and claims), so that they are not held together, and lost together, again.
 Locks: a share of the queues, skipping one that is being deleted; the picked items, skipping what is locked; the slots
 given back.  Index: queue_items_status_idx, from the longest expired, or from a time before which nothing is left
 (`queries/due_work.py`): its entries move with every renewal.
@@ -56,7 +56,7 @@ expired as materialized (
     join queue q on q.organization_id = l.organization_id and q.id = l.queue_id
     cross join lateral (
         select i.ctid as row, i.organization_id, i.queue_id, i.id, i.counted,
-            i.attempts < i.max_attempts as attempts_left,
+            i.cancel_requested_at is null and i.attempts < i.max_attempts as waits_again,
             i.status = 'processing' and i.lease_expires_at <= statement_timestamp() as current
         from queue_items_live i
         where i.ctid = l.row
@@ -73,28 +73,28 @@ again as (
         started_at = null, lease_expires_at = null, worker_id = null, counted = false,
         error_message = {error_of_again},
         errors = {errors_of_again}
-    where i.ctid = any (array(select e.row from expired e where e.attempts_left))
+    where i.ctid = any (array(select e.row from expired e where e.waits_again))
     returning i.organization_id, i.queue_id, i.id
 ),
 taken as (
     delete from queue_items_live i
-    where i.ctid = any (array(select e.row from expired e where not e.attempts_left))
+    where i.ctid = any (array(select e.row from expired e where not e.waits_again))
     returning i.*
 ),
 finished as (
     insert into queue_items (
         {kept},
-        error_message, errors, status, finished_at)
+        error_message, errors, cancel_requested_at, status, finished_at)
     select {kept_of_taken},
         {error_of_taken},
         {errors_of_taken},
-        'failed', statement_timestamp()
+        t.cancel_requested_at, cast({ended_as} as queue_item_status), statement_timestamp()
     from taken t
 ),
 changed as materialized (
     select organization_id, queue_id, id, 'waiting' as status, null as ordering_key from again
     union all
-    select organization_id, queue_id, id, 'failed', ordering_key from taken
+    select organization_id, queue_id, id, {ended_as}, ordering_key from taken t
 ),
 left_off as materialized (
     select c.*, e.counted
@@ -113,7 +113,9 @@ select organization_id, queue_id, id, status from changed
         waiting="count(*) filter (where m.status = 'waiting')",
         processing="-count(*)",
         failed="count(*) filter (where m.status = 'failed')",
+        cancelled="count(*) filter (where m.status = 'cancelled')",
     ),
+    ended_as="case when t.cancel_requested_at is null then 'failed' else 'cancelled' end",
     spread_from="2",
     spread="make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0)",
     kept=KEPT,

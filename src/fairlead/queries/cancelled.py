@@ -1,4 +1,4 @@
-"""Cancelled: which leases ended because somebody cancelled their items, so that a worker can say why it stops."""
+"""Cancelled: on which leases the items are being cancelled, or were, so that a worker can say why it stops."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ import orjson
 
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import SystemScope
+from fairlead.db.tenancy import Scope
 
 CANCELLED: Final = Statement("""
 select i.id
 from jsonb_to_recordset(:leases) as r (organization_id text, id text, claims integer)
 join queue_items i on i.organization_id = r.organization_id and i.id = r.id
-where i.status = 'cancelled' and i.claims = r.claims
+where i.claims = r.claims
+    and (i.status = 'cancelled' or (i.status = 'processing' and i.cancel_requested_at is not null))
 """)
 
 
-async def find_cancelled(
-    session: Session, _scope: SystemScope, *, leases: Sequence[tuple[str, str, int]]
-) -> frozenset[str]:
-    """Return the ids of the items that were cancelled under these leases: an organization, an item, its claims."""
-    asked = [{"organization_id": lease[0], "id": lease[1], "claims": lease[2]} for lease in leases]
+async def find_cancelled(session: Session, scope: Scope, *, leases: Sequence[tuple[str, str, int]]) -> frozenset[str]:
+    """Return the ids of the items that are or were cancelled under these leases: an organization, an item, its claims.
+
+    A tenant hears of its own only.
+    """
+    asked = [
+        {"organization_id": lease[0], "id": lease[1], "claims": lease[2]}
+        for lease in leases
+        if scope.organization_id in {"", lease[0]}
+    ]
     rows = await session.run(CANCELLED, {"leases": orjson.dumps(asked).decode()})
     return frozenset(row[0] for row in rows)

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, false, func, literal_column, select
+from sqlalchemy import ColumnElement, false, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from fairlead.db.rows import one_of, visible
@@ -57,6 +57,7 @@ class Item:
     completed_at: datetime | None
     finished_at: datetime | None
     created_at: datetime
+    cancel_requested_at: datetime | None  # while it is worked on: it is being cancelled
 
 
 class ItemFilters(TypedDict, total=False):
@@ -185,9 +186,14 @@ async def find_item_ids(
     most: int,
     filters: ItemFilters,
 ) -> list[str]:
-    """Return the ids of the oldest items that these filters find, live or finished ones; raises as `get_item_page`."""
+    """Return the ids of the oldest items that these filters find, live or finished ones; raises as `get_item_page`.
+
+    One that is being cancelled is neither.
+    """
     items, where = await _listed(session, scope, queue_id=queue_id, deleted=False, filters=filters)
     where.append(items.status.in_(LIVE if live else FINISHED))
+    if live:
+        where.append(or_(items.cancel_requested_at.is_(None), items.status == ItemStatus.WAITING))
     ids = select(items.id).where(*where).order_by(items.created_at, items.id).limit(most)
     return list((await session.execute(ids)).scalars())
 

@@ -44,6 +44,7 @@ class QueueItem:
     unique_while: str | None
     blocked: bool
     counted: bool
+    cancel_requested_at: datetime | None
 
 
 class NewQueueItem(TypedDict):
@@ -78,3 +79,4 @@ class NewQueueItem(TypedDict):
     unique_while: NotRequired[str | None]
     blocked: NotRequired[bool]
     counted: NotRequired[bool]
+    cancel_requested_at: NotRequired[datetime | None]

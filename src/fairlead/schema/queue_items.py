@@ -59,7 +59,8 @@ class QueueItem(Base):
 
     `unique_while` says how long the item holds its `unique_key`: 'waiting' until it is first claimed, 'active' until it
     is finished; null, with a key, for a period (`unique_periods`). `blocked`: an earlier item of its `ordering_key` is
-    not finished. `counted`: it takes one of its queue's and organization's `slots`.
+    not finished. `counted`: it takes one of its queue's and organization's `slots`. `cancel_requested_at`: somebody
+    cancelled it while it was worked on; its holder has until the lease's end to stop, and it ends cancelled.
     """
 
     __tablename__ = "queue_items"
@@ -94,6 +95,7 @@ class QueueItem(Base):
     unique_while: Mapped[KeyText | None]
     blocked: Mapped[bool] = mapped_column(server_default=text("false"))
     counted: Mapped[bool] = mapped_column(server_default=text("false"))
+    cancel_requested_at: Mapped[datetime | None]
 
     queue: Mapped[Queue] = related(
         on="and_(QueueItem.organization_id == Queue.organization_id, foreign(QueueItem.queue_id) == Queue.id)"

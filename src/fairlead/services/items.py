@@ -23,7 +23,7 @@ from fairlead.engine.update import ItemChanges, update
 from fairlead.errors import Conflict, FairleadError, NotFound, QueueFull, TransactionConflict, ValidationFailed
 from fairlead.queries.items import Item, ItemFilters, find_item_ids, find_items, get_item
 from fairlead.services import audit
-from fairlead.services.checks import is_batch, ranged, refuse
+from fairlead.services.checks import is_batch, range_problem, ranged, refuse
 from fairlead.services.item_rules import ItemInput, check_changes, check_items, has_only_payload
 from fairlead.services.unique_items import enqueue_within_limits
 
@@ -104,24 +104,38 @@ async def delete_items(
 
 
 async def cancel_items(
-    session: Session, scope: TenantScope, *, item_ids: Collection[str], actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_ids: Collection[str],
+    deadline_seconds: float | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> list[Cancelled]:
     """Cancel those of 1 to 1,000 items that wait or are being worked on; return them, with who works on them.
 
-    Whatever a worker reports of one is refused from now on. A finished item stays, as one that is not here. Raises
-    ValidationFailed for another number of them.
+    One that waits has ended. One that is worked on is being cancelled (not `ended`): whatever its worker reports of it
+    is refused from now on, and it ends, giving back its slot and its ordering key, when the worker has stopped, or when
+    its lease is over, which is after `deadline_seconds` at the latest if they are given. Asking again may bring that
+    forward. A finished item stays, as one that is not here. Raises ValidationFailed, also for another number of items.
     """
-    cancelled = await cancel(session, scope, item_ids=_checked_ids(item_ids))
+    refuse({"deadline_seconds": range_problem(deadline_seconds, least=0, most=limits.LEASE_SECONDS)})
+    cancelled = await cancel(session, scope, item_ids=_checked_ids(item_ids), deadline_seconds=deadline_seconds)
     events = audit.changes("item", [("item.cancelled", item, None) for item in cancelled])
     await audit.record(session, scope, actor=actor, events=events)
     return cancelled
 
 
 async def cancel_item(
-    session: Session, scope: TenantScope, *, item_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    deadline_seconds: float | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> Cancelled:
     """Cancel an item as `cancel_items` does. Raises NotFound, and Conflict for one that is finished."""
-    if cancelled := await cancel_items(session, scope, item_ids=[item_id], actor=actor):
+    cancelled = await cancel_items(session, scope, item_ids=[item_id], deadline_seconds=deadline_seconds, actor=actor)
+    if cancelled:
         return cancelled[0]
     item = await get_item(session, scope, item_id=item_id)
     if item.status in LIVE:
@@ -159,6 +173,8 @@ async def retry_item(
     item = await get_item(session, scope, item_id=item_id)
     if item.status in FINISHED:
         raise Conflict("Another item holds this one's unique key now.")
+    if item.cancel_requested_at is not None:
+        raise Conflict("This item is being cancelled; it can be retried when its worker has stopped.")
     raise Conflict(f"This item is {item.status.value}; only a finished one can be retried.")
 
 
@@ -168,16 +184,19 @@ async def cancel_matching(
     *,
     queue_id: str | None = None,
     most: int = limits.BATCH_ITEMS,
+    deadline_seconds: float | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **filters: Unpack[ItemFilters],
 ) -> list[Cancelled]:
     """Cancel up to `most` (1 to 1,000) of the live items that the filters find; call again while any come back.
 
-    Raises as `get_item_page` does.
+    What is being cancelled already does not come back. Raises as `get_item_page` and `cancel_items` do.
     """
     refuse({"most": ranged(1, limits.BATCH_ITEMS)(most)})
     ids = await find_item_ids(session, scope, queue_id=queue_id, live=True, most=most, filters=filters)
-    return await cancel_items(session, scope, item_ids=ids, actor=actor) if ids else []
+    if not ids:
+        return []
+    return await cancel_items(session, scope, item_ids=ids, deadline_seconds=deadline_seconds, actor=actor)
 
 
 async def retry_matching(

@@ -2,7 +2,8 @@
 
 This traffic is not audited. Whoever holds an item shows its lease (the fencing number a claim gave out) with every
 outcome. An outcome for an item that is not in this organization raises NotFound; one whose lease is no longer current
-raises LeaseLost and has changed nothing.
+raises LeaseLost and has changed nothing. That is ItemCancelled when the item was cancelled under this lease: the holder
+stops, and says so with `end_cancelled_item`, after which the item's slot and ordering key are free.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from fairlead.domain.json_values import storable
 from fairlead.domain.retry import delay_seconds as backoff_delay_seconds
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.complete import Completion, complete
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
 from fairlead.engine.snooze import Snooze, snooze
-from fairlead.errors import LeaseLost, NotFound
+from fairlead.errors import ItemCancelled, LeaseLost, NotFound
+from fairlead.queries.cancelled import find_cancelled
 from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
 from fairlead.queries.queues import get_queue
 from fairlead.services.checks import no_text, range_problem, ranged, refuse, text_problem
@@ -101,7 +104,7 @@ async def renew_item(
         lease_seconds=lease_seconds,
         progress=None if progress is None else {item_id: progress},
     )
-    item = await _changed(session, scope, item_id=item_id, accepted=item_id in ends)
+    item = await _changed(session, scope, held=held, accepted=item_id in ends)
     return HeldItem(item, lease, ends[item_id])
 
 
@@ -113,9 +116,9 @@ async def complete_item(
     Raises NotFound, LeaseLost and ValidationFailed.
     """
     check_object("result", result, most_bytes=limits.RESULT_BYTES)
-    completion = Completion(_lease(scope, item_id, lease), result)
-    accepted = await complete(session, scope, completions=[completion])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+    held = _lease(scope, item_id, lease)
+    accepted = await complete(session, scope, completions=[Completion(held, result)])
+    return await _changed(session, scope, held=held, accepted=item_id in accepted)
 
 
 async def fail_item(
@@ -145,31 +148,50 @@ async def fail_item(
         delay_seconds = backoff_delay_seconds(rules.backoff, rules.attempts, chance=_CHANCE.random())
     failure = Failure(held, storable(error, most=limits.ERROR_CHARACTERS), delay_seconds, give_up=not retry)
     outcome = await fail(session, scope, failures=[failure])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in outcome)
+    return await _changed(session, scope, held=held, accepted=item_id in outcome)
 
 
 async def snooze_item(session: Session, scope: TenantScope, *, item_id: str, lease: int, delay_seconds: float) -> Item:
     """Put an item off for `delay_seconds`; the attempt does not count. Raises NotFound, LeaseLost, ValidationFailed."""
     refuse({"delay_seconds": ranged(0, limits.DELAY_SECONDS, whole=False)(delay_seconds)})
-    accepted = await snooze(session, scope, snoozes=[Snooze(_lease(scope, item_id, lease), delay_seconds)])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in accepted)
+    held = _lease(scope, item_id, lease)
+    accepted = await snooze(session, scope, snoozes=[Snooze(held, delay_seconds)])
+    return await _changed(session, scope, held=held, accepted=item_id in accepted)
 
 
 async def release_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
     """Give an item back that was not worked on; the attempt does not count. Raises NotFound and LeaseLost."""
-    released = await release(session, scope, leases=[_lease(scope, item_id, lease)])
-    return await _changed(session, scope, item_id=item_id, accepted=item_id in released)
+    held = _lease(scope, item_id, lease)
+    released = await release(session, scope, leases=[held])
+    return await _changed(session, scope, held=held, accepted=item_id in released)
 
 
-async def _changed(session: Session, scope: TenantScope, *, item_id: str, accepted: bool) -> Item:
+async def end_cancelled_item(session: Session, scope: TenantScope, *, item_id: str, lease: int) -> Item:
+    """Say that the work on an item that is being cancelled has stopped: it ends; saying it again changes nothing.
+
+    Raises NotFound, and LeaseLost when the item was not cancelled under this lease.
+    """
+    held = _lease(scope, item_id, lease)
+    await end_cancelled(session, scope, leases=[held])
+    item = await get_item(session, scope, item_id=item_id, deleted=True)
+    if not await _is_cancelled(session, scope, held):
+        raise LeaseLost
+    return item
+
+
+async def _changed(session: Session, scope: TenantScope, *, held: Lease, accepted: bool) -> Item:
     """Return the item as it is after the outcome, or raise the reason why nothing was changed.
 
     Whoever holds an item may finish it, also when its queue is deleted.
     """
-    item = await get_item(session, scope, item_id=item_id, deleted=True)
+    item = await get_item(session, scope, item_id=held.id, deleted=True)
     if not accepted:
-        raise LeaseLost
+        raise ItemCancelled if await _is_cancelled(session, scope, held) else LeaseLost
     return item
+
+
+async def _is_cancelled(session: Session, scope: TenantScope, held: Lease) -> bool:
+    return bool(await find_cancelled(session, scope, leases=[(held.organization_id, held.id, held.claims)]))
 
 
 def _lease(scope: TenantScope, item_id: str, lease: int) -> Lease:

@@ -74,6 +74,9 @@ class ItemOut(Sent):
     completed_at: datetime | None
     finished_at: datetime | None
     created_at: datetime
+    cancel_requested_at: datetime | None = Field(
+        description="Since when it is being cancelled, while it is worked on; it ends when its worker has stopped."
+    )
 
 
 class HeldItemOut(ItemOut):

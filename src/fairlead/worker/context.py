@@ -14,7 +14,8 @@ from fairlead.domain.json_values import problem
 from fairlead.engine.complete import Completion, complete
 from fairlead.engine.complete_outside import HandedOut, complete_outside
 from fairlead.engine.reports import Lease
-from fairlead.errors import LeaseLost, ValidationFailed
+from fairlead.errors import ItemCancelled, LeaseLost, ValidationFailed
+from fairlead.queries.cancelled import find_cancelled
 from fairlead.worker.result import written
 
 
@@ -45,6 +46,8 @@ class Item:
     def lease_lost(self) -> bool:
         """Whether the item is not ours any more, cancelled or somebody else's: stop, the outcome will be refused.
 
+        A cancelled one keeps its slot and its ordering key until the handler has stopped.
+
         An async handler is cancelled when that happens; one on a thread has to look.
         """
         return self._stop in {"lease lost", "cancelled"}
@@ -58,8 +61,8 @@ class Item:
         """Complete the item in a transaction of yours, so that it is completed if and only if what you did is kept.
 
         The session is a unit of work in the item's organization. Commit it before the handler returns: an attempt whose
-        transaction was not committed has failed. Raises LeaseLost, which leaves you nothing to commit, and
-        ValidationFailed for a result that cannot be stored.
+        transaction was not committed has failed. Raises LeaseLost (ItemCancelled when the item was cancelled), which
+        leaves you nothing to commit, and ValidationFailed for a result that cannot be stored.
         """
         completion = self._completion(result)
         self._finishing = True
@@ -70,13 +73,17 @@ class Item:
             raise
         if not accepted:
             self._finishing = False
-            raise LeaseLost
+            raise ItemCancelled if await self._is_cancelled(session) else LeaseLost
 
     def completion(self, result: Any = None) -> HandlersCompletion:
         """Return what completes the item in a transaction on a connection of your own; as `complete` otherwise."""
         statements = tuple(complete_outside(self._completion(result)))
         self._finishing = True
         return HandlersCompletion(statements)
+
+    async def _is_cancelled(self, session: Session) -> bool:
+        scope = tenant(self.organization_id)
+        return bool(await find_cancelled(session, scope, leases=[(self.organization_id, self.id, self.lease)]))
 
     def _completion(self, result: Any) -> Completion:
         lease = Lease(self.organization_id, self.id, self.lease, self.queue_id)

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from fairlead.worker.held import CANCELS, Held
-from fairlead.worker.outcome import Confirmed, Outcome, failed, raised, returned
+from fairlead.worker.outcome import Confirmed, Outcome, Stopped, failed, raised, returned
 from fairlead.worker.registry import App, Handler
 
 _log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ async def _attempt(handler: Handler, held: Held, task: asyncio.Task[Any] | None)
 def _stopped(held: Held, handler: Handler | None) -> Outcome | None:
     if held.stopped == "cancelled":
         _log.info("cancelled_while_running", item_id=held.claimed.id, queue=held.queue.name)
-        return None
+        return Stopped(held)
     if held.stopped == "lease lost":
         _log.warning("lease_lost", item_id=held.claimed.id, queue=held.queue.name, attempt=held.claimed.attempts)
         return None
@@ -86,7 +86,12 @@ def stop_overdue(running: Iterable[Held]) -> list[Held]:
 
 
 def abandoned(app: App, held: Held) -> Outcome | None:
-    """Give up on a handler that cannot be stopped: it may run on, and what it comes to is dropped."""
+    """Give up on a handler that cannot be stopped: it may run on, and what it comes to is dropped.
+
+    An item that is being cancelled is not given up: whoever runs it says when it has stopped, or its lease ends.
+    """
     held.abandoned = True
     _log.warning("handler_abandoned", item_id=held.claimed.id, queue=held.queue.name)
+    if held.stopped == "cancelled":
+        return None
     return _stopped(held, app.resolve(held.queue.name, held.claimed.task))

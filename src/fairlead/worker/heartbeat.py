@@ -2,9 +2,9 @@
 
 A handler that blocks the event loop, or a pool without a free connection, therefore costs no lease. Leases are renewed
 in batches when a third of them has passed, and at once when somebody says that the item was cancelled; whether items
-with a running handler were is asked every second, because nobody has to say so. An item whose renewal is refused, or
-whose lease ended while the database could not be reached, is lost: its handler is stopped and its outcome will not be
-accepted.
+with a running handler, or held for a second, were is asked every second, because nobody has to say so. An item whose
+renewal is refused, or whose lease ended while the database could not be reached, is lost: its handler is stopped and
+its outcome will not be accepted.
 """
 
 from __future__ import annotations
@@ -84,14 +84,17 @@ class Heartbeat:
         return INTERVAL_SECONDS
 
     async def _look(self, database: Database) -> None:
-        """Stop handlers whose items were cancelled since the last look."""
-        running = [held for held in self._held.snapshot() if held.runner is not None and held.stopped is None]
-        if not running or time.monotonic() < self._next_look:
+        """Let go of items that were cancelled since the last look; of quick ones nobody would hear in time."""
+        now = time.monotonic()
+        if now < self._next_look:
             return
-        self._next_look = time.monotonic() + LOOK_SECONDS
+        asked = [held for held in self._held.snapshot() if held.stopped is None and _is_asked_about(held, now)]
+        if not asked:
+            return
+        self._next_look = now + LOOK_SECONDS
         async with database.unit_of_work(_SCOPE) as session:
-            cancelled = await find_cancelled(session, _SCOPE, leases=[_named(held) for held in running])
-        for held in running:
+            cancelled = await find_cancelled(session, _SCOPE, leases=[_named(held) for held in asked])
+        for held in asked:
             if held.claimed.id in cancelled:
                 self._lost(held, "cancelled")
 
@@ -123,6 +126,10 @@ class Heartbeat:
         held.doubted = False
         if held.stopped is None and self._held.holds(held) and not held.is_finishing:
             self._on_lost(held, reason)
+
+
+def _is_asked_about(held: Held, now: float) -> bool:
+    return held.runner is not None or now - held.since > LOOK_SECONDS
 
 
 def _named(held: Held) -> tuple[str, str, int]:

@@ -28,6 +28,7 @@ class Held:
     claimed: ClaimedItem
     queue: ReadyQueue
     expires: float  # monotonic seconds from before the claim; once made, at which the lease ends unless renewed
+    since: float = field(init=False)  # monotonic seconds from before the claim
     item: Item = field(init=False)
     runner: asyncio.Task[Any] | None = None  # set while the handler runs; cancelling it stops the handler
     ends: float = math.inf  # monotonic seconds at which the handler has run too long
@@ -38,6 +39,7 @@ class Held:
 
     def __post_init__(self) -> None:
         claimed = self.claimed
+        self.since = self.expires
         self.expires += claimed.lease_seconds
         self.item = Item(
             claimed.id,

@@ -25,7 +25,7 @@ from fairlead.worker.buffer import Buffer
 from fairlead.worker.fetch import Fetcher, FetchOptions
 from fairlead.worker.heartbeat import Heartbeat
 from fairlead.worker.held import Held, HeldItems, Stop
-from fairlead.worker.outcome import Outcome, Released
+from fairlead.worker.outcome import Outcome, Released, Stopped
 from fairlead.worker.registry import App
 from fairlead.worker.report import Reporter
 from fairlead.worker.runners import Runners
@@ -156,6 +156,8 @@ class Worker:
     def _lost(self, held: Held, reason: Stop) -> None:
         if self._held.holds(held) and not held.is_stopped() and not held.is_finishing:
             held.stop(reason)
+            if reason == "cancelled" and held.runner is None:  # it may wait long for a runner, and keep its slot
+                self._reporter.add(Stopped(held))
 
     def _release_buffered(self) -> None:
         for held in self._buffer.take_all():

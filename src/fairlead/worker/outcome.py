@@ -61,6 +61,14 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """The item is being cancelled, and nobody works on it any more; `instead_of` is an outcome that was refused."""
+
+    held: Held
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """The handler completed the item in a transaction of its own; `otherwise` is what to report if that is not so."""
 
@@ -68,7 +76,7 @@ class Confirmed:
     otherwise: Failed | Snoozed
 
 
-Outcome: TypeAlias = Completed | Failed | Snoozed | Released | Confirmed
+Outcome: TypeAlias = Completed | Failed | Snoozed | Released | Stopped | Confirmed
 NOT_COMMITTED: Final = "The handler completed its item in a transaction that was not committed when it returned."
 _DELAY_WANTED: Final = f"The delay must be a number of seconds from 0 to {DELAY_SECONDS:,}"
 _log = structlog.get_logger(__name__)

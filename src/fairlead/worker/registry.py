@@ -113,7 +113,8 @@ def in_thread(function: HandlerFunction) -> Callable[[Item], Awaitable[Any]]:
     """Run a blocking function on a thread made for the call.
 
     Not a pool: a function that never returns would keep its place in a pool for ever, and a pool's threads keep a
-    process from ending. What an abandoned thread returns later is dropped.
+    process from ending. What an abandoned thread returns later is dropped. When the item was cancelled the thread is
+    waited for: nobody may take its place while it runs.
     """
 
     async def call(item: Item) -> Any:
@@ -129,12 +130,21 @@ def in_thread(function: HandlerFunction) -> Callable[[Item], Awaitable[Any]]:
                 loop.call_soon_threadsafe(_settle, answer, answered)
 
         threading.Thread(target=run, name=f"item-{item.id}", daemon=True).start()
-        answered = await answer
+        answered = await _answered(item, answer)
         if answered.error is not None:
             raise answered.error
         return answered.result
 
     return call
+
+
+async def _answered(item: Item, answer: asyncio.Future[_Answer]) -> _Answer:
+    while True:
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            if not item.cancelled:
+                raise
 
 
 @dataclass(frozen=True, slots=True)

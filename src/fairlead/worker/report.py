@@ -1,7 +1,8 @@
 """Report: outcomes in batches, one transaction a verb and batch; whatever comes in while one is under way is the next.
 
 An outcome stays here until the database has answered: while the database is away it waits, its lease being kept or
-running out, and then it is accepted or refused by the fence. A refused outcome has changed nothing and is logged.
+running out, and then it is accepted or refused by the fence. A refused outcome has changed nothing; its item ends if it
+is being cancelled, otherwise the lease is lost, which is logged.
 Each verb has a transaction of its own, because only so can none of them deadlock (`engine/__init__.py`).
 """
 
@@ -18,12 +19,13 @@ from fairlead.db.apart import Apart
 from fairlead.db.session import Database, Session
 from fairlead.db.tenancy import system
 from fairlead.engine.complete import complete, completed_before
+from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
 from fairlead.engine.snooze import Snooze, snooze
 from fairlead.runtime.loop import Loop
 from fairlead.worker.held import HeldItems
-from fairlead.worker.outcome import Completed, Confirmed, Failed, Outcome, Released, Snoozed
+from fairlead.worker.outcome import Completed, Confirmed, Failed, Outcome, Released, Snoozed, Stopped
 
 BATCH: Final = 500
 LINGER_SECONDS: Final = 0.003  # how long a batch that is not full waits for company
@@ -84,27 +86,30 @@ class Reporter:
                 accepted = await VERBS[kind](session, batch)
         if len(accepted) == len(batch):
             return
-        if kind is Confirmed:
-            for outcome in batch:
-                if isinstance(outcome, Confirmed) and outcome.held.claimed.id not in accepted:
-                    self.add(outcome.otherwise)
-            return
         for outcome in batch:
             if outcome.held.claimed.id not in accepted:
-                _log.warning(
-                    "outcome_refused",
-                    code="LEASE_LOST",
-                    item_id=outcome.held.claimed.id,
-                    queue=outcome.held.queue.name,
-                    outcome=kind.__name__.lower(),
-                )
+                self._refused(outcome)
+
+    def _refused(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Confirmed):
+            self.add(outcome.otherwise)
+        elif not isinstance(outcome, Stopped):
+            self.add(Stopped(outcome.held, instead_of=type(outcome).__name__.lower()))
+        elif outcome.instead_of is not None:
+            _log.warning(
+                "outcome_refused",
+                code="LEASE_LOST",
+                item_id=outcome.held.claimed.id,
+                queue=outcome.held.queue.name,
+                outcome=outcome.instead_of,
+            )
 
 
 async def report(session: Session, outcome: Outcome) -> bool:
-    """Report one outcome in a transaction of the caller's; tell whether it was accepted."""
+    """Report one outcome in a transaction of the caller's; tell whether it was accepted, or its item cancelled."""
     if isinstance(outcome, Confirmed) and not await _confirm(session, [outcome]):
         outcome = outcome.otherwise
-    return bool(await VERBS[type(outcome)](session, [outcome]))
+    return bool(await VERBS[type(outcome)](session, [outcome]) or await _end(session, [Stopped(outcome.held)]))
 
 
 async def _confirm(session: Session, batch: Sequence[Confirmed]) -> set[str]:
@@ -128,10 +133,15 @@ async def _release(session: Session, batch: Sequence[Released]) -> set[str]:
     return await release(session, _SCOPE, leases=[one.held.claimed for one in batch])
 
 
+async def _end(session: Session, batch: Sequence[Stopped]) -> set[str]:
+    return await end_cancelled(session, _SCOPE, leases=[one.held.claimed for one in batch])
+
+
 VERBS: Final[dict[type[Outcome], Verb]] = {
     Confirmed: _confirm,  # before what it turns into
     Completed: _complete,
     Failed: _fail,
     Snoozed: _snooze,
     Released: _release,
+    Stopped: _end,  # after what it may stand for
 }

@@ -18,7 +18,7 @@ from fairlead.runtime.loop import Loop
 from fairlead.worker.buffer import Buffer
 from fairlead.worker.execute import abandoned, execute, stop_overdue
 from fairlead.worker.held import Held
-from fairlead.worker.outcome import Outcome, Released, failed
+from fairlead.worker.outcome import Outcome, Released, Stopped, failed
 from fairlead.worker.registry import App
 
 LET_GO_SECONDS: Final = 2.0  # how long a cancelled handler may take to clean up
@@ -96,6 +96,8 @@ class Runners:
             held = await self._next()
             outcome = await self._worked(held, task)
             if held.abandoned:
+                if isinstance(outcome, Stopped):  # it did stop in the end
+                    self._settle(held, outcome)
                 return
             self._settle(held, outcome)
             if (quick := quick + 1) % _QUICK_ITEMS == 0:

@@ -20,7 +20,8 @@ held as materialized (
     select r.organization_id, r.id, i.*
     from report r
     cross join lateral (
-        select i.ctid as row, i.queue_id, i.status, i.claims, i.counted, (select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id) as current
+        select i.ctid as row, i.queue_id, i.status, i.claims, i.worker_id, (select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id) as current,
+            i.status = 'processing' and i.lease_expires_at > statement_timestamp() as is_held
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id
             and (select count(*) from queue) >= 0
@@ -29,8 +30,17 @@ held as materialized (
 ),
 taken as (
     delete from queue_items_live i
-    where i.ctid = any (array(select h.row from held h where h.current))
+    where i.ctid = any (array(select h.row from held h where h.current and not h.is_held))
     returning i.*
+),
+asked as (
+    update queue_items_live i
+    set cancel_requested_at = coalesce(i.cancel_requested_at, statement_timestamp()),
+        lease_expires_at = least(
+            i.lease_expires_at,
+            statement_timestamp() + make_interval(secs => cast(%(deadline_seconds)s as double precision)))
+    where i.ctid = any (array(select h.row from held h where h.current and h.is_held))
+    returning i.organization_id, i.id
 ),
 freed as materialized (
     select l.organization_id, k.queue_id, count(*) as slots
@@ -67,12 +77,14 @@ counted as (
 finished as (
     insert into queue_items (
         organization_id, id, queue_id, payload, priority, attempts, max_attempts, scheduled_for, started_at, created_at, task, unique_key, unique_while, ordering_key, progress, worker_id, claims, seq, ready, blocked, trace, tags,
-        error_message, errors, status, finished_at)
+        error_message, errors, cancel_requested_at, status, finished_at)
     select t.organization_id, t.id, t.queue_id, t.payload, t.priority, t.attempts, t.max_attempts, t.scheduled_for, t.started_at, t.created_at, t.task, t.unique_key, t.unique_while, t.ordering_key, t.progress, t.worker_id, t.claims, t.seq, t.ready, t.blocked, t.trace, t.tags,
-        t.error_message, t.errors, 'cancelled', statement_timestamp()
+        t.error_message, t.errors, t.cancel_requested_at, 'cancelled', statement_timestamp()
     from taken t
 )
-select h.organization_id, h.id, t.id is not null, h.queue_id, h.status, h.claims, t.worker_id
+select h.organization_id, h.id, t.id is not null or a.id is not null, h.queue_id, h.status, h.claims, h.worker_id,
+    t.id is not null
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
+left join asked a on a.organization_id = h.organization_id and a.id = h.id
 where h.current

@@ -12,7 +12,7 @@ held as materialized (
         select i.ctid as row, i.queue_id as of_queue, i.counted, i.ordering_key,
             i.attempts < i.max_attempts as attempts_left,
             i.status = 'processing' and i.claims = r.claims
-                and i.lease_expires_at > statement_timestamp() as current
+                and i.lease_expires_at > statement_timestamp() and i.cancel_requested_at is null as current
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id
         for update

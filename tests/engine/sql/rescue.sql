@@ -22,7 +22,7 @@ expired as materialized (
     join queue q on q.organization_id = l.organization_id and q.id = l.queue_id
     cross join lateral (
         select i.ctid as row, i.organization_id, i.queue_id, i.id, i.counted,
-            i.attempts < i.max_attempts as attempts_left,
+            i.cancel_requested_at is null and i.attempts < i.max_attempts as waits_again,
             i.status = 'processing' and i.lease_expires_at <= statement_timestamp() as current
         from queue_items_live i
         where i.ctid = l.row
@@ -41,30 +41,30 @@ again as (
         errors = (
             case when jsonb_array_length(i.errors) >= 10 then i.errors - 0 else i.errors end
             || jsonb_build_object('attempt', i.attempts, 'at', statement_timestamp(), 'error', 'the lease ran out: worker ' || coalesce(i.worker_id, '?') || ' did not report in time'))
-    where i.ctid = any (array(select e.row from expired e where e.attempts_left))
+    where i.ctid = any (array(select e.row from expired e where e.waits_again))
     returning i.organization_id, i.queue_id, i.id
 ),
 taken as (
     delete from queue_items_live i
-    where i.ctid = any (array(select e.row from expired e where not e.attempts_left))
+    where i.ctid = any (array(select e.row from expired e where not e.waits_again))
     returning i.*
 ),
 finished as (
     insert into queue_items (
         organization_id, id, queue_id, payload, priority, attempts, max_attempts, scheduled_for, started_at, created_at, task, unique_key, unique_while, ordering_key, progress, worker_id, claims, seq, ready, blocked, trace, tags,
-        error_message, errors, status, finished_at)
+        error_message, errors, cancel_requested_at, status, finished_at)
     select t.organization_id, t.id, t.queue_id, t.payload, t.priority, t.attempts, t.max_attempts, t.scheduled_for, t.started_at, t.created_at, t.task, t.unique_key, t.unique_while, t.ordering_key, t.progress, t.worker_id, t.claims, t.seq, t.ready, t.blocked, t.trace, t.tags,
         'the lease ran out: worker ' || coalesce(t.worker_id, '?') || ' did not report in time',
         (
             case when jsonb_array_length(t.errors) >= 10 then t.errors - 0 else t.errors end
             || jsonb_build_object('attempt', t.attempts, 'at', statement_timestamp(), 'error', 'the lease ran out: worker ' || coalesce(t.worker_id, '?') || ' did not report in time')),
-        'failed', statement_timestamp()
+        t.cancel_requested_at, cast(case when t.cancel_requested_at is null then 'failed' else 'cancelled' end as queue_item_status), statement_timestamp()
     from taken t
 ),
 changed as materialized (
     select organization_id, queue_id, id, 'waiting' as status, null as ordering_key from again
     union all
-    select organization_id, queue_id, id, 'failed', ordering_key from taken
+    select organization_id, queue_id, id, case when t.cancel_requested_at is null then 'failed' else 'cancelled' end, ordering_key from taken t
 ),
 left_off as materialized (
     select c.*, e.counted
@@ -98,8 +98,8 @@ turned as (
     where l.ordering_key is not null
 ),
 counted as (
-    insert into item_counters (organization_id, queue_id, waiting, processing, failed)
-    select m.organization_id, m.queue_id, count(*) filter (where m.status = 'waiting'), -count(*), count(*) filter (where m.status = 'failed')
+    insert into item_counters (organization_id, queue_id, waiting, processing, failed, cancelled)
+    select m.organization_id, m.queue_id, count(*) filter (where m.status = 'waiting'), -count(*), count(*) filter (where m.status = 'failed'), count(*) filter (where m.status = 'cancelled')
     from left_off m
     group by m.organization_id, m.queue_id
 )

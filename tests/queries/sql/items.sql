@@ -1,5 +1,5 @@
 -- fairlead.queries.items.ITEMS
-select i.id, i.queue_id, i.payload, i.status, i.priority, i.attempts, i.max_attempts, i.error_message, i.errors, i.result, i.progress, i.task, i.tags, i.scheduled_for, i.started_at, i.completed_at, nullif(i.finished_at, 'infinity'), i.created_at
+select i.id, i.queue_id, i.payload, i.status, i.priority, i.attempts, i.max_attempts, i.error_message, i.errors, i.result, i.progress, i.task, i.tags, i.scheduled_for, i.started_at, i.completed_at, nullif(i.finished_at, 'infinity'), i.created_at, i.cancel_requested_at
 from queue_items i
 where i.organization_id = %(organization_id)s and i.id = any (%(ids)s)
     and (cast(%(deleted)s as boolean) or (
