@@ -22,8 +22,9 @@ class People(Machine):
     @precondition(lambda self: bool(self.world.items))
     @rule(place=ORGANIZATIONS, places=SEVERAL, seconds=st.sampled_from([None, 0, 2, 60]), fate=FATES)
     def cancel(self, place: int, places: list[int], seconds: int | None, fate: Fate) -> None:
-        """Somebody cancels some items, perhaps another organization's."""
-        scope, ids = tenant(self.organization(place)), self.items(places)
+        """Somebody cancels some items, perhaps another organization's, and at times some of those that are held."""
+        held = [item.id for item in self.world.items.values() if item.status == "processing"]
+        scope, ids = tenant(self.organization(place)), [*self.items(places), *held[: places[0] % 4]]
 
         async def work(session: Session) -> set[tuple[str, str, bool]]:
             if not ids:
