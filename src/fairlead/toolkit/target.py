@@ -8,6 +8,7 @@ An application says in the `pyproject.toml` of its directory, or of one above it
     schemas = ["shop"]                    # what is compared; left out: the default schema
     version_table = "alembic_version"     # as the application's env.py says
     version_schema = "shop"
+    owner = "shop_owner"                  # the role that owns the tables; left out: whoever migrates
     name = "shop"                         # left out: the project's name
 
 Without that section the target is Fairlead's own schema, which `name="fairlead"` asks for next to an application's.
@@ -43,6 +44,7 @@ class Target:
     version_table: str
     version_schema: str | None = None
     schemas: tuple[str, ...] = ()  # what is compared; (): the default schema
+    owner: str | None = None  # the role that owns the tables, as which revisions work; None: the login's own
 
 
 class _Section(BaseModel):
@@ -54,6 +56,7 @@ class _Section(BaseModel):
     version_table: str = "alembic_version"
     version_schema: str | None = None
     schemas: tuple[str, ...] = ()
+    owner: str | None = None
 
 
 def load_target(directory: Path, *, name: str = "") -> Target:

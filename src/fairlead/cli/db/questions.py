@@ -1,0 +1,30 @@
+"""Questions to whoever sits at the terminal; asked on standard error, so that standard output stays the answer."""
+
+from __future__ import annotations
+
+import typer
+
+from fairlead.cli.output import messages
+from fairlead.toolkit.hints import ValueNeeded
+from fairlead.toolkit.renames import Question
+
+
+def ask_rename(question: Question) -> str | None:
+    """Return the new name, or None for what is dropped."""
+    messages.print(f"The {question.gone.kind} {question.gone} is not in the models any more.", markup=False)
+    for number, candidate in enumerate(question.candidates, start=1):
+        messages.print(f"  {number}  it was renamed to {candidate}", markup=False)
+    messages.print("  0  it is dropped, with all that is in it", markup=False)
+    while True:
+        chosen: int = typer.prompt("Which", type=int, err=True)
+        if 0 <= chosen <= len(question.candidates):
+            return question.candidates[chosen - 1].name if chosen else None
+        messages.print(f"A number from 0 to {len(question.candidates)}, please.")
+
+
+def ask_value(need: ValueNeeded) -> str:
+    """Return the SQL expression for a column."""
+    messages.print(f"{need.column}: {need.reason}", markup=False)
+    suggested = None if need.example.startswith("<") else need.example
+    answer: str = typer.prompt("SQL", default=suggested, err=True)
+    return answer

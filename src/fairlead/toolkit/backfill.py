@@ -1,0 +1,61 @@
+"""Values for rows that have none: filled in batches while others write, or a stand-in where a downgrade cannot know."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import types
+from sqlalchemy.dialects import postgresql
+
+_PAGES: Final = 500  # of a table, in one transaction: some ten thousand rows
+
+_FILL: Final = """DO $fill$
+DECLARE
+    page bigint := 0;
+BEGIN
+    IF pg_relation_size('{name}') > 0 AND row_security_active('{name}') THEN
+        RAISE EXCEPTION 'Row-level security hides rows of {name} from %', current_user
+            USING HINT = 'Let a login with BYPASSRLS migrate.';
+    END IF;
+    WHILE page <= pg_relation_size('{name}') / current_setting('block_size')::bigint LOOP
+        UPDATE {table} SET {column} = {value}
+        WHERE {column} IS NULL AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {pages})::tid;
+        COMMIT;
+        page := page + {pages};
+    END LOOP;
+END $fill$"""
+
+
+def fill_statement(table: str, column: str, value: str) -> str:
+    """Return the statement that gives the empty rows their value, a batch a transaction; it may be run again.
+
+    Names come quoted. It walks the table once, so a `value` that is null for a row does not keep it from ending, and it
+    refuses to work where row-level security would hide rows from it.
+    """
+    return _FILL.format(
+        name=table.replace("'", "''").replace("%", "%%"), table=table, column=column, value=value, pages=_PAGES
+    )
+
+
+_STAND_INS: Final[tuple[tuple[Any, str], ...]] = (
+    (types.Enum, ""),
+    (types.String, "''"),
+    (types.Boolean, "false"),
+    (types.Integer, "0"),
+    (types.Numeric, "0"),
+    (types.Float, "0"),
+    (types.DateTime, "'epoch'"),
+    (types.Date, "'epoch'"),
+    (types.Interval, "'0'"),
+    (types.JSON, "'{}'"),
+    (types.ARRAY, "'{}'"),
+    (postgresql.BYTEA, "''"),
+    (types.Uuid, "'00000000-0000-0000-0000-000000000000'"),
+)
+
+
+def stand_in(column_type: types.TypeEngine[Any]) -> str | None:
+    """Return a value of the type that stands for one that is gone, as SQL; None when there is none to think of."""
+    if isinstance(column_type, types.Enum):
+        return f"'{column_type.enums[0]}'" if column_type.enums else None
+    return next((value for kind, value in _STAND_INS if isinstance(column_type, kind)), None)

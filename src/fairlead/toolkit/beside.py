@@ -1,0 +1,45 @@
+"""What only the catalogue shows (policies, functions, enum values, …) as safe DDL.
+
+Most of it is done in a moment. A check or a foreign key that changes would read its whole table while nobody may write:
+it is added for new rows and then validated, as everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from fairlead.toolkit.plugin.operation import CatalogueOp
+
+_ADDED: Final = re.compile(
+    r"(?P<path>alter table \S+) add constraint (?P<name>\"[^\"]+\"|\S+) (?:check|foreign key)\b", re.IGNORECASE
+)
+_ADDED_VALUE: Final = re.compile(r"alter type \S+ add value ", re.IGNORECASE)
+
+
+def catalogue_parts(operation: CatalogueOp, *, busy: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the statements that stand alone, and those of the transaction; `busy`: the table is in use."""
+    if all(_ADDED_VALUE.match(statement) for statement in operation.statements):
+        return tuple(_if_missing(statement) for statement in operation.statements), ()
+    if busy and any(map(_ADDED.match, operation.statements)):
+        return tuple(part for statement in operation.statements for part in _beside(statement)), ()
+    return (), operation.statements
+
+
+def _if_missing(statement: str) -> str:
+    return re.sub(r"add value (?!if not exists)", "add value if not exists ", statement, flags=re.IGNORECASE)
+
+
+def _beside(statement: str) -> Iterator[str]:
+    """Yield what takes the place of a statement."""
+    if added := _ADDED.match(statement):
+        path, name = added["path"], added["name"]
+        again = f"{path} drop constraint if exists {name},{statement[len(path) :]}"
+        if again.endswith(" not valid"):
+            yield again
+        else:
+            yield f"{again} not valid"
+            yield f"{path} validate constraint {name}"
+    elif " drop constraint " not in statement:  # done just above
+        yield statement

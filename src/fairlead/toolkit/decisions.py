@@ -1,0 +1,169 @@
+"""The way from a comparison to what is wanted: renames found and decided, values for rows that need one.
+
+The renames are carried out on the shadow database, so that the comparison made after them shows what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TypeAlias
+
+from alembic.operations import ops
+from sqlalchemy import Connection, RootTransaction
+from sqlalchemy.exc import ProgrammingError
+
+from fairlead.errors import DecisionNeeded
+from fairlead.toolkit.catalogue import Catalogue, Kind
+from fairlead.toolkit.difference import Difference, difference
+from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
+from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
+from fairlead.toolkit.renames import Question, Rename, followers, questions
+from fairlead.toolkit.target import Target
+
+Operations: TypeAlias = list[ops.MigrateOperation]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a revision has to do: the renames in order, then the operations, with the values that rows get."""
+
+    renames: tuple[Rename, ...]
+    operations: Operations
+    fills: dict[str, str] = field(default_factory=dict)
+    casts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Who decides: hints first, then whoever can be asked."""
+
+    hints: Hints
+    ask_rename: AskRename | None = None
+    ask_value: AskValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A database that stands at the newest revision, and what the models declare."""
+
+    target: Target
+    connection: Connection
+    declared: Catalogue
+
+    def difference(self) -> Difference:
+        """Compare it, as it is now, with the models."""
+        return difference(self.target, self.connection, declared=self.declared)
+
+    @contextmanager
+    def owned(self) -> Iterator[RootTransaction]:
+        """Begin a transaction as the role that owns the tables."""
+        with self.connection.begin() as transaction:
+            if self.target.owner:
+                self.connection.exec_driver_sql(f"set local role {quoted(self.target.owner)}")
+            yield transaction
+
+
+def decided(shadow: Shadow, deciding: Deciding) -> Decided:
+    """Find what is to be done; raises DecisionNeeded that says what to pass."""
+    renames, operations = _renamed(shadow, deciding)
+    hints = reduce(Hints.following, renames, deciding.hints)
+    fills = valued(_empty_rows(operations), hints.backfills, deciding.ask_value)
+    casts = valued(_impossible_casts(shadow, operations, hints.casts), hints.casts, deciding.ask_value)
+    return Decided(tuple(renames), operations, fills, casts)
+
+
+def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operations]:
+    renames: list[Rename] = []
+    asked: dict[str, Question] = {}
+    hints = deciding.hints
+    while True:
+        differing = shadow.difference()
+        new = [question for question in questions(differing.changes) if str(question.gone) not in asked]
+        # Tables first: only when they have their names can columns be told apart.
+        new = [question for question in new if question.gone.kind is Kind.TABLE] or new
+        if not new:
+            break
+        asked.update((str(question.gone), question) for question in new)
+        for rename in decide(new, hints, deciding.ask_rename):
+            renames.extend(_carried_out(shadow, rename))
+            hints = hints.following(rename)
+    if astray := unused(hints, asked.values()):
+        raise DecisionNeeded(
+            "These hints answer no question: nothing of that name left the models while something came in beside it.",
+            details=dict.fromkeys(astray, "Leave it out, or mend the name."),
+        )
+    return renames, list(flat(differing.upgrade.ops))
+
+
+def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
+    """Yield a rename and those that follow it, each done on the shadow."""
+    _run(shadow, rename)
+    yield rename
+    for follower in followers(rename, shadow.difference().changes):
+        _run(shadow, follower)
+        yield follower
+
+
+def _run(shadow: Shadow, rename: Rename) -> None:
+    with shadow.owned():
+        shadow.connection.exec_driver_sql(rename.statement())
+
+
+def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
+    """Yield the columns that are to be NOT NULL while rows are there that have nothing in them."""
+    fresh = {(leaf.schema, leaf.table_name) for leaf in operations if isinstance(leaf, ops.CreateTableOp)}
+    for leaf in operations:
+        if isinstance(leaf, ops.AddColumnOp) and (leaf.schema, leaf.table_name) not in fresh:
+            column = leaf.column
+            if not (column.nullable or column.server_default is not None or column.computed or column.identity):
+                yield ValueNeeded(
+                    "backfill",
+                    path_of(leaf.schema, leaf.table_name, str(column.name)),
+                    "It is NOT NULL and has no server default: what do the rows get that are there?",
+                    "<SQL expression>",
+                )
+        elif isinstance(leaf, ops.AlterColumnOp) and leaf.modify_nullable is False and not _has_default(leaf):
+            yield ValueNeeded(
+                "backfill",
+                path_of(leaf.schema, leaf.table_name, leaf.column_name),
+                "It becomes NOT NULL: what do the rows get that have nothing in it (NULL: there are none)?",
+                "<SQL expression>",
+            )
+
+
+def _has_default(leaf: ops.AlterColumnOp) -> bool:
+    default = leaf.existing_server_default if leaf.modify_server_default is False else leaf.modify_server_default
+    return default not in {None, False}
+
+
+def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[str]) -> Iterator[ValueNeeded]:
+    """Yield the columns whose new type PostgreSQL does not make of the old one by itself."""
+    for leaf in operations:
+        if not isinstance(leaf, ops.AlterColumnOp) or leaf.modify_type is None:
+            continue
+        column = path_of(leaf.schema, leaf.table_name, leaf.column_name)
+        [change] = statements(type_change(leaf), shadow.target.metadata)
+        if column not in casts and not _can(shadow, leaf, change):
+            wanted = change.rpartition(" TYPE ")[2].partition(" COLLATE ")[0]
+            example = f"{quoted(leaf.column_name)}::{wanted}"
+            yield ValueNeeded("cast", column, "PostgreSQL does not convert it by itself.", example)
+
+
+def _can(shadow: Shadow, leaf: ops.AlterColumnOp, change: str) -> bool:
+    table, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
+    try:
+        with shadow.owned() as attempt:
+            shadow.connection.exec_driver_sql(f"alter table {table} alter column {name} drop default")
+            shadow.connection.exec_driver_sql(change)
+            attempt.rollback()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", "") in _NO_CAST:
+            return False
+        raise
+    return True
+
+
+_NO_CAST = {"42804", "42846"}  # datatype_mismatch, cannot_coerce

@@ -1,0 +1,221 @@
+"""Generate a revision: from what the migrations build to what the models declare.
+
+The models are compared with a shadow database that stands at the newest revision, so no live database is needed and the
+outcome does not depend on one. What only a person can decide is asked or taken from hints (`decisions.py`). What is
+found is written as safe DDL (`rewrite.py`) and tried up and down on another shadow; only when that leads to the models
+and back is a file written. Where something slow stands on what the same change makes or renames, a second revision
+follows. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from alembic.operations import ops
+from sqlalchemy import Connection, text
+
+from fairlead.errors import MigrationFailed, OperatorError
+from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
+from fairlead.toolkit.change import changes
+from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
+from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.environment import connected, scripts
+from fairlead.toolkit.operations import enum_of
+from fairlead.toolkit.renames import Rename
+from fairlead.toolkit.revision_file import Draft, source
+from fairlead.toolkit.rewrite import Facts, Rewritten, Table, rewrite
+from fairlead.toolkit.sentences import breaks_running_code, describe
+from fairlead.toolkit.shadow import shadow
+from fairlead.toolkit.target import Target
+from fairlead.toolkit.trial import try_out
+
+_ID_LENGTH: Final = 32  # of Alembic's version table
+_EMPTY: Final = Rewritten((), ())
+_RENAMES: Final = (
+    "Code of the release before does not know the new names: apply this when none of it is running any more."
+)
+_DROPS: Final = (
+    "What is dropped is gone: apply this when no code that uses it is running any more. "
+    "The downgrade brings it back, without what was in it."
+)
+_REWRITES: Final = (
+    "{} is written anew, and nobody reads or writes it meanwhile. If it is large, add a column beside the old one "
+    "instead, fill it, and change over with two releases (docs/guides/migrations.md)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a revision is to be called, and the day it is made."""
+
+    message: str
+    today: date
+
+
+def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Deciding) -> list[Draft]:
+    """Return the revisions that lead to the models, tried and not yet written; none when nothing is to be done.
+
+    Raises DecisionNeeded that says what to pass, OperatorError and MigrationFailed.
+    """
+    head = _head(target)
+    declared = declared_catalogue(target, server_url)
+    with shadow(server_url, target) as url, connected(url) as connection:
+        found = decided(Shadow(target, connection, declared), deciding)
+        if not found.renames and not found.operations:
+            return []
+        with connection.begin():
+            partitioned = frozenset(_partitioned(connection))
+    drafts = list(_drafts(target, found, partitioned, wanted=wanted, head=head))
+    rewritten = _tried(target, server_url, declared, drafts=drafts)
+    return [replace(drafts[0], warnings=(*drafts[0].warnings, *map(_REWRITES.format, rewritten))), *drafts[1:]]
+
+
+def custom(target: Target, wanted: Wanted) -> list[Draft]:
+    """Return an empty revision, for what no model declares."""
+    revision = _free_id(target, wanted)
+    return [Draft(revision, _head(target), wanted.message, (), _EMPTY, _EMPTY, target.owner)]
+
+
+def _head(target: Target) -> str | None:
+    heads = scripts(target).get_heads()
+    if len(heads) > 1:
+        raise OperatorError(
+            f"There are {len(heads)} newest revisions ({', '.join(sorted(heads))}), because two people added one at a "
+            "time. Join them first: alembic merge heads, or set down_revision of one to the other."
+        )
+    return heads[0] if heads else None
+
+
+def _free_id(target: Target, wanted: Wanted) -> str:
+    """Return the day and the message as an id that no revision has, cut at a word's end."""
+    slug = re.sub(r"[^a-z0-9]+", "_", wanted.message.lower()).strip("_") or "revision"
+    stem = f"{wanted.today:%Y%m%d}_{slug}"
+    if len(stem) > _ID_LENGTH - 2:
+        stem = stem[: _ID_LENGTH - 1].rpartition("_")[0]
+    taken = {script.revision for script in scripts(target).walk_revisions()}
+    taken |= {path.stem for path in (target.migrations / "versions").glob("*.py")}
+    return next(name for name in (stem, *(f"{stem}_{n}" for n in range(2, 100))) if name not in taken)
+
+
+def _partitioned(connection: Connection) -> Iterator[Table]:
+    rows = connection.execute(
+        text("""
+            select nullif(n.nspname, 'public'), c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind = 'p'
+        """)
+    )
+    yield from ((schema, name) for schema, name in rows)
+
+
+def _drafts(
+    target: Target, found: Decided, partitioned: frozenset[Table], *, wanted: Wanted, head: str | None
+) -> Iterator[Draft]:
+    """Yield the revision, and the one after it when something has to wait for the first to be applied."""
+    leaves = found.operations
+    facts = Facts(target.metadata, partitioned=partitioned, fills=found.fills, casts=found.casts)
+    unready = replace(_meeting(leaves, facts), renamed=frozenset(_renamed(target, found.renames)))
+    up = rewrite(leaves, unready)
+    first = [leaf for leaf in leaves if leaf not in up.later]
+    revision = _free_id(target, wanted)
+    renaming = tuple(rename.statement() for rename in found.renames)
+    undoing = tuple(rename.reversed().statement() for rename in reversed(found.renames))
+    down = _down(first, facts)
+    yield Draft(
+        revision,
+        head,
+        wanted.message,
+        (*map(str, found.renames), *map(describe, first)),
+        replace(up, together=(*renaming, *up.together)),
+        replace(down, together=(*down.together, *undoing)),
+        target.owner,
+        (*[_RENAMES] * bool(found.renames), *[_DROPS] * any(map(breaks_running_code, first))),
+    )
+    if up.later:
+        yield Draft(
+            f"{revision}_2",
+            revision,
+            f"{wanted.message}, second part",
+            tuple(map(describe, up.later)),
+            rewrite(up.later, facts),
+            _down(up.later, facts),
+            target.owner,
+        )
+
+
+def _renamed(target: Target, renames: Iterable[Rename]) -> Iterator[Table]:
+    """Yield the tables that have another name afterwards, or something in them that has."""
+    for rename in renames:
+        if rename.old.kind == "value":
+            yield from (
+                (table.schema, table.name)
+                for table in target.metadata.sorted_tables
+                if any(getattr(enum_of(column), "name", None) == rename.old.within for column in table.columns)
+            )
+        elif rename.old.kind in {Kind.TABLE, Kind.COLUMN}:
+            yield rename.old.schema, rename.old.within or rename.new_name
+
+
+def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
+    back = [leaf.reverse() for leaf in reversed(list(leaves))]
+    return rewrite(back, _meeting(back, replace(facts, fills={}, casts={}, forward=False)))
+
+
+def _meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
+    """Return the facts with what the operations make, drop and change the type of."""
+    made, gone, retyped = set[Table](), set[Table](), set[Table]()
+    for leaf in leaves:
+        if isinstance(leaf, ops.CreateTableOp):
+            made.add((leaf.schema, leaf.table_name))
+        elif isinstance(leaf, ops.DropTableOp):
+            gone.add((leaf.schema, leaf.table_name))
+        elif (isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None) or (
+            isinstance(leaf, ops.AddColumnOp) and not facts.forward and not leaf.column.nullable
+        ):
+            retyped.add((leaf.schema, leaf.table_name))
+    return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(retyped))
+
+
+def _tried(target: Target, server_url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
+    """Return the tables that the drafts write anew.
+
+    Raises MigrationFailed unless they lead to the models, and their downgrades back.
+    """
+    with shadow(server_url, target) as url:
+        before = _catalogue(target, url)
+        rewritten = try_out(target, url, (draft.up for draft in drafts))
+        _insist(_catalogue(target, url), declared, "The models are not reached")
+        try_out(target, url, (draft.down for draft in reversed(drafts)))
+        _insist(_catalogue(target, url), before, "The downgrade does not lead back")
+    return rewritten
+
+
+def _catalogue(target: Target, url: str) -> Catalogue:
+    with connected(url) as connection:
+        return read_catalogue(connection, target)
+
+
+def _insist(found: Catalogue, wanted: Catalogue, otherwise: str) -> None:
+    if left := changes(found, wanted):
+        raise MigrationFailed(
+            f"{otherwise}, so nothing was written. Write this part by hand in a revision of its own (--custom).",
+            details={change.thing.title: change.sentence("the revision's outcome") for change in left},
+        )
+
+
+def write(target: Target, drafts: Iterable[Draft]) -> list[Path]:
+    """Write each draft as a module; return the files. Raises OperatorError rather than overwrite one."""
+    written = []
+    for draft in drafts:
+        path = target.migrations / "versions" / f"{draft.revision}.py"
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(source(draft))
+        except FileExistsError:
+            raise OperatorError(f"{path} is there already, and is not overwritten: choose another message.") from None
+        written.append(path)
+    return written

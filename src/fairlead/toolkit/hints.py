@@ -1,0 +1,175 @@
+"""What only a person can decide, as options of a command, as a file, or as answers on a terminal.
+
+A file is JSON: {"renames": {"users.fullname": "users.name"}, "drops": ["users.nick"], "backfills":
+{"orders.code": "'none'"}, "casts": {"orders.total": "total::numeric"}}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fairlead.errors import DecisionNeeded
+from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.renames import Question, Rename
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """The answers given beforehand; things are named as `str(Place)` does, `users.name`."""
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    drops: frozenset[str] = frozenset()
+    backfills: Mapping[str, str] = field(default_factory=dict)  # a column to the SQL that its empty rows get
+    casts: Mapping[str, str] = field(default_factory=dict)  # a column to the SQL that converts it
+
+    def following(self, rename: Rename) -> Hints:
+        """Return them with what is in a renamed table named by the table's new name."""
+        if rename.old.kind is not Kind.TABLE:
+            return self
+        old, new = f"{rename.old}.", f"{rename.new}."
+
+        def moved(name: str) -> str:
+            return new + name.removeprefix(old) if name.startswith(old) else name
+
+        return Hints(
+            {moved(name): moved(wanted) for name, wanted in self.renames.items()},
+            frozenset(map(moved, self.drops)),
+            {moved(name): value for name, value in self.backfills.items()},
+            {moved(name): value for name, value in self.casts.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValueNeeded:
+    """A column whose rows need something that the models do not say: `option` is "backfill" or "cast"."""
+
+    option: str
+    column: str
+    reason: str
+    example: str
+
+
+# Ask a person: the name of the candidate or None for "dropped"; the expression.
+AskRename: TypeAlias = Callable[[Question], str | None]
+AskValue: TypeAlias = Callable[[ValueNeeded], str]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    renames: dict[str, str] = {}
+    drops: list[str] = []
+    backfills: dict[str, str] = {}
+    casts: dict[str, str] = {}
+
+
+def read_hints(path: Path | None, *, renames: Iterable[str], drops: Iterable[str], **values: Iterable[str]) -> Hints:
+    """Return the hints of a file and of options, `old=new` each; the options win. Raises DecisionNeeded."""
+    given = _read(path) if path is not None else _File()
+    return Hints(
+        {**given.renames, **_pairs("--rename", renames)},
+        frozenset({*given.drops, *drops}),
+        {**given.backfills, **_pairs("--backfill", values.get("backfills", ()))},
+        {**given.casts, **_pairs("--cast", values.get("casts", ()))},
+    )
+
+
+def _read(path: Path) -> _File:
+    try:
+        return _File(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise DecisionNeeded(
+            f"The hints in {path} cannot be used ({reason}). Write "
+            '{"renames": {"users.fullname": "users.name"}, "drops": ["users.nick"], "backfills": {}, "casts": {}}.'
+        ) from error
+
+
+def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for pair in given:
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise DecisionNeeded(f"{option} {pair!r} is not understood: write {option} {_EXAMPLES[option]}")
+        pairs[old.strip()] = new.strip()
+    return pairs
+
+
+_EXAMPLES = {
+    "--rename": "users.fullname=users.name",
+    "--backfill": "\"orders.code='none'\"",
+    "--cast": '"orders.total=total::numeric"',
+}
+
+
+def decide(asked: Iterable[Question], hints: Hints, ask: AskRename | None) -> list[Rename]:
+    """Return the renames among the questions; what is dropped is left out.
+
+    Raises DecisionNeeded that says what to pass, when there is nobody to ask.
+    """
+    decided: list[Rename] = []
+    open_questions: list[Question] = []
+    for question in asked:
+        gone = str(question.gone)
+        if gone in hints.renames:
+            decided.append(Rename(question.gone, _candidate(question, hints.renames[gone])))
+        elif gone in hints.drops:
+            continue
+        elif ask is None:
+            open_questions.append(question)
+        elif (chosen := ask(question)) is not None:
+            decided.append(Rename(question.gone, chosen))
+    if open_questions:
+        raise DecisionNeeded(
+            "Renamed, or dropped with all that is in it? Pass one answer for each.",
+            details={str(question.gone): _answers(question) for question in open_questions},
+        )
+    return decided
+
+
+def _candidate(question: Question, wanted: str) -> str:
+    for candidate in question.candidates:
+        if wanted in {str(candidate), candidate.name}:
+            return candidate.name
+    raise DecisionNeeded(
+        f"{question.gone} cannot have become {wanted}, which is not new in the models.",
+        details={str(question.gone): _answers(question)},
+    )
+
+
+def _answers(question: Question) -> str:
+    renames = [f"--rename {question.gone}={candidate}" for candidate in question.candidates]
+    return " or ".join([*renames, f"--drop {question.gone}"])
+
+
+def valued(needed: Iterable[ValueNeeded], given: Mapping[str, str], ask: AskValue | None) -> dict[str, str]:
+    """Return `given` with an expression for each column that needs one; raises DecisionNeeded as `decide` does."""
+    values = dict(given)
+    unknown: list[ValueNeeded] = []
+    for need in needed:
+        if need.column in values:
+            continue
+        if ask is None:
+            unknown.append(need)
+        else:
+            values[need.column] = ask(need)
+    if unknown:
+        raise DecisionNeeded(
+            "Existing rows need a value that the models do not give.",
+            details={
+                need.column: f'{need.reason} Pass --{need.option} "{need.column}={need.example}".' for need in unknown
+            },
+        )
+    return values
+
+
+def unused(hints: Hints, asked: Iterable[Any]) -> list[str]:
+    """Return the renames and drops that answer no question: misspelt, or done already."""
+    known = {str(question.gone) for question in asked}
+    return sorted(name for name in {*hints.renames, *hints.drops} if name not in known)

@@ -1,0 +1,327 @@
+"""Safe DDL: what a comparison asks for, as statements that do not stop the application that is running.
+
+PostgreSQL holds a lock until the transaction ends, so what takes long must not share one with what blocks. A revision
+is therefore two parts. The statements of `alone` come first, each a transaction of its own: indexes built concurrently,
+constraints added NOT VALID and then validated, values filled in batches. Each may be run again, so that a revision that
+was stopped half-way, by a lock that did not come or by kill -9, is simply run once more. The statements of `together`
+are one transaction with the note that the revision is applied, and take their locks for a moment.
+
+What has to build on something that `together` makes or renames is left over, for a revision that follows.
+On a table that is made in the same revision plain DDL is right: nobody uses it yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from alembic.operations import ops
+from sqlalchemy import MetaData
+
+from fairlead.toolkit.backfill import fill_statement, stand_in
+from fairlead.toolkit.beside import catalogue_parts
+from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
+from fairlead.toolkit.plugin.operation import CatalogueOp
+
+Table: TypeAlias = tuple[str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides how something is done. Tables are (schema, name)."""
+
+    metadata: MetaData
+    fresh: frozenset[Table] = frozenset()  # made in this revision
+    renamed: frozenset[Table] = frozenset()  # renamed in this revision, or having a column or a value that is
+    retyped: frozenset[Table] = frozenset()  # having a column whose type changes in this revision
+    gone: frozenset[Table] = frozenset()  # dropped in this revision, with all that is on them
+    partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes
+    fills: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that empty rows get
+    casts: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that converts
+    forward: bool = True  # False: a downgrade, which has no revision that follows
+
+    def busy(self, table: Table) -> bool:
+        """Say whether the application may be using the table, and the table can be worked on beside it."""
+        return table not in self.fresh and table not in self.partitioned
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One operation as statements."""
+
+    alone: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The statements of a revision, and the operations that only a revision after it can do well."""
+
+    alone: tuple[str, ...]
+    together: tuple[str, ...]
+    later: tuple[ops.MigrateOperation, ...] = ()
+
+
+def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
+    """Return the operations as safe DDL, in the order in which they come."""
+    leaves = [leaf for leaf in flat(operations) if isinstance(leaf, ops.DropTableOp) or _table(leaf) not in facts.gone]
+    dropped = {_name(leaf) for leaf in leaves if isinstance(leaf, _DROPPING)}
+    waiting = [leaf for leaf in leaves if _has_to_wait(leaf, facts, dropped=_name(leaf) in dropped)]
+    leaves = _without_drops_for_another(leaves, facts, waiting)
+    built = {_table(leaf) for leaf in leaves if leaf not in waiting and _part(leaf, facts).alone}
+    parts = []
+    for leaf in leaves:
+        if leaf not in waiting:
+            parts.append(_part(leaf, facts, early=_table(leaf) in built))
+        elif not facts.forward:
+            parts.append(_plain(leaf, facts))
+    return Rewritten(
+        tuple(sorted((statement for part in parts for statement in part.alone), key=_phase)),
+        tuple(statement for part in parts for statement in part.together),
+        tuple(waiting) if facts.forward else (),
+    )
+
+
+def _phase(alone: str) -> int:
+    """Order what stands alone: the room for values, the values, what they have to keep to, and what takes long."""
+    if " NOT VALID" in alone:
+        return 2
+    return 1 if alone.startswith("DO ") else 3 if " CONCURRENTLY " in alone or " VALIDATE " in alone else 0
+
+
+def _plain(leaf: ops.MigrateOperation, facts: Facts) -> Part:
+    return Part(together=tuple(statements(leaf, facts.metadata)))
+
+
+def _without_drops_for_another(
+    leaves: list[ops.MigrateOperation], facts: Facts, waiting: list[ops.MigrateOperation]
+) -> list[ops.MigrateOperation]:
+    """Leave out the drop of what is made anew in a transaction of its own, which begins with dropping the old one."""
+    anew = {
+        _name(leaf)
+        for leaf in leaves
+        if isinstance(leaf, _DROPS_ITSELF) and _part(leaf, facts).alone and (facts.forward or leaf not in waiting)
+    }
+    return [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and _name(leaf) in anew)]
+
+
+def _name(leaf: Any) -> tuple[Table | None, str]:
+    return _table(leaf), str(getattr(leaf, "index_name", None) or getattr(leaf, "constraint_name", None))
+
+
+_DROPS_ITSELF: Final = (ops.CreateIndexOp, ops.CreateForeignKeyOp, ops.CreateCheckConstraintOp)
+_DROPPING: Final = (ops.DropIndexOp, ops.DropConstraintOp)
+
+
+def _has_to_wait(leaf: ops.MigrateOperation, facts: Facts, *, dropped: bool) -> bool:
+    """Say whether something slow stands on what this very revision makes or renames.
+
+    `dropped`: something of its name is dropped; the index of a unique constraint only gets the name after that.
+    """
+    if not _part(leaf, facts).alone:
+        return False
+    if dropped and isinstance(leaf, ops.CreateUniqueConstraintOp):
+        return True
+    tables, unready = {_table(leaf)}, facts.renamed | facts.fresh
+    if isinstance(leaf, ops.CreateForeignKeyOp):
+        tables.add((leaf.kw.get("referent_schema"), leaf.referent_table))
+    if isinstance(leaf, ops.CreateIndexOp | ops.AddConstraintOp):
+        unready |= facts.retyped
+    return bool(tables & unready)
+
+
+def _table(leaf: ops.MigrateOperation) -> Table | None:
+    if isinstance(leaf, ops.CreateForeignKeyOp):
+        return leaf.kw.get("source_schema"), leaf.source_table
+    name = getattr(leaf, "table_name", None)
+    return None if not name else (getattr(leaf, "schema", None), str(name))
+
+
+def _part(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) -> Part:
+    """Return one operation's statements; `early`: something is built on its table before the transaction."""
+    if isinstance(leaf, CatalogueOp):
+        return Part(*catalogue_parts(leaf, busy=facts.busy((leaf.schema, leaf.table_name))))
+    if isinstance(leaf, ops.AddColumnOp):
+        return _column(leaf, facts, early=early)
+    for kind, rewriter in _REWRITERS.items():
+        if isinstance(leaf, kind) and facts.busy(_table(leaf) or (None, "")):
+            return rewriter(leaf, facts)
+    return _plain(leaf, facts)
+
+
+def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
+    """Add a column; where existing rows need a value: without the value, which is filled in, then insisted on."""
+    column = leaf.column
+    if not facts.busy((leaf.schema, leaf.table_name)):
+        return Part(together=tuple(statements(leaf, facts.metadata)))
+    if column.nullable or column.server_default is not None or column.computed or column.identity:
+        if early:
+            leaf = _copied(leaf, column, if_not_exists=True)
+            return Part(alone=tuple(statements(leaf, facts.metadata)))
+        return Part(together=tuple(statements(leaf, facts.metadata)))
+    if not facts.forward:
+        return Part(together=_brought_back(leaf, facts))
+    bare = column._copy()  # noqa: SLF001 - Alembic does
+    bare.nullable = True
+    added = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
+    insisted = _insist(leaf.schema, leaf.table_name, str(column.name), facts)
+    return Part(alone=(*added, *insisted.alone), together=insisted.together)
+
+
+def _copied(leaf: ops.AddColumnOp, column: Any, *, if_not_exists: bool) -> ops.AddColumnOp:
+    return ops.AddColumnOp(leaf.table_name, column, schema=leaf.schema, if_not_exists=if_not_exists)
+
+
+def _brought_back(leaf: ops.AddColumnOp, facts: Facts) -> tuple[str, ...]:
+    """Add a column whose values are gone for good: rows get a stand-in, or there was nothing to go back to."""
+    value = stand_in(leaf.column.type)
+    if value is None:
+        return tuple(statements(leaf, facts.metadata))
+    table, column = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
+    [added, *others] = statements(leaf, facts.metadata)
+    return (
+        added.replace(" NOT NULL", f" DEFAULT {value} NOT NULL"),
+        f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT",
+        *others,
+    )
+
+
+def _insist(schema: str | None, table: str, column: str, facts: Facts, *, default: str = "") -> Part:
+    """Fill what is empty, then set NOT NULL by a validated check, which spares the scan under an exclusive lock."""
+    path, name = quoted(schema, table), quoted(column)
+    check = quoted(f"{table[:25]}_{column[:25]}_not_empty")
+    fill = facts.fills.get(path_of(schema, table, column), default)
+    drop = f"ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {check}"
+    added = f"{drop}, ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
+    return Part(
+        alone=(
+            *((fill_statement(path, name, fill),) if fill.upper() not in {"", "NULL"} else ()),
+            added,
+            f"ALTER TABLE {path} VALIDATE CONSTRAINT {check}",
+        ),
+        together=(
+            f"ALTER TABLE {path} ALTER COLUMN {name} SET NOT NULL",
+            f"ALTER TABLE {path} DROP CONSTRAINT {check}",
+        ),
+    )
+
+
+def _altered(leaf: ops.AlterColumnOp, facts: Facts) -> Part:
+    """Change a column: NOT NULL the slow way, a type with its default out of the way, the rest as it is."""
+    together: list[str] = []
+    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
+    if leaf.modify_type is not None:
+        together.extend(_retyped(leaf, facts))
+    rest = _rest(leaf)
+    if rest.has_changes():
+        together.extend(statements(rest, facts.metadata))
+    if leaf.modify_nullable is False:
+        default = _default(leaf.modify_server_default) if leaf.modify_server_default else ""
+        if leaf.modify_server_default is False and leaf.existing_server_default:
+            default = "DEFAULT"
+        insisted = _insist(leaf.schema, leaf.table_name, leaf.column_name, facts, default=default)
+        return Part(insisted.alone, (*together, *insisted.together))
+    if leaf.modify_nullable is True:
+        together.append(f"ALTER TABLE {path} ALTER COLUMN {name} DROP NOT NULL")
+    return Part(together=tuple(together))
+
+
+def _rest(leaf: ops.AlterColumnOp) -> ops.AlterColumnOp:
+    """Return the operation without its type and without NOT NULL."""
+    return ops.AlterColumnOp(
+        leaf.table_name,
+        leaf.column_name,
+        schema=leaf.schema,
+        existing_type=leaf.modify_type if leaf.modify_type is not None else leaf.existing_type,
+        existing_server_default=leaf.existing_server_default,
+        existing_nullable=leaf.existing_nullable,
+        existing_comment=leaf.existing_comment,
+        modify_server_default=leaf.modify_server_default,
+        modify_comment=leaf.modify_comment,
+    )
+
+
+def _retyped(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
+    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
+    [changed] = statements(type_change(leaf), facts.metadata)
+    cast = facts.casts.get(path_of(leaf.schema, leaf.table_name, leaf.column_name))
+    if cast is None and not facts.forward:
+        wanted = changed.rpartition(" TYPE ")[2].partition(" COLLATE ")[0]
+        cast = f"{name}::text" + (f"::{wanted}" if wanted != "TEXT" else "")
+    if cast:
+        changed += f" USING {cast}"
+    if leaf.existing_server_default in {None, False}:
+        return [changed]
+    restored = _kept_default(leaf, facts)
+    return [f"ALTER TABLE {path} ALTER COLUMN {name} DROP DEFAULT", changed, *restored]
+
+
+def _kept_default(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
+    """Return what gives a column its default again; the old one was written for the old type."""
+    if leaf.modify_server_default is not False:
+        return []
+    default = leaf.existing_server_default
+    if facts.forward:
+        default = facts.metadata.tables[path_of(leaf.schema, leaf.table_name)].columns[leaf.column_name].server_default
+    kept = ops.AlterColumnOp(
+        leaf.table_name,
+        leaf.column_name,
+        schema=leaf.schema,
+        existing_type=leaf.modify_type,
+        modify_server_default=default,
+    )
+    return statements(kept, facts.metadata)
+
+
+def _default(default: Any) -> str:
+    argument = getattr(default, "arg", default)
+    return str(getattr(argument, "text", argument))
+
+
+def _indexed(leaf: ops.CreateIndexOp, facts: Facts) -> Part:
+    beside = copy(leaf)
+    beside.kw = {**leaf.kw, "postgresql_concurrently": True}
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.index_name))}"
+    return Part(alone=(drop, *statements(beside, facts.metadata)))
+
+
+def _unindexed(leaf: ops.DropIndexOp, _facts: Facts) -> Part:
+    return Part(alone=(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.index_name))}",))
+
+
+def _unique(leaf: ops.CreateUniqueConstraintOp, facts: Facts) -> Part:
+    """Build the index beside the application, then make it the constraint's in a moment."""
+    name, path = quoted(str(leaf.constraint_name)), quoted(leaf.schema, leaf.table_name)
+    [declared] = statements(leaf, facts.metadata)
+    what = declared.partition(" UNIQUE ")[2]
+    columns, closing, options = what.partition(")")
+    return Part(
+        alone=(
+            f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.constraint_name))}",
+            f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {path} {columns.replace('NULLS NOT DISTINCT ', '')}{closing}"
+            + (" NULLS NOT DISTINCT" if "NULLS NOT DISTINCT" in columns else ""),
+        ),
+        together=(f"ALTER TABLE {path} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{options}",),
+    )
+
+
+def _constrained(leaf: ops.CreateForeignKeyOp | ops.CreateCheckConstraintOp, facts: Facts) -> Part:
+    """Add it for what is written from now on, then compare the rows that are there while they can be written."""
+    [declared] = statements(leaf, facts.metadata)
+    path, name = quoted(*(_table(leaf) or ())), quoted(str(leaf.constraint_name))
+    again = declared.replace(f"ALTER TABLE {path} ADD", f"ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {name}, ADD", 1)
+    if declared.endswith("NOT VALID"):
+        return Part(alone=(again,))
+    return Part(alone=(f"{again} NOT VALID", f"ALTER TABLE {path} VALIDATE CONSTRAINT {name}"))
+
+
+_REWRITERS: Final[dict[Any, Callable[[Any, Facts], Part]]] = {
+    ops.AlterColumnOp: _altered,
+    ops.CreateIndexOp: _indexed,
+    ops.DropIndexOp: _unindexed,
+    ops.CreateUniqueConstraintOp: _unique,
+    ops.CreateForeignKeyOp: _constrained,
+    ops.CreateCheckConstraintOp: _constrained,
+}

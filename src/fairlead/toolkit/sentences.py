@@ -1,0 +1,91 @@
+"""What an operation does, said for whoever reads the revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from alembic.operations import ops
+from sqlalchemy.dialects import postgresql
+
+from fairlead.toolkit.change import Action
+from fairlead.toolkit.operations import path_of
+from fairlead.toolkit.plugin.operation import CatalogueOp
+
+
+def describe(operation: ops.MigrateOperation) -> str:
+    """Say it in a line: "add column orders.voucher_id"."""
+    for kind, say in _SAID.items():
+        if isinstance(operation, kind):
+            return say(operation)
+    return type(operation).__name__
+
+
+def _change(operation: CatalogueOp) -> str:
+    change = operation.change
+    facts = ", ".join(fact for fact in change.facts if fact != "definition")
+    return f"{_VERBS[change.action]} {change.thing.title}" + (f": {facts}" if facts else "")
+
+
+_VERBS: Final = {Action.ADD: "add", Action.ALTER: "alter", Action.REMOVE: "drop"}
+
+
+def breaks_running_code(operation: ops.MigrateOperation) -> bool:
+    """Say whether code of the release before may need what goes."""
+    return isinstance(operation, ops.DropTableOp | ops.DropColumnOp)
+
+
+def _column(operation: ops.AddColumnOp) -> str:
+    column = operation.column
+    path = path_of(operation.schema, operation.table_name, str(column.name))
+    return f"add column {path}, {_type(column.type)}" + ("" if column.nullable else ", not null")
+
+
+def _altered(operation: ops.AlterColumnOp) -> str:
+    changes = []
+    if operation.modify_type is not None:
+        changes.append(f"type {_type(operation.modify_type)}")
+    if operation.modify_nullable is not None:
+        changes.append("nullable" if operation.modify_nullable else "not null")
+    if operation.modify_server_default is not False:
+        changes.append("no default" if operation.modify_server_default is None else "another default")
+    if operation.modify_comment is not False:
+        changes.append("another comment")
+    return f"alter column {path_of(operation.schema, operation.table_name, operation.column_name)}: " + ", ".join(
+        changes
+    )
+
+
+def _type(kind: Any) -> str:
+    return str(kind.compile(dialect=postgresql.dialect())).lower()  # type: ignore[no-untyped-call]
+
+
+def _constraint(noun: str) -> Callable[[Any], str]:
+    return lambda operation: (
+        f"add {noun} {operation.constraint_name} on "
+        + path_of(getattr(operation, "schema", None), getattr(operation, "table_name", None) or operation.source_table)
+    )
+
+
+_SAID: Final[dict[Any, Callable[[Any], str]]] = {
+    CatalogueOp: _change,
+    ops.CreateTableOp: lambda operation: f"create table {path_of(operation.schema, operation.table_name)}",
+    ops.DropTableOp: lambda operation: f"drop table {path_of(operation.schema, operation.table_name)} with its rows",
+    ops.AddColumnOp: _column,
+    ops.DropColumnOp: lambda operation: (
+        f"drop column {path_of(operation.schema, operation.table_name, operation.column_name)} with its values"
+    ),
+    ops.AlterColumnOp: _altered,
+    ops.CreateIndexOp: lambda operation: (
+        f"add {'unique ' if operation.unique else ''}index {operation.index_name} on "
+        f"{path_of(operation.schema, operation.table_name)}"
+    ),
+    ops.DropIndexOp: lambda operation: f"drop index {operation.index_name}",
+    ops.CreateUniqueConstraintOp: _constraint("unique constraint"),
+    ops.CreateForeignKeyOp: _constraint("foreign key"),
+    ops.CreateCheckConstraintOp: _constraint("check"),
+    ops.CreatePrimaryKeyOp: _constraint("primary key"),
+    ops.DropConstraintOp: lambda operation: (
+        f"drop constraint {operation.constraint_name} of {path_of(operation.schema, operation.table_name)}"
+    ),
+}

@@ -1,0 +1,48 @@
+"""A generated revision is tried before it is written: up has to lead to the models, down back to where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import psycopg
+
+from fairlead.errors import MigrationFailed
+from fairlead.toolkit.operations import quoted
+from fairlead.toolkit.rewrite import Rewritten
+from fairlead.toolkit.target import Target
+
+# A table that is written anew gets another file, also when it is empty.
+_FILES: Final = """
+    select oid, relfilenode, oid::regclass::text from pg_class
+    where relkind in ('r', 'm') and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
+    order by 3
+"""
+
+
+def try_out(target: Target, url: str, parts: Iterable[Rewritten]) -> list[str]:
+    """Run the parts on the database at `url` as a migration does; return the tables that were written anew.
+
+    Raises MigrationFailed that names the statement.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        if target.owner:
+            connection.execute(f"set role {quoted(target.owner)}".encode())
+        files = {oid: file for oid, file, _ in connection.execute(_FILES)}
+        for part in parts:
+            for statement in part.alone:
+                _run(connection, statement)
+            with connection.transaction():
+                for statement in part.together:
+                    _run(connection, statement)
+        return [name for oid, file, name in connection.execute(_FILES) if files.get(oid, file) != file]
+
+
+def _run(connection: psycopg.Connection[tuple[object, ...]], statement: str) -> None:
+    try:
+        connection.execute(statement.encode())
+    except psycopg.Error as error:
+        raise MigrationFailed(
+            f"The change cannot be generated: {str(error).splitlines()[0]}. Nothing was written.",
+            details={"statement": statement},
+        ) from error

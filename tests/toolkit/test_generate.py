@@ -1,0 +1,304 @@
+"""The whole walk on the example, for each kind of change: edit, generate, apply, equal; back, equal; and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import psycopg
+import pytest
+from tests.fixtures.older_server import older_server
+from tests.fixtures.shops import ShopCopy, shop
+
+from fairlead.toolkit import environment
+from fairlead.toolkit.catalogue import Catalogue, read_catalogue
+from fairlead.toolkit.change import changes
+from fairlead.toolkit.decisions import Deciding
+from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.generate import Wanted, generate, write
+from fairlead.toolkit.hints import Hints, read_hints
+from fairlead.toolkit.revision_file import Draft
+from fairlead.toolkit.shadow import scratch
+
+__all__ = ["shop"]
+
+WANTED = Wanted("Change the shop", date(2026, 11, 25))
+ROWS = """
+    insert into shop.shops (name) values ('north'), ('south');
+    insert into shop.customers (shop_id, fullname, email) values (1, 'Ada', 'ada@example.com'), (2, 'Ben', null);
+    insert into shop.orders (shop_id, customer_id, status, total_cents, note)
+        values (1, 1, 'paid', 500, 'now'), (2, 2, 'new', 0, null);
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """An edit of the models, what has to be answered, and what the rows are afterwards."""
+
+    edits: tuple[tuple[str, str], ...]
+    query: str
+    rows: list[tuple[object, ...]]
+    rename: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    backfills: tuple[str, ...] = ()
+    casts: tuple[str, ...] = ()
+    revisions: int = 1
+    lost: frozenset[str] = field(default=frozenset())
+
+    @property
+    def hints(self) -> Hints:
+        return read_hints(None, renames=self.rename, drops=self.drop, backfills=self.backfills, casts=self.casts)
+
+
+_TENANT = '    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shops.id", ondelete="CASCADE"), index=True)\n'
+_NOTE = "    note: Mapped[str | None]\n"
+_TABLE = '''class Voucher(Base):
+    """Money to be spent."""
+
+    __tablename__ = "vouchers"
+
+    id: Mapped[Id]
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shops.id", ondelete="CASCADE"), index=True)
+    code: Mapped[str] = mapped_column(unique=True)
+
+
+def after_create('''
+CHANGES = {
+    "add a column": Change(
+        ((_NOTE, f"{_NOTE}    gift: Mapped[str | None]\n"),),
+        "select id, gift from shop.orders order by id",
+        [(1, None), (2, None)],
+    ),
+    "add a column with an index and a default": Change(
+        ((_NOTE, f'{_NOTE}    weight: Mapped[int] = mapped_column(server_default="7", index=True)\n'),),
+        "select id, weight from shop.orders order by id",
+        [(1, 7), (2, 7)],
+    ),
+    "add a column that is not null": Change(
+        ((_NOTE, f"{_NOTE}    label: Mapped[str]\n"),),
+        "select id, label from shop.orders order by id",
+        [(1, "order 1"), (2, "order 2")],
+        backfills=("shop.orders.label='order ' || id",),
+    ),
+    "add a column with a default that differs by row": Change(
+        (
+            (_NOTE, f'{_NOTE}    token: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))\n'),
+            ("from typing import Annotated\n", "from typing import Annotated\nfrom uuid import UUID\n"),
+            ("    func,\n", "    func,\n    text,\n"),
+        ),
+        "select count(distinct token) from shop.orders",
+        [(2,)],
+    ),
+    "rename a column": Change(
+        (("    fullname: Mapped[str]\n", "    name: Mapped[str]\n"),),
+        "select name from shop.customers order by id",
+        [("Ada",), ("Ben",)],
+        rename=("shop.customers.fullname=shop.customers.name",),
+    ),
+    "rename a column that a policy, an index and a key use": Change(
+        (
+            (f"{_TENANT}    fullname", f"{_TENANT.replace('shop_id', 'owner_id')}    fullname"),
+            ("def own_rows_only(model: type[Base])", 'def own_rows_only(model: type[Base], column: str = "shop_id")'),
+            ('"USING (shop_id =', 'f"USING ({column} ='),
+            (
+                "for tenant_table in (Customer, Order):\n    own_rows_only(tenant_table)",
+                'own_rows_only(Customer, "owner_id")\nown_rows_only(Order)',
+            ),
+        ),
+        "select owner_id from shop.customers order by id",
+        [(1,), (2,)],
+        rename=("shop.customers.shop_id=owner_id",),
+    ),
+    "rename a table": Change(
+        (('__tablename__ = "customers"', '__tablename__ = "clients"'), ("shop.customers.id", "shop.clients.id")),
+        "select fullname from shop.clients order by id",
+        [("Ada",), ("Ben",)],
+        rename=("shop.customers=shop.clients",),
+    ),
+    "rename a table and a column in it, and change that": Change(
+        (
+            ('__tablename__ = "customers"', '__tablename__ = "clients"'),
+            ("shop.customers.id", "shop.clients.id"),
+            ("    fullname: Mapped[str]\n", "    name: Mapped[str | None]\n"),
+        ),
+        "select name from shop.clients order by id",
+        [("Ada",), ("Ben",)],
+        rename=("shop.customers=shop.clients", "shop.customers.fullname=name"),
+    ),
+    "add an enum value in the middle, and use it": Change(
+        (('    PAID = "paid"\n', '    PACKED = "packed"\n    PAID = "paid"\n'), ('default="new"', 'default="packed"')),
+        "select enum_range(null::shop.order_status)::text",
+        [("{new,packed,paid,shipped}",)],
+    ),
+    "rename an enum value": Change(
+        (('PAID = "paid"', 'SETTLED = "settled"'),),
+        "select status::text from shop.orders order by id",
+        [("settled",), ("new",)],
+        rename=("shop.order_status.paid=settled",),
+    ),
+    "drop an enum value": Change(
+        (('    SHIPPED = "shipped"\n', ""),),
+        "select status::text from shop.orders order by id",
+        [("paid",), ("new",)],
+    ),
+    "add a table with a policy": Change(
+        (("def after_create(", _TABLE), ("(Customer, Order)", "(Customer, Order, Voucher)")),
+        "select relrowsecurity, relforcerowsecurity from pg_class where oid = 'shop.vouchers'::regclass",
+        [(True, True)],
+    ),
+    "add a table and a key to it": Change(
+        (
+            ("def after_create(", _TABLE),
+            (_NOTE, f'{_NOTE}    voucher_id: Mapped[int | None] = mapped_column(ForeignKey("shop.vouchers.id"))\n'),
+        ),
+        "select id, voucher_id from shop.orders order by id",
+        [(1, None), (2, None)],
+        revisions=2,
+    ),
+    "change a type": Change(
+        (
+            (
+                'total_cents: Mapped[int] = mapped_column(server_default="0")',
+                'total_cents: Mapped[int] = mapped_column(Integer, server_default="0")',
+            ),
+            ("    Identity,\n", "    Identity,\n    Integer,\n"),
+        ),
+        "select total_cents from shop.orders order by id",
+        [(500,), (0,)],
+    ),
+    "change a type that does not convert by itself": Change(
+        (("    note: Mapped[str | None]\n", "    note: Mapped[datetime | None]\n"),),
+        "select note is not null from shop.orders order by id",
+        [(True,), (False,)],
+        casts=("shop.orders.note=note::timestamptz",),
+    ),
+    "set not null": Change(
+        (("    email: Mapped[str | None]\n", "    email: Mapped[str]\n"),),
+        "select email from shop.customers order by id",
+        [("ada@example.com",), ("nobody",)],
+        backfills=("shop.customers.email='nobody'",),
+    ),
+    "drop not null": Change(
+        (("    fullname: Mapped[str]\n", "    fullname: Mapped[str | None]\n"),),
+        "select fullname from shop.customers order by id",
+        [("Ada",), ("Ben",)],
+    ),
+    "add a unique constraint": Change(
+        (("    email: Mapped[str | None]\n", "    email: Mapped[str | None] = mapped_column(unique=True)\n"),),
+        "select count(*) from pg_constraint where conname = 'customers_email_key'",
+        [(1,)],
+    ),
+    "add an index": Change(
+        (("    email: Mapped[str | None]\n", "    email: Mapped[str | None] = mapped_column(index=True)\n"),),
+        "select indisvalid from pg_index where indexrelid = 'shop.customers_email_idx'::regclass",
+        [(True,)],
+    ),
+    "add a foreign key": Change(
+        ((_NOTE, f'{_NOTE}    again_id: Mapped[int | None] = mapped_column(ForeignKey("shop.orders.id"))\n'),),
+        "select convalidated from pg_constraint where conname = 'orders_again_id_fkey'",
+        [(True,)],
+    ),
+    "add and change a check": Change(
+        (
+            (
+                'CheckConstraint("total_cents >= 0", name="total")',
+                'CheckConstraint("total_cents >= -5", name="total"), CheckConstraint("id > 0", name="id")',
+            ),
+        ),
+        "select convalidated from pg_constraint where conname in ('orders_total_check', 'orders_id_check')",
+        [(True,), (True,)],
+    ),
+    "change a default": Change(
+        (
+            (
+                'total_cents: Mapped[int] = mapped_column(server_default="0")',
+                'total_cents: Mapped[int] = mapped_column(server_default="9")',
+            ),
+        ),
+        "select total_cents from shop.orders order by id",
+        [(500,), (0,)],
+    ),
+    "change a function": Change(
+        (("NEW.changed_at = statement_timestamp();", "NEW.changed_at = clock_timestamp();"),),
+        "select prosrc like '%clock_timestamp%' from pg_proc where proname = 'touch'",
+        [(True,)],
+    ),
+    "drop a column": Change(
+        ((_NOTE, ""),),
+        "select id from shop.orders order by id",
+        [(1,), (2,)],
+    ),
+    "drop a table": Change(
+        (
+            (
+                '"""What somebody bought, and when."""\n\n    __tablename__ = "orders"',
+                '"""Nothing."""\n\n    __abstract__ = True',
+            ),
+            ('    __table_args__ = (CheckConstraint("total_cents >= 0", name="total"),)\n', ""),
+            ("(Customer, Order)", "(Customer,)"),
+            ("after_create(\n    Order,", "after_create(\n    Customer,"),
+            ("BEFORE UPDATE ON shop.orders", "BEFORE UPDATE ON shop.customers"),
+        ),
+        "select to_regclass('shop.orders')::text",
+        [(None,)],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def older_url() -> Iterator[str]:
+    """A superuser's URL on PostgreSQL 15."""
+    with older_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["this server", "PostgreSQL 15"])
+def any_url(request: pytest.FixtureRequest) -> str:
+    """A URL on the tests' server, and one on the oldest that is supported."""
+    name = "server_url" if request.param == "this server" else "older_url"
+    url = request.getfixturevalue(name)
+    assert isinstance(url, str)
+    return url
+
+
+def _generated(shop: ShopCopy, url: str, hints: Hints) -> list[Draft]:
+    drafts = generate(shop.target(), url, wanted=WANTED, deciding=Deciding(hints))
+    write(shop.target(), drafts)
+    return drafts
+
+
+def _run(shop: ShopCopy, url: str, revision: str, *, back: bool = False) -> None:
+    with environment.connected(url) as connection:
+        (environment.downgrade if back else environment.upgrade)(shop.target(), connection, revision)
+
+
+def _differing(shop: ShopCopy, url: str, declared: Catalogue) -> list[str]:
+    return [change.sentence("the database") for change in changes(_catalogue(shop, url), declared)]
+
+
+def _catalogue(shop: ShopCopy, url: str) -> Catalogue:
+    with environment.connected(url) as connection:
+        return read_catalogue(connection, shop.target())
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_the_walk(shop: ShopCopy, any_url: str, change: Change) -> None:
+    """Each kind of change reaches the models and comes back to the schema before; the rows live through it."""
+    with scratch(any_url) as url:
+        _run(shop, url, "head")
+        assert _differing(shop, url, declared_catalogue(shop.target(), any_url)) == []
+        before = _catalogue(shop, url)
+        with psycopg.connect(url) as connection:
+            connection.execute(ROWS)
+        shop.edit(*change.edits)
+        drafts = _generated(shop, any_url, change.hints)
+        assert len(drafts) == change.revisions
+        declared = declared_catalogue(shop.target(), any_url)
+        for _ in range(2):
+            _run(shop, url, "head")
+            assert _differing(shop, url, declared) == []
+            with psycopg.connect(url) as connection:
+                assert connection.execute(change.query.encode()).fetchall() == change.rows
+            _run(shop, url, "20261125_first_tables", back=True)
+            assert _catalogue(shop, url) == before
