@@ -61,7 +61,7 @@ def show_error(error: FairleadError, *, as_json: bool) -> None:
         return
     messages.print(f"[red]Error:[/red] {_escaped(error.message)}")
     for name, sentence in error.details.items():
-        messages.print(f"  {_escaped(name)}: {_escaped(sentence)}")
+        messages.print(f"  {_escaped(name)}: {_escaped(sentence)}", soft_wrap=True)
 
 
 def to_json(value: Any) -> Any:

@@ -27,6 +27,7 @@ from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.environment import connected, scripts
 from fairlead.toolkit.operations import enum_of
 from fairlead.toolkit.renames import Rename
+from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Facts, Rewritten, Table, rewrite
 from fairlead.toolkit.sentences import breaks_running_code, describe
@@ -208,14 +209,24 @@ def _insist(found: Catalogue, wanted: Catalogue, otherwise: str) -> None:
 
 
 def write(target: Target, drafts: Iterable[Draft]) -> list[Path]:
-    """Write each draft as a module; return the files. Raises OperatorError rather than overwrite one."""
-    written = []
+    """Write each draft as a module with its SQL beside it; return the files.
+
+    Raises OperatorError rather than overwrite one.
+    """
+    written: list[Path] = []
     for draft in drafts:
-        path = target.migrations / "versions" / f"{draft.revision}.py"
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(source(draft))
-        except FileExistsError:
-            raise OperatorError(f"{path} is there already, and is not overwritten: choose another message.") from None
-        written.append(path)
+        module = target.migrations / "versions" / f"{draft.revision}.py"
+        _write(module, source(draft))
+        files = rendered_files(target, draft.revision)
+        for path, text_of_it in files.items():
+            _write(path, text_of_it)
+        written += [module, *files]
     return written
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        raise OperatorError(f"{path} is there already, and is not overwritten: choose another message.") from None

@@ -38,7 +38,9 @@ def statements(operation: ops.MigrateOperation, metadata: MetaData) -> list[str]
     """Return what an operation does as SQL, one statement a string and without semicolons."""
     written: list[str] = []
     context = MigrationContext.configure(
-        dialect_name="postgresql", opts={"as_sql": True, "literal_binds": True, "target_metadata": metadata}
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # others double each percent sign
+        opts={"as_sql": True, "literal_binds": True, "target_metadata": metadata},
     )
     context.impl.static_output = written.append  # type: ignore[method-assign,assignment]  # one call is one statement
     Operations(context).invoke(_alone(operation))

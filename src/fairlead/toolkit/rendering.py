@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from io import StringIO
 from itertools import groupby
+from pathlib import Path
 from textwrap import dedent
 
 from fairlead.toolkit.environment import run, scripts
 from fairlead.toolkit.target import Target
+
+
+def rendered_files(target: Target, revision: str) -> dict[Path, str]:
+    """Return the files that lie beside a revision's module: what is sent up, and what is sent down."""
+    folder, name = target.migrations / "versions", Path(scripts(target).get_revision(revision).path).stem
+    return {
+        folder / f"{name}.up.sql": rendered(target, revision),
+        folder / f"{name}.down.sql": rendered(target, revision, forward=False),
+    }
 
 
 def rendered(target: Target, revision: str, *, forward: bool = True) -> str:

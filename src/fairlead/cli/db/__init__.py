@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fairlead.cli.db import lint, migrate, reconcile, recount, review, rollback, stamp, status
+from fairlead.cli.db import generate, lint, migrate, reconcile, recount, review, rollback, stamp, status
 
 group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
 
@@ -14,6 +14,7 @@ def root() -> None:
     """The database's schema."""
 
 
+group.command("generate")(generate.generate)
 group.command("migrate")(migrate.migrate)
 group.command("status")(status.status)
 group.command("rollback")(rollback.rollback)
