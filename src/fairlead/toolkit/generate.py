@@ -30,7 +30,7 @@ from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Facts, Rewritten, Table, rewrite
-from fairlead.toolkit.sentences import breaks_running_code, describe
+from fairlead.toolkit.sentences import breaks_running_code, describe, values_gone
 from fairlead.toolkit.shadow import shadow
 from fairlead.toolkit.target import Target
 from fairlead.toolkit.trial import try_out
@@ -43,6 +43,9 @@ _RENAMES: Final = (
 _DROPS: Final = (
     "What is dropped is gone: apply this when no code that uses it is running any more. "
     "The downgrade brings it back, without what was in it."
+)
+_VALUES: Final = (
+    "While a row still has one of the values that go ({}) this fails and changes nothing: change the rows first."
 )
 _REWRITES: Final = (
     "{} is written anew, and nobody reads or writes it meanwhile. If it is large, add a column beside the old one "
@@ -134,7 +137,7 @@ def _drafts(
         replace(up, together=(*renaming, *up.together)),
         replace(down, together=(*down.together, *undoing)),
         target.owner,
-        (*[_RENAMES] * bool(found.renames), *[_DROPS] * any(map(breaks_running_code, first))),
+        tuple(_warnings(found.renames, first)),
     )
     if up.later:
         yield Draft(
@@ -146,6 +149,14 @@ def _drafts(
             _down(up.later, facts),
             target.owner,
         )
+
+
+def _warnings(renames: Iterable[Rename], leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
+    if any(rename.old.kind in {Kind.TABLE, Kind.COLUMN, "value"} for rename in renames):
+        yield _RENAMES
+    if any(map(breaks_running_code, leaves)):
+        yield _DROPS
+    yield from (_VALUES.format(", ".join(gone)) for leaf in leaves if (gone := values_gone(leaf)))
 
 
 def _renamed(target: Target, renames: Iterable[Rename]) -> Iterator[Table]:

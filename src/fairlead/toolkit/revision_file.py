@@ -45,7 +45,7 @@ def source(draft: Draft) -> str:
         upgrade="\n".join(_body(draft.up, draft.owner)),
         downgrade="\n".join(_body(draft.down, draft.owner)),
         upgrade_doc=_doc(draft.up),
-        downgrade_doc="Undo the upgrade" + (", in the same two parts" if draft.down.alone else ""),
+        downgrade_doc=f"Undo the upgrade. {_doc(draft.down)}" if draft.down.alone else "Undo the upgrade",
     )
 
 
@@ -87,14 +87,20 @@ def _doc(part: Rewritten) -> str:
 
 def _body(part: Rewritten, owner: str | None) -> Iterator[str]:
     """Yield the lines of a function: what stands alone, then what is one transaction."""
+    built = {match[1] for statement in part.alone if (match := _BUILT.match(statement))}
     if part.alone:
         yield "    with op.get_context().autocommit_block():"
         for statement in _alone(part.alone, owner):
+            if statement.startswith("DROP INDEX CONCURRENTLY") and statement.split()[-1].split(".")[-1] in built:
+                yield "        # what a build that was broken off left behind"
             yield from _execute(statement, indent=8)
     together = part.together if part.together or part.alone else ()
     if together or not part.alone:
         for statement in _together(together, owner):
             yield from _execute(statement, indent=4)
+
+
+_BUILT: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\S+) ON")
 
 
 def _alone(statements: Iterable[str], owner: str | None) -> Iterator[str]:

@@ -23,8 +23,12 @@ def describe(operation: ops.MigrateOperation) -> str:
 
 def _change(operation: CatalogueOp) -> str:
     change = operation.change
-    facts = ", ".join(fact for fact in change.facts if fact != "definition")
+    facts = ", ".join(_fact(fact, now) for fact, (_, now) in change.facts.items() if fact != "definition")
     return f"{_VERBS[change.action]} {change.thing.title}" + (f": {facts}" if facts else "")
+
+
+def _fact(fact: str, now: Any) -> str:
+    return f"{fact} {', '.join(now)}" if fact == "values" else fact
 
 
 _VERBS: Final = {Action.ADD: "add", Action.ALTER: "alter", Action.REMOVE: "drop"}
@@ -33,6 +37,12 @@ _VERBS: Final = {Action.ADD: "add", Action.ALTER: "alter", Action.REMOVE: "drop"
 def breaks_running_code(operation: ops.MigrateOperation) -> bool:
     """Say whether code of the release before may need what goes."""
     return isinstance(operation, ops.DropTableOp | ops.DropColumnOp)
+
+
+def values_gone(operation: ops.MigrateOperation) -> list[str]:
+    """Return the values that an enum has not any more."""
+    before, after = operation.change.facts.get("values", ((), ())) if isinstance(operation, CatalogueOp) else ((), ())
+    return [value for value in before or () if value not in (after or ())]
 
 
 def _column(operation: ops.AddColumnOp) -> str:
