@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing
 
+MODELS: Final = "the models"
 _LONGEST: Final = 300
 _WHOLE: Final = {"definition", "columns"}  # not said when anything else differs too: they repeat it
 _HOLDS_ROWS: Final = {Kind.TABLE, Kind.COLUMN, Kind.SEQUENCE}
@@ -85,14 +86,19 @@ class Change:
         """Return the same change the other way."""
         return Change(self.key, self.declared, self.found)
 
-    def sentence(self, place: str) -> str:
-        """Say what differs, where the found side is called `place`, such as "the database" or "the migrations"."""
+    def sentence(self, place: str, *, wanted: str = MODELS) -> str:
+        """Say what differs, where the found side is called `place`, such as "the database" or "the migrations".
+
+        `wanted` is what the declared side is called.
+        """
         if self.action is Action.ADD:
-            return f"{_named(self.thing)} is declared by the models and missing in {place}"
+            there = "declared by the models" if wanted == MODELS else f"in {wanted}"
+            return f"{_named(self.thing)} is {there} and missing in {place}"
         if self.action is Action.REMOVE:
-            return f"{_named(self.thing)} is in {place} and not declared by the models"
-        facts = "; ".join(_said(fact, *values, place) for fact, values in _telling_facts(self.facts).items())
-        return f"{self.thing.title} differs: {facts}"
+            missing = "declared by the models" if wanted == MODELS else f"in {wanted}"
+            return f"{_named(self.thing)} is in {place} and not {missing}"
+        facts = [_said(fact, values, place, wanted) for fact, values in _telling_facts(self.facts).items()]
+        return f"{self.thing.title} differs: {'; '.join(facts)}"
 
 
 def changes(found: Catalogue, declared: Catalogue) -> list[Change]:
@@ -125,12 +131,13 @@ def _telling_facts(facts: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, An
     return others or facts
 
 
-def _said(fact: str, found: Any, declared: Any, place: str) -> str:
+def _said(fact: str, values: tuple[Any, Any], place: str, wanted: str) -> str:
+    found, declared = values
     if fact == "valid":
         return "it is not valid, as after a build that failed" if declared else "it is valid"
     name, show = _SAID.get(fact, (f"its {fact}", _shown))
     verb = "are" if isinstance(found or declared, list) else "is"
-    return f"{name} {verb} {show(found)} in {place} and {show(declared)} in the models"
+    return f"{name} {verb} {show(found)} in {place} and {show(declared)} in {wanted}"
 
 
 def _shown(value: Any) -> str:

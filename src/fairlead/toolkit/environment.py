@@ -82,6 +82,20 @@ def downgrade(target: Target, connection: Connection, revision: str) -> None:
     run(target, connection, lambda now, _context: script._downgrade_revs(revision, now))  # noqa: SLF001 - same
 
 
+def upgrade_one(target: Target, connection: Connection, revision: str) -> None:
+    """Apply one revision, whose predecessors are applied."""
+    known = scripts(target).revision_map
+    step = MigrationStep.upgrade_from_script(known, known.get_revision(revision))  # type: ignore[arg-type]
+    run(target, connection, lambda _now, _context: [step])
+
+
+def downgrade_one(target: Target, connection: Connection, revision: str) -> None:
+    """Take back one revision, upon which none stands."""
+    known = scripts(target).revision_map
+    step = MigrationStep.downgrade_from_script(known, known.get_revision(revision))  # type: ignore[arg-type]
+    run(target, connection, lambda _now, _context: [step])
+
+
 def run(target: Target, connection: Connection | None, steps: Steps, **further: Any) -> None:
     """Run the steps on the connection, each in its own transaction; `further` goes to the MigrationContext.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fairlead.cli.db import generate, lint, migrate, reconcile, recount, review, rollback, stamp, status
+from fairlead.cli.db import check, export, generate, lint, migrate, reconcile, recount, review, rollback, stamp, status
 
 group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
 
@@ -15,6 +15,8 @@ def root() -> None:
 
 
 group.command("generate")(generate.generate)
+group.command("check")(check.check)
+group.command("export")(export.export)
 group.command("migrate")(migrate.migrate)
 group.command("status")(status.status)
 group.command("rollback")(rollback.rollback)

@@ -1,12 +1,13 @@
 """Reading the catalogue of one database: every thing of the target's schemas, in one transaction.
 
 Left out is what no model declares: the version table, members of extensions, and what PostgreSQL makes by itself for
-something else (the index of a constraint, the sequence of an identity column, whatever a partition has from its table).
+something else (the index of a constraint, the sequence of an identity column, whatever a partition has from its table);
+nor what a running studio's own login may read.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from fairlead.toolkit.catalogue import code, kinds_of_types, rights, tables
 from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, Catalogue, Key, Thing
 from fairlead.toolkit.target import Target
 
+_PASSING: Final = "fairlead_studio_"  # logins of studio, which are gone when it is
 _QUERIES = {**kinds_of_types.QUERIES, **tables.QUERIES, **code.QUERIES, **rights.QUERIES}
 
 
@@ -26,7 +28,7 @@ def read_catalogue(connection: Connection, target: Target) -> Catalogue:
         connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
         for (kind, _), query in _QUERIES.items():
             for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
-                if [schema, table] != version:
+                if [schema, table] != version and not str(facts.get("grantee", "")).startswith(_PASSING):
                     key = Key(kind, schema, table, name)
                     found[key] = Thing(key, _given(facts))
     return found

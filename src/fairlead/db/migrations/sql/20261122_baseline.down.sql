@@ -10,3 +10,7 @@ drop sequence queue_items_seq;
 drop type queue_item_status;
 
 reset role;
+
+revoke usage on schema public from fairlead_app, fairlead_system;
+
+revoke usage, create on schema public from fairlead_owner;
