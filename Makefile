@@ -16,7 +16,7 @@ endif
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help setup demo dev test check verify golden format pooled plans mutants bench bench-all chaos model clean
+.PHONY: help setup demo dev test browser check verify golden format pooled plans mutants bench bench-all chaos model clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,18 @@ demo: .venv/.installed ## Run the main job on real input: this checkout's own fi
 dev: .venv/.installed ## Start everything for a person: database, API, a worker with example handlers
 	@$(RUN)fairlead dev
 
-test: check ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
+test: check browser ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
 	$(RUN)pytest -n 2 --dist worksteal -q
+
+# Studio is tested in a real browser. Where it cannot be installed those tests are skipped and say so; on CI they fail.
+browser: ## Install the browser that studio is tested in, where it is missing and that can be done
+	@for name in "$$FAIRLEAD_TEST_CHROMIUM" chromium chromium-browser google-chrome; do \
+		[ -n "$$name" ] && command -v "$$name" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ]; then as=; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as=false; fi; \
+	echo "Installing chromium, in which studio is tested"; export DEBIAN_FRONTEND=noninteractive; \
+	{ $$as apt-get install -y -qq --no-install-recommends chromium \
+		|| { $$as apt-get update -qq && $$as apt-get install -y -qq --no-install-recommends chromium; }; } >/dev/null 2>&1 \
+		|| echo "NO BROWSER could be installed: studio will not be tested in one (apt-get install chromium)"
 
 check: .venv/.installed ## Only what needs no database: format, lint, types, layers, generated files
 	$(RUN)ruff format --check --quiet .

@@ -73,7 +73,13 @@ def entering(scope: Scope) -> str:
 
     They are literals (`SET LOCAL`, which Citus passes on, takes no parameters), so both parts are checked here again.
     """
-    organization_id = scope.organization_id
-    if scope.role not in {APP_ROLE, SYSTEM_ROLE} or (organization_id and not is_id(organization_id)):
+    if scope.role not in {APP_ROLE, SYSTEM_ROLE}:
         raise NotFound
-    return f"set local role {scope.role}; set local {ORGANIZATION_SETTING} = '{organization_id}'"
+    return f"set local role {scope.role}; {showing(scope)}"
+
+
+def showing(scope: Scope) -> str:
+    """Return the statement that shows a role of its own, such as a reader, the rows of `scope` in this transaction."""
+    if scope.organization_id and not is_id(scope.organization_id):
+        raise NotFound
+    return f"set local {ORGANIZATION_SETTING} = '{scope.organization_id}'"

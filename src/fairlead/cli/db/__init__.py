@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from fairlead.cli.db import check, export, generate, lint, migrate, reconcile, recount, review, rollback, stamp, status
+from fairlead.cli.db import (
+    check,
+    export,
+    generate,
+    lint,
+    migrate,
+    reconcile,
+    recount,
+    review,
+    rollback,
+    stamp,
+    status,
+    studio,
+)
 
 group = typer.Typer(help="The database's schema, and the accounts of what is in it.", no_args_is_help=True)
 
@@ -25,3 +38,4 @@ group.command("lint")(lint.lint)
 group.command("review")(review.review)
 group.command("recount")(recount.recount)
 group.command("reconcile")(reconcile.reconcile)
+group.command("studio")(studio.studio)
