@@ -86,6 +86,14 @@ def test_each_statement_by_itself(measured: Callable[..., list[Effect]]) -> None
     assert [[lock.mode for lock in effect.locks] for effect in effects] == [[], ["ACCESS EXCLUSIVE"], [], [], ["SHARE"]]
 
 
+def test_a_block(measured: Callable[..., list[Effect]]) -> None:
+    """A block is measured as any statement; of one that commits by itself it is said that nothing can be told."""
+    block = "do $$ begin alter table orders add column a bigint; {} end $$"
+    whole, committing = measured(block.format(""), block.format("commit;").replace("column a", "column b"))
+    assert ([lock.mode for lock in whole.locks], whole.is_measured) == (["ACCESS EXCLUSIVE"], True)
+    assert (committing.locks, committing.is_measured) == ((), False)
+
+
 def test_a_statement_that_fails(measured: Callable[..., list[Effect]]) -> None:
     """A statement that the server refuses is named."""
     with pytest.raises(MigrationFailed, match="It cannot be reviewed") as raised:

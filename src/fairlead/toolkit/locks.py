@@ -47,6 +47,7 @@ _RULES: Final = (
     (re.compile(r"reindex\b", re.IGNORECASE), "SHARE"),
     (re.compile(r"alter\s+table\b", re.IGNORECASE), "SHARE UPDATE EXCLUSIVE"),  # DETACH PARTITION CONCURRENTLY
 )
+_BLOCK: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
 _LAST_NAME: Final = re.compile(r'(?P<name>(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))?)\s*;?\s*$')
 _OF_ALTER: Final = re.compile(r"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<name>\S+)", re.IGNORECASE)
 
@@ -82,17 +83,24 @@ def effects(url: str, statements: Iterable[Statement]) -> list[Effect]:
 def _effect(driver: _Driver, statement: Statement, known: set[int]) -> Effect:
     text = _for_the_session(statement.text)
     try:
-        if stands_alone(text):
-            locks = tuple(_by_rule(driver, bare(text)))
-            driver.execute(text.encode())
-            return Effect(statement.text, statement.alone, locks, (), (), is_measured=False)
-        with driver.transaction():
-            return _measured(driver, statement, text, known)
+        if stands_alone(text) and not _BLOCK.match(bare(text)):
+            return _ruled(driver, statement, text)
+        try:
+            with driver.transaction():
+                return _measured(driver, statement, text, known)
+        except psycopg.errors.InvalidTransactionTermination:  # a block that commits by itself
+            return _ruled(driver, statement, text)
     except psycopg.Error as error:
         raise MigrationFailed(
             f"It cannot be reviewed, since a statement fails: {str(error).splitlines()[0]}",
             details={"statement": statement.text},
         ) from error
+
+
+def _ruled(driver: _Driver, statement: Statement, text: str) -> Effect:
+    locks = tuple(_by_rule(driver, bare(text)))
+    driver.execute(text.encode())
+    return Effect(statement.text, statement.alone, locks, (), (), is_measured=False)
 
 
 def _measured(driver: _Driver, statement: Statement, text: str, known: set[int]) -> Effect:

@@ -9,6 +9,7 @@ from tests.fixtures.revisions import Shop, Told, do, rows, shop
 
 from fairlead.db.migrating import ledger, run
 from fairlead.db.migrating.events import Blocked, Event, Retrying
+from fairlead.db.migrating.revisions import Migrations
 from fairlead.db.migrating.session import Patience, connected
 from fairlead.errors import (
     Busy,
@@ -246,6 +247,16 @@ def test_a_connection_that_is_lost(empty_url: str, shop: Shop) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"The database went away while one ran: .*Nothing of it was kept"):
         run.upgrade(empty_url, shop.migrations)
     assert "orders" not in _tables(empty_url)
+
+
+def test_a_version_table_in_a_schema_of_its_own(empty_url: str, shop: Shop) -> None:
+    """The schema of the version table is made when it is missing, and what is noted is found there."""
+    path = shop.revision("one", TABLE)
+    migrations = Migrations(shop.migrations.folder, "revisions", "Shop")
+    assert run.upgrade(empty_url, migrations) == ["one"]
+    assert rows(empty_url, 'select version_num from "Shop".revisions') == [("one",)]
+    path.write_text(path.read_text() + "\n")
+    assert run.look(empty_url, migrations).changed == ("one",)
 
 
 def test_a_plan_changes_nothing(empty_url: str, shop: Shop) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
+from psycopg import sql
 
 from fairlead.db.migrating import ledger as notes
 from fairlead.db.migrating import offline, revisions
@@ -58,6 +59,7 @@ def upgrade(
         states.insist_known(state)
         states.insist_unchanged(state)
         _adopt(run, state)
+        _make_schema(run)
         return _take(run, revisions.up(run.script, state.heads, to), state.begun)
 
 
@@ -105,6 +107,16 @@ def _adopt(run: Run, state: State) -> None:
             notes.write(run.driver, run.migrations, ledger)
     if state.unnoted:
         run.watch.hear(Adopted(state.unnoted))
+
+
+def _make_schema(run: Run) -> None:
+    """Make the schema of the version table, which Alembic takes for granted, where it is missing."""
+    schema = run.migrations.version_schema
+    if schema is None:
+        return
+    with explained(denied=run.migrations.denied), run.connection.begin():
+        if not run.driver.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone():
+            run.driver.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
 
 
 def _take(run: Run, steps: list[RevisionStep], begun: Begun | None) -> list[str]:

@@ -79,7 +79,7 @@ def running(url: str, migrations: Migrations, patience: Patience, tell: Tell) ->
         connected(url) as connection,
     ):
         driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]
-        with explained(), connection.begin():
+        with explained(denied=migrations.denied), connection.begin():
             at_work(driver, migrations, wait_seconds=patience.other_run_seconds, tell=tell)
         watch = Watch(url, driver.info.backend_pid, tell)
         with watch.looking():
