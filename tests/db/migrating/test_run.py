@@ -58,7 +58,7 @@ def test_files_that_cannot_be_read(empty_url: str, shop: Shop) -> None:
     with pytest.raises(MigrationsInvalid, match="more than one head: three, two"):
         run.upgrade(empty_url, shop.migrations)
     path.write_text(path.read_text().replace("'one'", "'gone'"))
-    with pytest.raises(MigrationsInvalid, match="gone"):
+    with pytest.raises(MigrationsInvalid, match=r"Revision gone referenced from .* is not present\. Put its file back"):
         run.upgrade(empty_url, shop.migrations)
     path.write_text("def upgrade(:")
     with pytest.raises(MigrationsInvalid, match="SyntaxError"):

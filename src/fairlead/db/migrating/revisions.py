@@ -6,6 +6,7 @@ An application's `env.py` is not run: it belongs to Alembic's own command and op
 from __future__ import annotations
 
 import glob
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Migrations:
     version_table: str = "alembic_version"
     version_schema: str | None = None
     lock: int | None = None  # the advisory lock of a run; None: a number drawn from the version table's name
-    denied: str = "{problem}"  # what to tell when the login may not do what a revision does
+    denied: str = "The login may not do what a migration needs: {problem}."  # what to tell when the login may not do what a revision does
 
     @property
     def lock_key(self) -> int:
@@ -70,7 +71,8 @@ class Migrations:
 
 def read(migrations: Migrations) -> ScriptDirectory:
     """Return the revisions as Alembic reads them; raises MigrationsInvalid for files that do not make a chain."""
-    with sensible():
+    with sensible(), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Revision .* is not present")  # before Alembic stumbles over it
         script = ScriptDirectory.from_config(migrations.config)
         list(script.walk_revisions())
     return script
@@ -130,5 +132,7 @@ def sensible() -> Iterator[None]:
         yield
     except CommandError as error:
         raise MigrationsInvalid(f"{str(error).rstrip('.')}.") from error
+    except UserWarning as error:
+        raise MigrationsInvalid(f"{error}. Put its file back from version control.") from error
     except Exception as error:
         raise MigrationsInvalid(f"The migrations cannot be read: {type(error).__name__}: {error}") from error
