@@ -36,7 +36,7 @@ class Migrations:
     version_table: str = "alembic_version"
     version_schema: str | None = None
     lock: int | None = None  # the advisory lock of a run; None: a number drawn from the version table's name
-    denied: str = "The login may not do what a migration needs: {problem}."  # what to tell when the login may not do what a revision does
+    denied: str = "The login may not do what a migration needs: {problem}."  # what is told then
 
     @property
     def lock_key(self) -> int:
