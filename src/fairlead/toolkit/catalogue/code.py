@@ -12,15 +12,17 @@ from fairlead.toolkit.catalogue.thing import Kind
 
 _FUNCTIONS: Final = """
 select n.nspname, '', format('%%I(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)), jsonb_build_object(
-    'definition', rtrim(pg_get_functiondef(p.oid), E'\\n'),
+    'definition', case when p.prokind <> 'a' then rtrim(pg_get_functiondef(p.oid), E'\\n') end,
+    'aggregate', (select format('of %%s into %%s, from %%s, finally %%s', g.aggtransfn, g.aggtranstype::regtype,
+        coalesce(g.agginitval, 'null'), g.aggfinalfn) from pg_aggregate g where g.aggfnoid = p.oid),
     'procedure', nullif(p.prokind = 'p', false),
     'returns', pg_get_function_result(p.oid),
-    'body', coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+    'body', case when p.prokind <> 'a' then coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) end,
     'needs tables', nullif(p.prosqlbody is not null, false),
     'owner', {owner},
     'comment', obj_description(p.oid, 'pg_proc'))
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where p.prokind in ('f', 'p', 'w') and n.nspname = any (%(schemas)s)
+where n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'e')
     and not exists (select from pg_depend where classid = 'pg_proc'::regclass and objid = p.oid and deptype = 'i')
 """.replace("{owner}", OWNER.replace("{owner}", "p.proowner"))
@@ -54,7 +56,27 @@ from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.
 where not t.tgisinternal and t.tgparentid = 0 and n.nspname = any (%(schemas)s)
 """
 
+# What models hardly ever declare; that it is there at all is what can be compared.
+_OTHERS: Final = """
+select n.nspname, '', i.type || ' ' || i.identity, jsonb_build_object('what', i.type)
+from (
+    select 'pg_operator'::regclass, oid, oprnamespace from pg_operator
+    union all select 'pg_opclass'::regclass, oid, opcnamespace from pg_opclass
+    union all select 'pg_opfamily'::regclass, oid, opfnamespace from pg_opfamily
+    union all select 'pg_collation'::regclass, oid, collnamespace from pg_collation
+    union all select 'pg_conversion'::regclass, oid, connamespace from pg_conversion
+    union all select 'pg_ts_config'::regclass, oid, cfgnamespace from pg_ts_config
+    union all select 'pg_ts_dict'::regclass, oid, dictnamespace from pg_ts_dict
+) o (class, id, namespace)
+join pg_namespace n on n.oid = o.namespace
+cross join lateral pg_identify_object(o.class, o.id, 0) i
+where n.nspname = any (%(schemas)s) and not exists (
+    select from pg_depend d where d.classid = o.class and d.objid = o.id and d.deptype in ('e', 'i', 'a')
+        and d.refclassid in ('pg_extension'::regclass, 'pg_opclass'::regclass))
+"""
+
 QUERIES: Final = {
+    (Kind.OTHER, 0): _OTHERS,
     (Kind.FUNCTION, 0): _FUNCTIONS,
     (Kind.VIEW, 0): _VIEWS,
     (Kind.RULE, 0): _RULES,

@@ -31,11 +31,14 @@ select n.nspname, c.relname, c.relname, jsonb_build_object(
     'replica identity', case c.relreplident when 'd' then null when 'n' then 'nothing' when 'f' then 'full' else
         (select 'using index ' || indexrelid::regclass from pg_index where indrelid = c.oid and indisreplident) end,
     'access method', (select amname from pg_am where oid = c.relam and amname <> 'heap'),
+    'clustered on', (select indexrelid::regclass::text from pg_index where indrelid = c.oid and indisclustered),
+    'foreign server', (select s.srvname from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
+        where f.ftrelid = c.oid),
     'tablespace', (select spcname from pg_tablespace where oid = c.reltablespace),
     'owner', {owner},
     'comment', obj_description(c.oid, 'pg_class'))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname = any (%(schemas)s)
+where c.relkind in ('r', 'p', 'f') and n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
 """.replace("{owner}", OWNER.replace("{owner}", "c.relowner"))
 
@@ -82,6 +85,7 @@ select n.nspname, c.relname, o.conname, jsonb_build_object(
         when 'f' then 'foreign key' else 'exclusion' end,
     'definition', regexp_replace(pg_get_constraintdef(o.oid), ' NOT VALID$', ''),
     'validated', o.convalidated,
+    'enforcement', (select 'switched off' from pg_trigger t where t.tgconstraint = o.oid and t.tgenabled = 'D' limit 1),
     'expression', pg_get_expr(o.conbin, o.conrelid),
     'columns', (select jsonb_agg(a.attname order by k.place) from unnest(o.conkey) with ordinality k (number, place)
         join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number),

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     RANGE = "range type"
     DOMAIN = "domain"
     SEQUENCE = "sequence"
+    OTHER = "other"
     FUNCTION = "function"
     TABLE = "table"
     COLUMN = "column"
@@ -83,6 +84,8 @@ class Thing:
             return f"column {self.relation}.{self.name}"
         if self.kind in {Kind.GRANT, Kind.DEFAULT_GRANT}:
             return f"grant on {self.facts['object']} to {self.facts['grantee']}"
+        if self.kind is Kind.OTHER:
+            return self.name
         if self.kind in _ON_A_TABLE:
             return f"{self.kind} {self.name} on {self.relation}"
         if self.kind in {Kind.SCHEMA, Kind.EXTENSION}:

@@ -31,6 +31,7 @@ _BEFORE_TABLES: Final = {
     Kind.RANGE,
     Kind.DOMAIN,
     Kind.SEQUENCE,
+    Kind.OTHER,
     Kind.FUNCTION,
 }
 _REMADE_WITH_A_TYPE: Final = {Kind.VIEW, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
@@ -87,7 +88,7 @@ def _is_nothing(operation: MigrateOperation) -> bool:
     """Tell whether an operation does nothing on either way, and is not about what a person has to write."""
     if not isinstance(operation, CatalogueOp) or operation.statements or operation.back:
         return False
-    return operation.change.action is not Action.ALTER
+    return operation.change.action is not Action.ALTER and operation.change.kind is not Kind.OTHER
 
 
 def _place_of_stock(operation: MigrateOperation) -> _Placed:

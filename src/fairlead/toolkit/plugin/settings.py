@@ -43,8 +43,12 @@ def noun(thing: Thing) -> str:
     """Return what SQL calls the kind of thing in DROP, ALTER and COMMENT."""
     if thing.facts.get("materialized"):
         return "materialized view"
+    if thing.facts.get("foreign server"):
+        return "foreign table"
     if thing.facts.get("procedure"):
         return "procedure"
+    if thing.facts.get("aggregate"):
+        return "aggregate"
     return _NOUNS.get(thing.kind, thing.kind.value)
 
 
@@ -75,6 +79,8 @@ def comment(before: Thing | None, after: Thing) -> Iterator[str]:
 def table_made(thing: Thing) -> Iterator[str]:
     """Yield the making of a table without its columns, which are things of their own; a partition has its table's."""
     facts = thing.facts
+    if facts.get("foreign server"):
+        return
     unlogged = "unlogged " if facts.get("persistence") else ""
     partitioned = f" partition by {facts['partition key']}" if facts.get("partition key") else ""
     if facts.get("partition of"):
@@ -99,6 +105,9 @@ def table_altered(before: Thing, after: Thing) -> Iterator[str]:
     for fact, phrase, usual in _PHRASES:
         if was.get(fact) != now.get(fact):
             yield f"{alter} {phrase} {now.get(fact) or usual}"
+    if was.get("clustered on") != now.get("clustered on"):
+        index = now.get("clustered on")
+        yield f"{alter} cluster on {index}" if index else f"{alter} set without cluster"
     yield from _lineage(before, after)
 
 

@@ -41,6 +41,14 @@ def _again(before: Thing, after: Thing) -> Iterator[str]:
     yield from _MADE[after.kind](after)
 
 
+def _other_gone(thing: Thing) -> Iterator[str]:
+    yield f"drop {thing.name}"
+
+
+def _by_hand(_thing: Thing) -> Iterator[str]:
+    yield from ()
+
+
 def _schema(thing: Thing) -> Iterator[str]:
     yield f"create schema {quoted(thing.name)}"
 
@@ -93,13 +101,14 @@ def _sequence_options(thing: Thing) -> str:
 
 
 def _defined(thing: Thing) -> Iterator[str]:
-    yield thing.facts["definition"]
+    if thing.facts.get("definition"):  # that of an aggregate is not told
+        yield thing.facts["definition"]
 
 
 def _function_altered(before: Thing, after: Thing) -> Iterator[str]:
     if before.facts.get("returns") != after.facts.get("returns"):
         yield from _gone(before)
-    yield after.facts["definition"]
+    yield from _defined(after)
 
 
 def _constraint(thing: Thing) -> Iterator[str]:
@@ -108,7 +117,8 @@ def _constraint(thing: Thing) -> Iterator[str]:
 
 
 def _constraint_altered(before: Thing, after: Thing) -> Iterator[str]:
-    if before.facts["definition"] == after.facts["definition"] and after.facts["validated"]:
+    alike = before.facts["definition"] == after.facts["definition"]
+    if alike and after.facts["validated"] and not before.facts["validated"]:
         yield f"alter table {after.relation} validate constraint {quoted(after.name)}"
     else:
         yield from _again(before, after)
@@ -152,6 +162,7 @@ _MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.RANGE: _range,
     Kind.DOMAIN: _domain,
     Kind.SEQUENCE: _sequence,
+    Kind.OTHER: _by_hand,
     Kind.FUNCTION: _defined,
     Kind.TABLE: settings.table_made,
     Kind.COLUMN: columns.made,
@@ -166,6 +177,7 @@ _MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.DEFAULT_GRANT: rights.granted,
 }
 _GONE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
+    Kind.OTHER: _other_gone,
     Kind.COLUMN: columns.gone,
     Kind.CONSTRAINT: _constraint_gone,
     Kind.GRANT: rights.revoked,
