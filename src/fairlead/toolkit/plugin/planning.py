@@ -48,6 +48,8 @@ def planned(
         rest = _rest(change, covered)
         if _goes_with_its_table(change, by_key):
             placed.append((_TAKEN_OFF, -_ORDER[change.kind], _only_back(change, covered)))
+        elif _goes_with_its_view(change, by_key):
+            placed.append((_TAKEN_OFF, -len(_ORDER), CatalogueOp(change, (), steps(None, change.found))))
         elif rest is None or _comes_with_its_column(change, by_key):
             continue
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
@@ -64,6 +66,11 @@ def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
     gone = table is not None and table.action is Action.REMOVE
     reflected = {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}  # what Alembic makes again, but for exclusions
     return gone and (change.kind not in reflected or change.thing.facts.get("type") == "exclusion")
+
+
+def _goes_with_its_view(change: Change, changes: stock.Changes) -> bool:
+    view = changes.get(Key(Kind.VIEW, change.schema, "", change.table)) if change.table else None
+    return view is not None and view.action is Action.REMOVE and change.action is Action.REMOVE
 
 
 def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ENUM
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, PREPARER, Key, Kind
 from fairlead.toolkit.change import Action, Change
+from fairlead.toolkit.plugin.indexes import drop_index
 
 Changes: TypeAlias = Mapping[Key, Change]
 Covered: TypeAlias = dict[Key, set[str] | None]  # the facts that are taken care of; None: all of them
@@ -37,7 +38,7 @@ def kept(operations: Iterable[MigrateOperation], changes: Changes) -> tuple[list
         if care:
             _leave_alone(operation)
             covered.update({key: _both(covered.get(key, set()), facts) for key, facts in care.items()})
-            standing.append(operation)
+            standing.append(_reversible(operation, changes))
     return standing, covered
 
 
@@ -47,6 +48,18 @@ def _flat(operations: Iterable[MigrateOperation]) -> Iterator[MigrateOperation]:
             yield from _flat(operation.ops)
         else:
             yield operation
+
+
+def _reversible(operation: MigrateOperation, changes: Changes) -> MigrateOperation:
+    """Return the operation with a way back to what the catalogue says, of which reflection tells only a part."""
+    if isinstance(operation, ops.DropIndexOp):
+        found = changes[_key(operation, changes)].found
+        return operation if found is None else drop_index(found)
+    if isinstance(operation, ops.DropTableOp):
+        key = Key(Kind.TABLE, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.table_name)
+        if partitioned := changes[key].thing.facts.get("partition key"):
+            operation.table_kw["postgresql_partition_by"] = partitioned
+    return operation
 
 
 def _leave_alone(operation: Any) -> None:
@@ -84,9 +97,16 @@ def _care(operation: MigrateOperation, changes: Changes) -> Covered:
         key = Key(Kind.TABLE, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.table_name)
         return {key: {"comment"}} if key in changes and "comment" in changes[key].facts else {}
     key = _key(operation, changes)
-    if key not in changes:
+    if key not in changes or _is_beyond(changes[key]):
         return {}
     return {key: _MADE[key.kind] if changes[key].action is Action.ADD else None}
+
+
+def _is_beyond(change: Change) -> bool:
+    """Tell whether Alembic cannot write it: the INCLUDE of a constraint."""
+    return change.kind is Kind.CONSTRAINT and any(
+        " INCLUDE (" in side.facts["definition"] for side in (change.found, change.declared) if side
+    )
 
 
 def _key(operation: Any, changes: Changes) -> Key:
@@ -153,16 +173,27 @@ def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covere
     key = Key(Kind.COLUMN, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.column_name)
     differing = changes[key].facts if key in changes else {}
     facts: set[str] = set()
+    cast = key in changes and _needs_a_cast(changes[key])
     for attribute, nothing, concerned in _ALTERED:
         if getattr(operation, attribute) is nothing:
             continue
-        if concerned.isdisjoint(differing):
+        if concerned.isdisjoint(differing) or (cast and attribute in {"modify_type", "modify_server_default"}):
             setattr(operation, attribute, nothing)
         else:
             facts |= concerned
     return {key: facts} if facts else {}
 
 
+def _needs_a_cast(change: Change) -> bool:
+    """Tell whether a new type is not reached by itself, so that USING has to say how, and the default is in the way."""
+    found, declared = change.facts.get("type", ("", ""))
+    families = (_TEXTS, _NUMBERS, _TIMES)
+    return found != declared and not any(found.startswith(one) and declared.startswith(one) for one in families)
+
+
+_TEXTS: Final = ("text", "character", "name")
+_NUMBERS: Final = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TIMES: Final = ("timestamp", "date")
 _ALTERED: Final[tuple[tuple[str, Any, set[str]], ...]] = (
     ("modify_type", None, {"type", "collation"}),
     ("modify_nullable", None, {"nullable"}),
