@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
-from tests.fixtures.faults import end_connections
+from tests.fixtures.faults import end_connections, refuse_connections
 from tests.fixtures.waiting import until
 
 from fairlead.db.listen import listen
@@ -103,3 +103,35 @@ async def test_closing_twice_and_unused(database: Database) -> None:
     notifier.announce("a queue")
     await notifier.close()
     await notifier.close()
+
+
+async def test_what_was_announced_before_closing_is_sent(heard: Heard, database: Database) -> None:
+    """A process that announces something and ends right away, as a command does, wakes whoever listens."""
+    notifier = Notifier(database.options)
+    notifier.announce("a queue")
+    notifier.announce_cancelled("an item")
+    await notifier.close()
+
+    async def all_heard() -> bool:
+        return bool(heard.ready and heard.cancelled)
+
+    await until(all_heard, what="everything is heard", seconds=2)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "not known yet"])
+async def test_closing_waits_for_no_database_that_is_away(database: Database, server_url: str, *, known: bool) -> None:
+    """What cannot be sent is given up, after a second at most, so that a process ends whatever the database does."""
+    notifier = Notifier(database.options)
+    refuse_connections(server_url, database.options.url, refuse=True)
+    try:
+        with capture_logs() as logs:
+            notifier.announce("a queue")
+
+            async def interrupted() -> bool:
+                return bool(logs) or not known
+
+            await until(interrupted, what="the notifier has said that it is interrupted")
+            async with asyncio.timeout(0.5 if known else 3):
+                await notifier.close()
+    finally:
+        refuse_connections(server_url, database.options.url, refuse=False)

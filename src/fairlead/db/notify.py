@@ -4,6 +4,7 @@ Never inside the caller's transaction: NOTIFY takes a lock that makes commits wa
 enqueues). A notifier has one connection of its own and sends one message a queue for all announcements that came in
 while the last was under way. A lost wake-up costs one poll interval and nothing else, so errors are not the caller's,
 and its commit is not waited for until it is on disk: that would be a third of the way from an enqueue to its handler.
+Closing sends what was announced before it, as far as the database can be reached within a second.
 The same way workers are told of an item that was cancelled under them, which they learn at its next renewal anyway.
 """
 
@@ -27,6 +28,7 @@ from lightly
 cross join unnest(%s::text[], %s::text[]) n (channel, payload)
 """
 _RECONNECT_SECONDS: Final = 1.0
+_LAST_WORDS_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -37,6 +39,7 @@ class Notifier:
         self._options = options
         self._messages: dict[tuple[str, str], None] = {}  # in the order of the announcements
         self._news = asyncio.Event()
+        self._silent = asyncio.Event()  # nothing is left to be sent, or to be hoped for
         self._task: asyncio.Task[None] | None = None
         self._interrupted = False
 
@@ -49,8 +52,16 @@ class Notifier:
         self._add(CANCELLED, item_id)
 
     async def close(self) -> None:
-        """Stop sending; what was not sent is found by polling. Safe to call twice."""
-        if self._task is not None:
+        """Send what is left, if that takes no second, and stop; what is not sent is found by polling.
+
+        Safe to call twice.
+        """
+        if self._task is None:
+            return
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._silent.wait(), _LAST_WORDS_SECONDS)
+        finally:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -59,6 +70,8 @@ class Notifier:
     def _add(self, channel: str, payload: str) -> None:
         self._messages[channel, payload] = None
         self._news.set()
+        if not self._interrupted:
+            self._silent.clear()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="notifier")
 
@@ -70,6 +83,7 @@ class Notifier:
                 if not self._interrupted:
                     _log.warning("wake_ups_interrupted", error=str(error))
                 self._interrupted = True
+                self._silent.set()
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _send_all(self) -> None:
@@ -84,3 +98,5 @@ class Notifier:
                 self._news.clear()
                 messages, self._messages = list(self._messages), {}
                 await connection.execute(_NOTIFY, [list(part) for part in zip(*messages, strict=True)])
+                if not self._messages:
+                    self._silent.set()
