@@ -245,6 +245,28 @@ async def test_letting_go_without_a_database(
     assert await count_by_status(database) == {"processing": 1}
 
 
+async def test_draining_without_a_database(
+    database: Database, resources: Resources, ours: Tenant, server_url: str
+) -> None:
+    """The drain limit is the whole patience: the handlers' time and that of outcomes nobody can take are not added."""
+    gate = Gate()
+    worker = await _started(resources, gate.app, drain_seconds=6)
+    await put(database, ours, {})
+    await gate.until_begun(1)
+    refuse_connections(server_url, database.options.url, refuse=True)
+    try:
+        end_connections(server_url, database.options.url)
+        draining = asyncio.ensure_future(worker.drain(asyncio.Event()))
+        await anyio.lowlevel.checkpoint()
+        gate.open.set()
+        await asyncio.wait_for(draining, 8)
+    finally:
+        refuse_connections(server_url, database.options.url, refuse=False)
+
+    assert not worker.is_idle
+    assert await count_by_status(database) == {"processing": 1}
+
+
 async def test_draining_twice(database: Database, resources: Resources) -> None:
     """A worker may be drained twice, and one that never worked too."""
     worker = await _started(resources, Gate().app)

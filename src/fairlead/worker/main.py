@@ -41,7 +41,7 @@ class WorkerOptions:
     queues: Sequence[str] = ()
     concurrency: int = 10  # handlers that run at once
     poll_seconds: float = 1.0
-    drain_seconds: float = 30.0  # how long running handlers get after the first signal
+    drain_seconds: float = 30.0  # how long handlers, and outcomes that nobody has taken, get after the first signal
     worker_id: str = field(default_factory=new_id)
 
 
@@ -103,13 +103,14 @@ class Worker:
     async def drain(self, let_go: asyncio.Event) -> None:
         """Finish what is running and stop; `let_go`, or the drain limit, ends the patience."""
         self._draining = True
+        deadline = self._loop.time() + self.options.drain_seconds
         self._fetcher.close()
         self._release_buffered()
         fetching = (self._fetcher.scout.loop, self._fetcher.express, self._fetcher.loop)
         await asyncio.gather(*(loop.stop() for loop in fetching))
-        await self._runners_idle(let_go)
+        await self._runners_idle(let_go, deadline)
         await self._runners.stop()
-        await self._reported_or(let_go)
+        await self._reported_or(let_go, deadline)
         await self._stop_rest()
         _log.info("worker_stopped", worker_id=self.options.worker_id, held=len(self._held))
 
@@ -163,19 +164,19 @@ class Worker:
         for held in self._buffer.take_all():
             self._reporter.add(Released(held))
 
-    async def _runners_idle(self, let_go: asyncio.Event) -> None:
-        deadline = self._loop.time() + self.options.drain_seconds
+    async def _runners_idle(self, let_go: asyncio.Event, deadline: float) -> None:
         while self._runners.running and not let_go.is_set() and self._loop.time() < deadline:
             with suppress(TimeoutError):
                 await asyncio.wait_for(let_go.wait(), _DRAIN_LOOK_SECONDS)
 
-    async def _reported_or(self, let_go: asyncio.Event) -> None:
-        """Wait until everything is reported; when told to let go, for a moment only."""
+    async def _reported_or(self, let_go: asyncio.Event, deadline: float) -> None:
+        """Wait until everything is reported, or the drain limit is over; when told to let go, for a moment only."""
         reported = asyncio.create_task(self._reporter.drained())
         impatient = asyncio.create_task(let_go.wait())
-        limit = self.options.drain_seconds
+        limit = max(deadline - self._loop.time(), _LAST_REPORT_SECONDS)
         await asyncio.wait([reported, impatient], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait([reported], timeout=_LAST_REPORT_SECONDS)
+        if let_go.is_set():
+            await asyncio.wait([reported], timeout=_LAST_REPORT_SECONDS)
         for task in (reported, impatient):
             task.cancel()
 
