@@ -11,7 +11,6 @@ from typing import Final
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from fairlead.errors import (
     Busy,
@@ -67,8 +66,6 @@ def translated() -> Iterator[None]:
         raise (from_sqlalchemy(error) or error) from error
     except psycopg.Error as error:
         raise (from_driver(error) or error) from error
-    except PoolTimeout as error:
-        raise Busy("Every database connection of this process is in use; nothing was changed.") from error
     except (DisconnectionError, ConnectionError) as error:
         raise DatabaseUnavailable from error
 
