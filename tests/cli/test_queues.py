@@ -23,7 +23,8 @@ async def test_how_a_queue_stands(made: Made, run: Run, database: Database, ours
 
     shown = made("queue", "show", "work", *organization)
     assert (shown["maxAttempts"], shown["waiting"], shown["oldestId"]) == (3, 2, listed["oldestId"])
-    assert "work" in run("queue", "list", *organization).stdout
+    told = run("queue", "list", *organization, COLUMNS="80").stdout
+    assert {"work", listed["queueId"], listed["oldestId"], "oldestSeconds"} <= set(told.split())
 
 
 async def test_an_unknown_queue(run: Run, ours: Tenant) -> None:

@@ -9,15 +9,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from fairlead.errors import FairleadError
 
+_WIDEST: Final = 10_000
 messages = Console(stderr=True, highlight=False)
 answers = Console(highlight=False)
 
@@ -43,13 +45,14 @@ def show_json(plain: Any) -> None:
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
-    """Print rows of one shape as a table; numbers stand to the right."""
+    """Print rows of one shape as a table; numbers stand to the right, and nothing is cut however narrow the screen."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold underline")
     for name, first in rows[0].items():
         table.add_column(name, justify="right" if isinstance(first, int | float) else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    answers.print(table)
+    table.width = Measurement.get(answers, answers.options.update(max_width=_WIDEST), table).maximum
+    answers.print(table, soft_wrap=True)
 
 
 def show_error(error: FairleadError, *, as_json: bool) -> None:
