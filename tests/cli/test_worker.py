@@ -108,3 +108,11 @@ def test_the_working_directory_is_looked_in(run: Run) -> None:
     done = run("worker", "tests.journeys.handlers:nothing")
 
     assert "The module 'tests.journeys.handlers' has no 'nothing'." in done.stderr
+
+
+@pytest.mark.parametrize("queues", [",", "", " , "], ids=["a comma", "nothing", "blanks"])
+def test_no_queue_at_all_is_no_choice(run: Run, modules: Path, queues: str) -> None:
+    """A choice of queues that names none is wrong usage: a worker with a typing error does not work on all of them."""
+    done = run("worker", "users_good:app", "--queues", queues, PYTHONPATH=str(modules))
+    assert done.returncode == 2
+    assert "names no queue" in done.stderr

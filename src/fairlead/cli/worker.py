@@ -32,18 +32,24 @@ def worker(
     application: Annotated[str, typer.Argument(help="Where the App is, such as myapp.jobs:app.", metavar="MODULE:APP")],
     *,
     queues: Annotated[
-        str, typer.Option(help="Only these queues, comma-separated; default: all that have a handler.")
-    ] = "",
+        str | None, typer.Option(help="Only these queues, comma-separated; default: all that have a handler.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Handlers that run at once.")] = 10,
-    drain_seconds: Annotated[float, typer.Option(min=0, help="How long handlers get to finish on SIGTERM.")] = 30,
+    drain_seconds: Annotated[float, typer.Option(min=0, help="How long SIGTERM leaves handlers to finish and report.")] = 30,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Run handlers until stopped: SIGTERM or Ctrl-C drains, a second one gives everything back at once."""
     settings = loaded()
     app = load_app(application)
-    names = [name.strip() for name in queues.split(",") if name.strip()]
+    names = [] if queues is None else _named(queues)
     options = WorkerOptions(queues=names, concurrency=concurrency, drain_seconds=drain_seconds)
     run(_work(settings, app, options, until_input_ends=until_input_ends))
+
+
+def _named(queues: str) -> list[str]:
+    if names := [name.strip() for name in queues.split(",") if name.strip()]:
+        return names
+    raise typer.BadParameter(f"{queues!r} names no queue.", param_hint="--queues")
 
 
 async def _work(settings: Settings, app: App, options: WorkerOptions, *, until_input_ends: bool) -> None:
