@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psycopg
 
@@ -52,16 +53,25 @@ def worker(
     program = ["fairlead"] if observed is None else ["bench.observed_worker", str(observed)]
     command = [sys.executable, "-m", *program, "worker", "bench.handlers:app", "--concurrency", str(concurrency)]
     command += ["--until-input-ends", *(("--queues", ",".join(queues)) if queues else ())]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
-    environment |= {"FAIRLEAD_DATABASE_URL": url, "FAIRLEAD_SECRET": secrets.token_urlsafe(32)}
-    environment |= {"FAIRLEAD_LOG_LEVEL": "error"}
-    pipe = subprocess.PIPE
-    with _LOG.open("w") as log:
+    environment, pipe = environment_of(url), subprocess.PIPE
+    with log_file() as log:
         process = subprocess.Popen(command, env=environment, stdin=pipe, stderr=log, start_new_session=True)
     try:
         yield process
     finally:
         _stop(process)
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """Return what a worker on that database finds around it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
+    environment |= {"FAIRLEAD_DATABASE_URL": url, "FAIRLEAD_SECRET": secrets.token_urlsafe(32)}
+    return environment | {"FAIRLEAD_LOG_LEVEL": "error"}
+
+
+def log_file() -> IO[str]:
+    """Open what a worker that is about to start writes its errors to."""
+    return _LOG.open("w")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

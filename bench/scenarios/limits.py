@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import time
 
 import psycopg
 
 from bench.answers import row, value
+from bench.brood import brood
 from bench.figures import Target
 from bench.fleet import wait_until, worker
 from bench.handlers import SHORT
@@ -16,8 +20,8 @@ from bench.scenario import Ground, Outcome, Scenario, say
 _OBSERVATIONS = 1_000_000
 _AT_ONCE = 1_000
 _LIMIT = 5
-_LEASE_SECONDS = 2
-_BETWEEN_KILLS_SECONDS = 1.5
+_LEASE_SECONDS = 1
+_LIFE_SECONDS = (0.05, 0.6)  # of a worker that is killed: still starting, claiming, at work or reporting
 _KILLS = 1_000
 _CONCURRENCY = 20
 _ITEMS = 2_000  # put in again whenever few are left
@@ -84,16 +88,16 @@ def _measure(ground: Ground) -> Outcome:
 def _watched(connection: psycopg.Connection, url: str, queue: QueueKey, *, wanted: int, kills: int) -> dict[str, int]:
     """Watch while two workers share the limit, one of which is killed and replaced again and again."""
     found = {"observations": 0, "busy": 0, "most": 0, "kills": 0}
-    with worker(url, concurrency=_CONCURRENCY):
+    chance = random.Random(7)  # noqa: S311 - a run that can be repeated
+    with worker(url, concurrency=_CONCURRENCY), brood(url, concurrency=_CONCURRENCY) as born:
         while found["observations"] < wanted or found["kills"] < kills:
-            with worker(url, concurrency=_CONCURRENCY) as victim:
-                end = time.monotonic() + _BETWEEN_KILLS_SECONDS
-                while time.monotonic() < end:
-                    if value(connection, _WAITING, queue[:2]) < _FEW:
-                        add_waiting(url, [queue], _ITEMS)
-                    _observe(connection, queue, found)
-                victim.kill()
-                found["kills"] += 1
+            victim, end = born(), time.monotonic() + chance.uniform(*_LIFE_SECONDS)
+            while time.monotonic() < end:
+                if value(connection, _WAITING, queue[:2]) < _FEW:
+                    add_waiting(url, [queue], _ITEMS)
+                _observe(connection, queue, found)
+            os.kill(victim, signal.SIGKILL)
+            found["kills"] += 1
     return found
 
 
@@ -109,7 +113,8 @@ LIMITS = Scenario(
     name="limits",
     title="Limits of concurrency under kills",
     how=f"A queue with max_concurrency {_LIMIT} and leases of {_LEASE_SECONDS} s, handlers of 5 ms, two workers that "
-    f"would run {_CONCURRENCY} each; one is killed with SIGKILL after {_BETWEEN_KILLS_SECONDS:g} s and replaced. "
+    f"would run {_CONCURRENCY} each; one is killed with SIGKILL after {_LIFE_SECONDS[0]:g} to {_LIFE_SECONDS[1]:g} s "
+    "and replaced. "
     "Meanwhile one connection counts the processing items again and again, each count in a snapshot of its own; in the "
     "end everything is worked off, no slot may be taken, and the counters must be what the items are. Chaos (`python "
     "-m chaos`) has the other faults",
