@@ -14,6 +14,7 @@ from tests.fixtures.failing import everything_in
 from tests.fixtures.items import FLEET, claimed, enqueue_some, expire
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
+from tests.fixtures.statements import server_process
 
 from fairlead.db.session import Database, Session
 from fairlead.domain.ids import new_id, new_ids
@@ -154,7 +155,7 @@ async def test_verbs_that_are_killed_at_any_moment_keep_the_accounts(
         killed = things.chance.random() < 0.5
         with suppress(FairleadError):
             async with database.unit_of_work(FLEET) as session:
-                pid = session._driver.info.backend_pid
+                pid = await server_process(session)
                 if killed and things.chance.random() < 0.5:
                     _kill(server_url, pid)
                 await VERBS[name](session, limited, things)
@@ -182,7 +183,7 @@ async def _ready_for_anything(database: Database, owner: Tenant) -> Things:
 async def _run_and_kill(database: Database, server_url: str, work: Callable[[Session], Awaitable[object]]) -> None:
     async with database.unit_of_work(FLEET) as session:
         await work(session)
-        _kill(server_url, session._driver.info.backend_pid)
+        _kill(server_url, await server_process(session))
 
 
 def _kill(server_url: str, pid: int) -> None:

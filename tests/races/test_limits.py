@@ -84,7 +84,7 @@ class Crowd:
     def __init__(self, database: Database, queues: list[Tenant]) -> None:
         self.database, self.queues = database, queues
         self.samples: list[tuple[int, int]] = []
-        self.started = self.killed = self.deadlocks = 0
+        self.started = self.turns = self.killed = self.deadlocks = 0
         self._working = CLAIMERS
 
     async def claims(self, number: int) -> None:
@@ -97,6 +97,7 @@ class Crowd:
                 async with self.database.unit_of_work(FLEET) as session:
                     items = await claim(session, FLEET, sources=sources, worker_id=f"worker-{number}")
                 self.started += len(items)
+                self.turns += 1
                 if items:
                     async with self.database.unit_of_work(FLEET) as session:
                         await _report(session, chance, items)
@@ -112,13 +113,15 @@ class Crowd:
             await rescue_all(self.database)
 
     async def kills(self, server_url: str) -> None:
-        """End a busy connection again and again while there is work."""
+        """End a busy connection again and again while there is work, each time after somebody got on with it."""
         name = make_url(self.database.options.url).database
         async with await psycopg.AsyncConnection.connect(server_url, autocommit=True) as connection:
             while self._working:
                 cursor = await connection.execute(_KILL, [name])
                 self.killed += len(await cursor.fetchall())
-                await anyio.lowlevel.checkpoint()
+                seen = self.turns
+                while self._working and self.turns == seen:
+                    await anyio.lowlevel.checkpoint()
 
     async def looks_on(self) -> None:
         """Count in one snapshot after another what is worked on."""
