@@ -64,12 +64,9 @@ golden: .venv/.installed ## Write the generated files again
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
 
-# Left out: what ends server processes by their numbers, which a pooler hides, or takes the database away.
-POOLED := not killed and not database_that_is_away and not failing_flush and not limit_is_ever_exceeded
-
 pooled: .venv/.installed ## Run the tests of everything that uses the database through PgBouncer in transaction mode
 	FAIRLEAD_TEST_PGBOUNCER=1 $(RUN)pytest -n 2 --dist worksteal -q tests/engine tests/queries tests/services tests/races \
-		tests/tenancy tests/transactions tests/audit -k "$(POOLED)"
+		tests/tenancy tests/transactions tests/audit
 
 plans: .venv/.installed ## Check every plan at full size: 5 million finished items, 1 million waiting (some 5 minutes)
 	FAIRLEAD_TEST_PLANS=full $(RUN)pytest -n 2 --dist worksteal -q tests/plans

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 from sqlalchemy import text
-from tests.fixtures.faults import end_connections, refuse_connections
+from tests.fixtures.faults import end_connections, refuse_connections, until_back
 from tests.fixtures.items import FLEET
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.statements import opened, value_of
@@ -196,6 +196,7 @@ async def test_a_database_that_is_away(database: Database, ours: Tenant, server_
             refuse_connections(server_url, database_url, refuse=False)
         assert {type(answer) for answer in answers} == {DatabaseUnavailable}
         assert announced == []
+        await until_back(database)
         assert await _together(enqueuer, ours, _numbered(5)) == await _ids(database, ours)
 
 

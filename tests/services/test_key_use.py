@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 from sqlalchemy import text
-from tests.fixtures.faults import end_connections, refuse_connections
+from tests.fixtures.faults import end_connections, refuse_connections, until_back
 from tests.fixtures.items import FLEET
 from tests.fixtures.keys import make_key, make_user
 from tests.fixtures.organizations import Tenant
@@ -126,6 +126,7 @@ async def test_failing_flush_loses_nothing(database: Database, keys: list[str], 
             await key_use.flush()
     finally:
         refuse_connections(server_url, url, refuse=False)
+    await until_back(database)
     key_use.note(keys[1])
 
     await key_use.flush()

@@ -35,7 +35,7 @@ def worker(
         str | None, typer.Option(help="Only these queues, comma-separated; default: all that have a handler.")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Handlers that run at once.")] = 10,
-    drain_seconds: Annotated[float, typer.Option(min=0, help="How long SIGTERM leaves handlers to finish and report.")] = 30,
+    drain_seconds: Annotated[float, typer.Option(min=0, help="How long SIGTERM lets handlers finish and report.")] = 30,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Run handlers until stopped: SIGTERM or Ctrl-C drains, a second one gives everything back at once."""
