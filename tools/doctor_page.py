@@ -27,7 +27,9 @@ _HEAD: Final = """\
 
 `fairlead doctor` examines the database that Fairlead's settings name: the server, the walls between organizations, the
 tables that are always in use, and work that does not move. It changes nothing: each look is a read-only transaction
-that gives up after 20 seconds. It exits with 1 when something is found that is an error, else with 0.
+that gives up after 20 seconds. (To see whether the schema is the declared one it makes a throw-away database beside it,
+for which the login needs CREATEDB, or FAIRLEAD_SHADOW_URL names a server where it may.) It exits with 1 when something
+is found that is an error, else with 0.
 
 ```
 fairlead doctor           # findings on standard output, the worst first; a count and what was not checked beside

@@ -28,6 +28,8 @@ FairleadError
 │   ├── MigrationsUnknown          500 MIGRATIONS_UNKNOWN  the database is at a revision without a file
 │   ├── MigrationChanged           500 MIGRATION_CHANGED   the file of an applied revision is another one now
 │   ├── MigrationFailed            500 MIGRATION_FAILED    names the revision and what the database said
+│   ├── PushFailed                 500 PUSH_FAILED         the database could not be changed, and is as it was
+│   ├── NotForDevelopment          500 NOT_FOR_DEVELOPMENT says how a database is marked
 │   ├── DecisionNeeded             500 DECISION_NEEDED     says what to pass; exit code 2
 │   ├── DestructiveRefused         500 DESTRUCTIVE_REFUSED names what would be lost; exit code 3
 │   ├── SchemaDrifted              500 SCHEMA_DRIFTED      what is differs from what is declared; exit code 4
@@ -228,6 +230,18 @@ class MigrationFailed(OperatorError):
     """A migration failed; nothing of it was kept."""
 
     code = "MIGRATION_FAILED"
+
+
+class PushFailed(OperatorError):
+    """The database could not be brought to what the models declare; nothing was changed."""
+
+    code = "PUSH_FAILED"
+
+
+class NotForDevelopment(OperatorError):
+    """This database is not marked as one for development."""
+
+    code = "NOT_FOR_DEVELOPMENT"
 
 
 class DecisionNeeded(OperatorError):

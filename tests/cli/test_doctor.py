@@ -7,6 +7,10 @@ import pytest
 from tests.cli.conftest import Run
 from tests.fixtures.doctor import OWNER, do
 from tests.fixtures.processes import completed, environment_of
+from tests.toolkit.conftest import workshop_url
+
+__all__ = ["workshop_url"]
+pytestmark = pytest.mark.usefixtures("workshop_url")
 
 
 def test_a_healthy_database(run: Run) -> None:
@@ -22,7 +26,7 @@ def test_a_healthy_database(run: Run) -> None:
 def test_what_is_an_error(fresh_url: str, tmp_path: Path) -> None:
     """An error is said with its code and what to do, and the exit code is 1; a warning alone is not one."""
     environment = environment_of(tmp_path, fresh_url)
-    do(fresh_url, "alter table slots set (autovacuum_enabled = off)", role=OWNER)
+    do(fresh_url, "create table diary (id int)", role=OWNER)
     warned = completed("doctor", "--json", environment=environment)
     assert (warned.returncode, orjson.loads(warned.stdout)["severity"]) == (0, "warning")
 
@@ -32,11 +36,12 @@ def test_what_is_an_error(fresh_url: str, tmp_path: Path) -> None:
     first, second = done.stdout.splitlines()[:2]
     assert first == "error The table notes is unlogged. [table-unlogged]"
     assert second.strip() == "alter table notes set logged;"
-    assert "1 error(s), 1 warning(s)" in done.stderr
+    assert "1 error(s), 2 warning(s)" in done.stderr
     answer = orjson.loads(completed("doctor", "--json", environment=environment).stdout)
     assert [(finding["code"], finding["severity"], finding["subject"]) for finding in answer["findings"]] == [
         ("table-unlogged", "error", "notes"),
-        ("autovacuum-off-for-table", "warning", "slots"),
+        ("schema-drifted", "warning", "table diary"),
+        ("schema-drifted", "warning", "table notes"),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from rich.text import Text
 
-from fairlead.bootstrap import database_server
+from fairlead.bootstrap import database_server, shadow_server
 from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command, loaded
 from fairlead.settings import Settings
@@ -28,9 +28,11 @@ def doctor(*, as_json: AsJson = False) -> None:
     Exits with 1 when something is found that is an error.
     """
     settings = loaded()
-    with database_server(settings) as url, connected(_wiring(settings, url).session_url) as connection:
+    with database_server(settings) as url, shadow_server(settings) as workshop_url:
+        wiring = _wiring(settings, url, workshop_url)
         targets = [own(), *(target for target in [load_target(Path.cwd())] if target.name != OWN)]
-        report = examine(Patient(connection, _wiring(settings, url), tuple(targets)))
+        with connected(wiring.session_url) as connection:
+            report = examine(Patient(connection, wiring, tuple(targets)))
     if as_json:
         show_json(_plain(report))
     else:
@@ -39,13 +41,14 @@ def doctor(*, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _wiring(settings: Settings, url: str) -> Wiring:
+def _wiring(settings: Settings, url: str, workshop_url: str) -> Wiring:
     direct = settings.database_direct_url
     return Wiring(
         url=url,
         direct_url=None if direct is None else direct.get_secret_value(),
         prepares=settings.database_prepare,
         pool_size=settings.database_pool_size,
+        workshop_url=workshop_url,
     )
 
 

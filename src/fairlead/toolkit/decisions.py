@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from alembic.operations import ops
 from sqlalchemy import Connection, RootTransaction
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DataError, ProgrammingError
 
 from fairlead.errors import DecisionNeeded
 from fairlead.toolkit.catalogue import Catalogue, Kind
@@ -159,6 +159,8 @@ def _can(shadow: Shadow, leaf: ops.AlterColumnOp, change: str) -> bool:
             shadow.connection.exec_driver_sql(f"alter table {table} alter column {name} drop default")
             shadow.connection.exec_driver_sql(change)
             attempt.rollback()
+    except DataError:
+        return True  # there is a cast; what some values make of it is another question
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", "") in _NO_CAST:
             return False

@@ -228,6 +228,23 @@ def _altered(leaf: ops.AlterColumnOp, facts: Facts) -> Part:
     return Part(together=tuple(together))
 
 
+def plainly_altered(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
+    """Return the statements that change a column at once, for one transaction: type, the rest, values, NOT NULL."""
+    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
+    done = _retyped(leaf, facts) if leaf.modify_type is not None else []
+    rest = _rest(leaf)
+    if rest.has_changes():
+        done = [*done, *statements(rest, facts.metadata)]
+    if leaf.modify_nullable is None:
+        return done
+    default = leaf.existing_server_default if leaf.modify_server_default is False else leaf.modify_server_default
+    by_itself = "NULL" if default is None or default is False else "DEFAULT"
+    fill = facts.fills.get(path_of(leaf.schema, leaf.table_name, leaf.column_name), by_itself)
+    if not leaf.modify_nullable and fill.upper() != "NULL":
+        done = [*done, f"UPDATE {path} SET {name} = {fill} WHERE {name} IS NULL"]  # noqa: S608 - a person's SQL
+    return [*done, f"ALTER TABLE {path} ALTER COLUMN {name} {'DROP' if leaf.modify_nullable else 'SET'} NOT NULL"]
+
+
 def _rest(leaf: ops.AlterColumnOp) -> ops.AlterColumnOp:
     """Return the operation without its type and without NOT NULL."""
     return ops.AlterColumnOp(

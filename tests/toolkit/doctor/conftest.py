@@ -21,6 +21,12 @@ _BAD = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _may_make_databases(workshop_url: str) -> None:
+    """Let the tests' login make the throw-away database that drift is found by."""
+    assert workshop_url
+
+
 @pytest.fixture(scope="session")
 def bad_server() -> Iterator[EmbeddedServer]:
     """An embedded server that loses data and cleans nothing up, with a migrated database; its roles are its own."""

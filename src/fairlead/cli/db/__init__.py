@@ -10,6 +10,8 @@ from fairlead.cli.db import (
     generate,
     lint,
     migrate,
+    pull,
+    push,
     reconcile,
     recount,
     review,
@@ -31,6 +33,8 @@ group.command("generate")(generate.generate)
 group.command("check")(check.check)
 group.command("export")(export.export)
 group.command("migrate")(migrate.migrate)
+group.command("pull")(pull.pull)
+group.command("push")(push.push)
 group.command("status")(status.status)
 group.command("rollback")(rollback.rollback)
 group.command("stamp")(stamp.stamp)

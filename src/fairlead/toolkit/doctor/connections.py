@@ -1,7 +1,7 @@
 """The way to the database: a pooler on it, room for connections, and the two clocks.
 
-A pooler gives a client a process of its own choosing, so that what the client was told of its process is not what
-`pg_backend_pid()` says; and in transaction mode two clients that are both connected share a process between them.
+A pooler in transaction mode is known by this: two clients that are both connected are given one process of the server
+in turn.
 """
 
 from __future__ import annotations

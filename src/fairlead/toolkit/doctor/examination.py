@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from fairlead.errors import FairleadError
 from fairlead.toolkit.doctor import (
     connections,
+    drift,
     durability,
     indexes,
     items,
@@ -32,6 +33,7 @@ GROUPS: Final = (
     durability,
     roles,
     migrations,
+    drift,
     vacuum,
     space,
     indexes,

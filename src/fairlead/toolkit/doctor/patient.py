@@ -47,6 +47,7 @@ class Wiring:
     direct_url: str | None = field(default=None, repr=False)
     prepares: bool = True
     pool_size: int = 10
+    workshop_url: str | None = field(default=None, repr=False)  # where throw-away databases may be made
 
     @property
     def session_url(self) -> str:

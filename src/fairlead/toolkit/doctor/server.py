@@ -1,7 +1,7 @@
 """The server's release: whether it is still looked after, and which known flaws it has.
 
 Only flaws that matter here are listed: of row security, which keeps organizations apart, and of what must not break a
-running installation. `SUPPORT_ENDS` and `FLAWS` are the two tables to add to.
+running installation.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ FLAWED: Final = Condition(
     at_worst=Severity.ERROR,
 )
 
+# What there is to add to when PostgreSQL makes a release: this, and FLAWS.
 SUPPORT_ENDS: Final = {
     14: date(2026, 11, 12),
     15: date(2027, 11, 11),

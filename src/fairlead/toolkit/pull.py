@@ -1,0 +1,206 @@
+"""Pull: the models of a database that has none, as a Python module.
+
+sqlacodegen writes what SQLAlchemy has words for. Those models are then made in a throw-away database and compared with
+the one they came from: everything that is missing or different (row security, policies, functions, triggers, views,
+grants, …) is written as DDL that runs before the tables are made or after, in PostgreSQL's own text. Made again from
+the module, the schema is the same; what no DDL brings about is named.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, MetaData, text
+
+from fairlead.errors import OperatorError
+from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
+from fairlead.toolkit.change import Action, Change, changes, telling
+from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.environment import connected
+from fairlead.toolkit.operations import statements
+from fairlead.toolkit.plugin.planning import planned
+from fairlead.toolkit.plugin.statements import steps
+from fairlead.toolkit.target import Target
+
+_BEFORE_TABLES: Final = (Kind.SCHEMA, Kind.EXTENSION, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN, Kind.FUNCTION)
+_CALLING: Final = (Kind.DOMAIN, Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX)
+_PARTITIONS: Final = text("""
+    select c.relname, pg_get_partkeydef(c.oid), c.relispartition from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and (c.relkind = 'p' or c.relispartition)
+""")
+_REFLECTIONS_OWN: Final = re.compile(r"'postgresql_ignore_search_path': False,?\s*")  # how it was found, not what it is
+_modules = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The module's source, and what of the database it does not make, a sentence each."""
+
+    source: str
+    gaps: tuple[str, ...]
+
+
+def place_of(schemas: tuple[str, ...], version_table: str) -> Target:
+    """Return what `pull` reads: these schemas, () for the default one, without the notes of migrations."""
+    return Target("the database", MetaData(), Path(), version_table, schemas=schemas)
+
+
+def pull(url: str, server_url: str, place: Target) -> Pulled:
+    """Return the models of the database; `place` says the schemas and the version table, which is left out.
+
+    What comes in one round may show what the next has to bring; a thing is tried once.
+    Raises OperatorError when the extra `toolkit` is not installed or the models cannot be made.
+    """
+    with connected(url) as connection:
+        models = _generated(connection, place)
+        found = read_catalogue(connection, place)
+    before, after, tried = list(_before(found)), list[str](), set[tuple[Key, Action]]()
+    while True:
+        source = _source(models, before=before, after=after)
+        declared = declared_catalogue(replace(place, metadata=_metadata(source)), server_url)
+        left = changes(declared, found)
+        new = [change for change in left if (change.key, change.action) not in tried]
+        if not new:
+            return Pulled(source, tuple(_gap(change) for change in telling(left)))
+        tried.update((change.key, change.action) for change in new)
+        after = sorted([*after, *_statements(new, declared, found)], key=_changes_hands)
+
+
+def _generated(connection: Connection, place: Target) -> str:
+    try:
+        generators = importlib.import_module("sqlacodegen.generators")
+    except ImportError as error:
+        raise OperatorError("Models are written by sqlacodegen: pip install 'fairlead[toolkit]'.") from error
+    metadata = MetaData()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what reflection leaves out, which the comparison finds
+        for schema in place.schemas or (None,):
+            _reflect(connection, metadata, schema, place)
+        generator = generators.DeclarativeGenerator(
+            metadata, connection.engine, ["include_dialect_options", "nosyntheticenums"]
+        )
+        return _REFLECTIONS_OWN.sub("", str(generator.generate()))
+
+
+def _reflect(connection: Connection, metadata: MetaData, schema: str | None, place: Target) -> None:
+    """Reflect the tables of a schema; a partition is part of its table, and comes as DDL."""
+    rows = connection.execute(_PARTITIONS, {"schema": schema or "public"}).all()
+    partitions = {name for name, _, is_partition in rows if is_partition}
+
+    def wanted(name: str, _metadata: Any) -> bool:
+        noted = name == place.version_table and schema in {place.version_schema, None}
+        return not noted and name not in partitions
+
+    metadata.reflect(connection, schema, views=False, only=wanted)
+    for name, key, is_partition in rows:
+        table = metadata.tables.get(f"{schema}.{name}" if schema else name)
+        if key and not is_partition and table is not None:
+            table.dialect_kwargs["postgresql_partition_by"] = key
+    connection.rollback()
+    for table in metadata.tables.values():  # sqlacodegen leaves the expressions out, so such an index comes as DDL
+        table.indexes = {index for index in table.indexes if all(isinstance(e, Column) for e in index.expressions)}
+
+
+def _before(found: Catalogue) -> Iterator[str]:
+    """Yield what tables are made of and SQLAlchemy does not make: of the functions those that a table calls."""
+    calls = str([thing.facts for kind in _CALLING for thing in _of_kind(found, kind)])
+    for kind in _BEFORE_TABLES:
+        for thing in _of_kind(found, kind):
+            called = kind is not Kind.FUNCTION or f"{thing.name.partition('(')[0]}(" in calls
+            if called and not (kind is Kind.SCHEMA and thing.name == "public"):
+                yield from steps(None, thing)
+
+
+def _of_kind(found: Catalogue, kind: Kind) -> list[Thing]:
+    return [thing for key, thing in found.items() if key.kind is kind]
+
+
+def _statements(new: list[Change], declared: Catalogue, found: Catalogue) -> Iterator[str]:
+    for operation in planned([], new, found=declared, declared=found):
+        yield from statements(operation, MetaData())
+
+
+def _gap(change: Change) -> str:
+    """Say what the models do not make; the sides are turned, since the models were brought to the database."""
+    turned = replace(change, found=change.declared, declared=change.found)
+    return f"{turned.sentence('the database')}."
+
+
+def _changes_hands(statement: str) -> bool:
+    """Tell what has to come last: a new owner must have been granted the schema."""
+    return " owner to " in statement.partition("\n")[0]
+
+
+def _source(models: str, *, before: Iterable[str], after: Iterable[str]) -> str:
+    """Return the module: the models, then the DDL around them."""
+    parts = [
+        '"""The models of a database, as `fairlead db pull` found them."""',
+        f"from sqlalchemy import DDL, {'MetaData, ' if 'MetaData()' in models else ''}event",
+        models.strip() if "Base.metadata" in models or "(Base)" in models else _NO_TABLES,
+        _DDL.format(before=_listed(before), after=_listed(after)).strip(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_NO_TABLES: Final = """
+from sqlalchemy.orm import DeclarativeBase
+
+class Base(DeclarativeBase):
+    pass
+""".strip()
+_DDL: Final = """
+metadata = Base.metadata
+
+# What SQLAlchemy has no word for, in the order in which it is made.
+BEFORE_TABLES = [{before}]
+AFTER_TABLES = [{after}]
+
+for statement in reversed(BEFORE_TABLES):  # each comes before all that listens already
+    event.listen(metadata, "before_create", DDL(statement.replace("%", "%%")), insert=True)
+for statement in AFTER_TABLES:
+    event.listen(metadata, "after_create", DDL(statement.replace("%", "%%")))
+"""
+
+
+def _listed(statements: Iterable[str]) -> str:
+    written = [f"    {_literal(statement)},\n" for statement in statements]
+    return "\n" + "".join(written) if written else ""
+
+
+def _literal(statement: str) -> str:
+    if "\n" in statement and '"""' not in statement and "\\" not in statement:
+        return f'"""{statement}"""' if not statement.endswith('"') else repr(statement)
+    return repr(statement)
+
+
+def _metadata(source: str) -> MetaData:
+    """Return the metadata that the module makes."""
+    module = _imported(source)
+    metadata = module.metadata
+    if not isinstance(metadata, MetaData):
+        raise OperatorError("The models that were generated have no metadata; this is a fault of the tool.")
+    return metadata
+
+
+def _imported(source: str) -> ModuleType:
+    name = f"fairlead_pulled_{next(_modules)}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.py"
+        path.write_text(source, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise OperatorError("The models that were generated cannot be imported; this is a fault of the tool.")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,195 @@
+"""Push: bring a database for development to what the models declare, without a migration.
+
+`plan` finds what is to be done and what it would destroy, in a transaction that is undone; `apply` does it in one
+transaction, compares again, and keeps it only when the database is then what the models declare. No row is ever taken
+away to make a change possible.
+
+A pushed database notes no revision. When the models are right, `generate` writes the migration; the pushed database is
+then at it already, which `stamp` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from alembic.operations import ops
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
+from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
+from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
+from fairlead.toolkit.environment import first_line
+from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded
+from fairlead.toolkit.operations import flat, path_of, quoted, statements
+from fairlead.toolkit.renames import Question
+from fairlead.toolkit.rewrite import Facts, plainly_altered
+from fairlead.toolkit.sentences import describe
+from fairlead.toolkit.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a push does: sentences for people, the statements in order, what is lost and what stands in the way."""
+
+    sentences: tuple[str, ...]
+    statements: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+
+    def refused(self, allowed: Iterable[str]) -> list[Loss]:
+        """Return the losses that nobody has allowed."""
+        known = set(allowed)
+        return [loss for loss in self.losses if loss.name not in known]
+
+
+def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> Plan:
+    """Find what is to be done; the connection is of `one_transaction`, whatever is tried on it is not kept.
+
+    `allowed` names what may be dropped. Raises DecisionNeeded that says what to pass.
+    """
+    asking = replace(
+        deciding,
+        ask_rename=_renamer(allowed, deciding.ask_rename),
+        ask_value=_valuer(live, deciding.ask_value),
+    )
+    found = decided(live, asking)
+    leaves = list(flat(found.operations))
+    with live.owned():
+        effects = list(consequences(leaves, live.connection, metadata=live.target.metadata, casts=found.casts))
+    losses = tuple(effect for effect in effects if isinstance(effect, Loss))
+    with live.connection.begin():
+        todo = list(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
+    return Plan(
+        (*map(str, found.renames), *map(describe, leaves)),
+        (*(rename.statement() for rename in found.renames), *todo),
+        losses,
+        tuple(effect for effect in effects if isinstance(effect, Obstacle)),
+    )
+
+
+def _past_forced_security(connection: Connection, todo: Iterable[str]) -> Iterator[str]:
+    """Let the owner reach every row that gets a value, where row security is forced on the owner too."""
+    forced = text("select coalesce(bool_or(relforcerowsecurity), false) from pg_class where oid = to_regclass(:table)")
+    for statement in todo:
+        table = statement.removeprefix("UPDATE ").partition(" SET ")[0]
+        if statement.startswith("UPDATE ") and connection.execute(forced, {"table": table}).scalar_one():
+            yield f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"
+            yield statement
+            yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
+        else:
+            yield statement
+
+
+def apply(
+    live: Shadow,
+    planned: Plan,
+    *,
+    allowed: Iterable[str] = (),
+    on_statement: Callable[[str], None] = lambda _statement: None,
+) -> None:
+    """Do what was planned on a connection of `one_transaction`, whose owner then keeps it.
+
+    Raises DestructiveRefused for what nobody has allowed, and PushFailed when something stands in the way, a statement
+    fails, or the models are not reached.
+    """
+    if planned.obstacles:
+        raise PushFailed(
+            "The rows that are there stand in the way; nothing was changed.",
+            details={one.name: f"{one.sentence} {one.remedy}" for one in planned.obstacles},
+        )
+    if refused := planned.refused(allowed):
+        raise DestructiveRefused(
+            "This would destroy something; nothing was changed. Pass for each that is meant:",
+            details={f"--allow-drop {loss.name}": loss.sentence for loss in refused},
+        )
+    with live.owned():
+        for statement in planned.statements:
+            on_statement(statement)
+            _run(live.connection, statement)
+    if left := live.difference().changes:
+        raise PushFailed(
+            "The database would not be what the models declare; nothing was changed.",
+            details={str(number): change.sentence("the database") for number, change in enumerate(left, start=1)},
+        )
+
+
+def _run(connection: Connection, statement: str) -> None:
+    try:
+        connection.exec_driver_sql(statement.replace("%", "%%"))
+    except DBAPIError as error:
+        raise PushFailed(
+            f"{first_line(error)}. Nothing was changed.", details={"statement": " ".join(statement.split())}
+        ) from error
+
+
+def _renamer(allowed: Collection[str], ask: AskRename | None) -> AskRename:
+    """Return who is asked about renames: nobody about what is allowed to be dropped."""
+
+    def answer(question: Question) -> str | None:
+        gone = str(question.gone)
+        if gone in allowed:
+            return None
+        if ask is None:
+            renames = [f"--rename {gone}={candidate}" for candidate in question.candidates]
+            raise DecisionNeeded(
+                "Renamed, or dropped with all that is in it? Pass one answer.",
+                details={gone: " or ".join([*renames, f"--allow-drop {gone}"])},
+            )
+        return ask(question)
+
+    return answer
+
+
+def _valuer(live: Shadow, ask: AskValue | None) -> AskValue:
+    """Return who is asked for values: nobody where no row needs one."""
+
+    def answer(need: ValueNeeded) -> str:
+        table, _, column = need.column.rpartition(".")
+        if need.option == "backfill":
+            with live.owned():
+                rows = empty_rows(live.connection, quoted(*table.split(".")), column)
+            if not rows:
+                return "NULL"
+        if ask is None:
+            raise DecisionNeeded(
+                "Rows that are there need a value that the models do not give.",
+                details={
+                    need.column: f'{need.reason} Pass --{need.option} "{need.column}={need.example}".',
+                },
+            )
+        return ask(need)
+
+    return answer
+
+
+def _statements(
+    target: Target, found: Decided, leaves: Iterable[ops.MigrateOperation], losses: Iterable[Loss]
+) -> Iterator[str]:
+    lossy = {loss.name for loss in losses}
+    for leaf in leaves:
+        if isinstance(leaf, ops.AddColumnOp):
+            yield from _added(target, found, leaf)
+        elif isinstance(leaf, ops.AlterColumnOp):
+            name = path_of(leaf.schema, leaf.table_name, leaf.column_name)
+            casts = found.casts
+            if name in lossy and name not in casts:  # by itself PostgreSQL would refuse what does not fit
+                casts = {**casts, name: f"{quoted(leaf.column_name)}::{wanted_type(leaf, target.metadata)}"}
+            yield from plainly_altered(leaf, Facts(target.metadata, fills=found.fills, casts=casts))
+        else:
+            yield from statements(leaf, target.metadata)
+
+
+def _added(target: Target, found: Decided, leaf: ops.AddColumnOp) -> Iterator[str]:
+    """Add a column; where rows need a value: without insisting on it, then the value, then NOT NULL."""
+    table, name = quoted(leaf.schema, leaf.table_name), str(leaf.column.name)
+    fill = found.fills.get(path_of(leaf.schema, leaf.table_name, name), "NULL")
+    if fill.upper() == "NULL":
+        yield from statements(leaf, target.metadata)
+        return
+    bare = leaf.column._copy()  # noqa: SLF001 - Alembic does
+    bare.nullable = True
+    yield from statements(ops.AddColumnOp(leaf.table_name, bare, schema=leaf.schema), target.metadata)
+    yield f"UPDATE {table} SET {quoted(name)} = {fill}"  # noqa: S608 - what a person gave as SQL
+    yield f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET NOT NULL"

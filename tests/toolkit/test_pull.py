@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from sqlalchemy import MetaData
+from tests.fixtures.doctor import do
+from tests.fixtures.pushes import rows
+
+from fairlead.errors import OperatorError
+from fairlead.toolkit.catalogue import read_catalogue
+from fairlead.toolkit.change import changes
+from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.environment import connected
+from fairlead.toolkit.pull import Pulled, _metadata, place_of, pull
+from fairlead.toolkit.target import Target
+
+pytestmark = pytest.mark.usefixtures("workshop_url")
+EVERYTHING = """
+create schema shop;
+create type shop.state as enum ('new', 'it''s old');
+create domain shop.positive as integer check (value > 0);
+create sequence shop.numbers start 7;
+create function shop.twice(n integer) returns integer language sql immutable return n * 2;
+create table shop.people (
+    id bigint generated always as identity primary key,
+    name text collate "C" not null default 'no % name',
+    state shop.state not null default 'new',
+    size shop.positive,
+    number bigint default nextval('shop.numbers'),
+    double integer generated always as (shop.twice(3)) stored,
+    tags text[] not null default '{}',
+    born timestamptz(3),
+    constraint people_name_key unique (name),
+    constraint people_tags check (cardinality(tags) < 10),
+    exclude using btree (number with =)
+);
+comment on table shop.people is 'Who is there';
+create table shop.pets (
+    owner_id bigint not null references shop.people (id) on delete cascade deferrable initially deferred,
+    name text not null,
+    primary key (owner_id, name)
+) with (fillfactor = 70);
+create index people_lower on shop.people (lower(name)) where state = 'new';
+create index people_down on shop.people (born desc nulls last) include (name);
+create table shop.events (at timestamptz not null, what text) partition by range (at);
+create table shop.events_old partition of shop.events for values from (minvalue) to ('2020-01-01');
+create view shop.names as select name from shop.people where name like 'a%';
+create materialized view shop.counts as select count(*) as n from shop.people;
+create function shop.touch() returns trigger language plpgsql as $$ begin new.name = '%'; return new; end $$;
+create trigger people_touch before update on shop.people for each row execute function shop.touch();
+alter table shop.people enable row level security;
+alter table shop.people force row level security;
+create policy people_some on shop.people for select to fairlead_app using (name <> 'hidden');
+grant select on shop.people to fairlead_app;
+grant update (name) on shop.people to fairlead_system;
+alter default privileges in schema shop grant select on tables to fairlead_app;
+create table shop.no_key (a int, b int)
+"""
+
+
+def _pulled(url: str, *schemas: str, version_table: str = "alembic_version") -> tuple[Pulled, Target]:
+    place = place_of(schemas, version_table)
+    return pull(url, url, place), place
+
+
+def _differing(url: str, pulled: Pulled, place: Target) -> list[str]:
+    """What is between the database and one made of the models, a sentence each."""
+    target = Target("pulled", _metadata(pulled.source), place.migrations, place.version_table, schemas=place.schemas)
+    with connected(url) as connection:
+        found = read_catalogue(connection, target)
+    return [change.sentence("the database") for change in changes(found, declared_catalogue(target, url))]
+
+
+def test_everything_there_is(empty_url: str) -> None:
+    """Models of a database with a thing of each kind make that database again; nothing is left out."""
+    do(empty_url, *EVERYTHING.split(";\n"))
+    pulled, place = _pulled(empty_url, "shop")
+    assert pulled.gaps == ()
+    assert _differing(empty_url, pulled, place) == []
+
+
+def test_our_own_schema(fresh_url: str) -> None:
+    """Pulled from Fairlead's own database, every gap is named, and it is one: a condition PostgreSQL writes anew."""
+    pulled, place = _pulled(fresh_url, version_table="fairlead_migrations")
+    assert "fairlead_migrations" not in pulled.source
+    assert len(pulled.gaps) == len(_differing(fresh_url, pulled, place))
+    assert [gap.partition(" differs")[0] for gap in pulled.gaps] == [
+        "constraint queue_items_attempts_check on queue_items"
+    ]
+
+
+def test_an_empty_database(empty_url: str) -> None:
+    """A database with nothing in it gives a module with an empty metadata."""
+    pulled, _ = _pulled(empty_url)
+    assert pulled.gaps == ()
+    assert isinstance(_metadata(pulled.source), MetaData)
+
+
+def test_pulling_changes_nothing(empty_url: str) -> None:
+    """Nothing is made in the database that is looked at, and no throw-away one is left."""
+    do(empty_url, "create table notes (id int primary key)")
+    _pulled(empty_url)
+    assert rows(empty_url, "select count(*) from pg_class where relnamespace = 'public'::regnamespace") == [(2,)]
+
+
+def test_without_the_extra(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sqlacodegen is not installed it is said what to install."""
+    monkeypatch.setitem(sys.modules, "sqlacodegen.generators", None)
+    with pytest.raises(OperatorError, match=r"pip install 'fairlead\[toolkit\]'"):
+        _pulled(empty_url)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Enum,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.schema import DDL
+from tests.fixtures.doctor import do
+from tests.fixtures.pushes import NAMING, live, planned, pushed, rows
+
+from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
+from fairlead.toolkit.one_transaction import one_transaction
+from fairlead.toolkit.push import apply
+
+pytestmark = pytest.mark.usefixtures("workshop_url")
+SECURED = (
+    "alter table users enable row level security",
+    "alter table users force row level security",
+    "create policy users_none on users using (false)",
+)
+
+
+def _users(*further: Column[object] | UniqueConstraint | Index, secured: bool = False, name: str = "users") -> MetaData:
+    metadata = MetaData(naming_convention=NAMING)
+    table = Table(name, metadata, Column("id", BigInteger, primary_key=True, autoincrement=False), *further)
+    for statement in SECURED if secured else ():
+        event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+    return metadata
+
+
+def _text(name: str, **options: object) -> Column[object]:
+    return Column(name, Text, **options)  # type: ignore[arg-type]
+
+
+def _enum(*values: str) -> Column[object]:
+    return Column("state", Enum(*values, name="user_state"))
+
+
+def _filled(url: str, *values: str, columns: str = "id") -> None:
+    do(url, "alter table users no force row level security")
+    do(url, *(f"insert into users ({columns}) values ({value})" for value in values))  # noqa: S608
+
+
+def test_everything_that_a_model_declares(empty_url: str) -> None:
+    """Tables, enums, indexes, row security and policies are pushed; a second push finds nothing to do."""
+    metadata = _users(_text("name"), _enum("new", "old"), Index("users_name_idx", "name"), secured=True)
+    assert pushed(empty_url, metadata).statements
+    assert planned(empty_url, metadata).statements == ()
+    assert rows(empty_url, "select polname from pg_policy") == [("users_none",)]
+
+
+def test_a_push_that_fails_half_way(empty_url: str) -> None:
+    """When a later statement fails, what earlier ones did is not there either."""
+    metadata = _users(_text("name"))
+    pushed(empty_url, metadata)
+    _filled(empty_url, "0, 'a'", columns="id, name")
+    wrong = _users(_text("name"), _text("nick"), Index("users_wrong", text("(1 / id)")))
+    with pytest.raises(PushFailed, match="division by zero") as raised:
+        pushed(empty_url, wrong)
+    assert "users_wrong" in raised.value.details["statement"]
+    assert planned(empty_url, metadata).statements == ()
+
+
+@pytest.mark.parametrize("secured", [False, True])
+def test_a_column_with_values_goes(empty_url: str, *, secured: bool) -> None:
+    """A column with values goes only when that is allowed, also where row security hides its rows."""
+    pushed(empty_url, _users(_text("nick"), _text("spare"), secured=secured))
+    _filled(empty_url, "1, 'a'", "2, null", "3, 'c'", columns="id, nick")
+    do(empty_url, *SECURED[:2] if secured else ("select 1",))
+    with pytest.raises(DestructiveRefused) as raised:
+        pushed(empty_url, _users(secured=secured))
+    assert raised.value.details == {"--allow-drop users.nick": "The column users.nick goes, with its values in 2 rows."}
+    assert rows(empty_url, "select count(*) from pg_attribute where attname = 'nick'") == [(1,)]
+    pushed(empty_url, _users(secured=secured), allowed=["users.nick"])
+    assert rows(empty_url, "select count(*) from pg_attribute where attname = 'nick'") == [(0,)]
+
+
+def test_a_table_goes(empty_url: str) -> None:
+    """A table with rows goes only when that is allowed; an empty one goes at once."""
+    pushed(empty_url, _users())
+    _filled(empty_url, "1")
+    with pytest.raises(DestructiveRefused) as raised:
+        pushed(empty_url, MetaData())
+    assert raised.value.details == {"--allow-drop users": "The table users goes, with 1 row."}
+    do(empty_url, "delete from users")
+    pushed(empty_url, MetaData())
+    assert rows(empty_url, "select to_regclass('users')") == [(None,)]
+
+
+def test_a_type_gets_narrower(empty_url: str) -> None:
+    """Values that would not come back as they were are counted; without any the type changes at once."""
+    pushed(empty_url, _users(Column("total", Numeric(10, 2))))
+    _filled(empty_url, "1, 1.5", "2, 2", "3, null", columns="id, total")
+    narrow = _users(Column("total", Integer))
+    with pytest.raises(DestructiveRefused) as raised:
+        pushed(empty_url, narrow)
+    assert list(raised.value.details) == ["--allow-drop users.total"]
+    assert "1 row" in raised.value.details["--allow-drop users.total"]
+    pushed(empty_url, narrow, allowed=["users.total"])
+    assert rows(empty_url, "select total from users order by id") == [(2,), (2,), (None,)]
+    assert pushed(empty_url, _users(Column("total", BigInteger))).losses == ()
+
+
+def test_a_text_gets_shorter(empty_url: str) -> None:
+    """Texts that are cut are counted, and cut only when that is allowed."""
+    pushed(empty_url, _users(Column("code", String(10))))
+    _filled(empty_url, "1, 'abcdef'", "2, 'ab'", columns="id, code")
+    with pytest.raises(DestructiveRefused):
+        pushed(empty_url, _users(Column("code", String(3))))
+    pushed(empty_url, _users(Column("code", String(3))), allowed=["users.code"])
+    assert rows(empty_url, "select code from users order by id") == [("abc",), ("ab",)]
+
+
+def test_values_that_cannot_be_converted(empty_url: str) -> None:
+    """What PostgreSQL cannot convert is told with its own words, and how to say it; then it is done so."""
+    pushed(empty_url, _users(_text("total")))
+    _filled(empty_url, "1, '12'", "2, 'many'", columns="id, total")
+    wanted = _users(Column("total", Integer))
+    with pytest.raises(DecisionNeeded, match="need a value") as asked:
+        pushed(empty_url, wanted)
+    assert "--cast" in asked.value.details["users.total"]
+    with pytest.raises(PushFailed) as raised:
+        pushed(empty_url, wanted, casts={"users.total": "total::integer"})
+    assert "invalid input syntax" in raised.value.details["users.total"]
+    cast = {"users.total": "case when total ~ '^[0-9]+$' then total::integer end"}
+    pushed(empty_url, wanted, casts=cast, allowed=["users.total"])
+    assert rows(empty_url, "select total from users order by id") == [(12,), (None,)]
+
+
+def test_a_column_that_must_not_be_empty(empty_url: str) -> None:
+    """NOT NULL asks for a value only where rows have none, and gives it also where row security hides them."""
+    pushed(empty_url, _users(_text("nick"), secured=True))
+    wanted = _users(_text("nick", nullable=False), _text("code", nullable=False), secured=True)
+    assert pushed(empty_url, wanted).obstacles == ()
+    pushed(empty_url, _users(_text("nick"), secured=True))
+    _filled(empty_url, "1, 'a'", "2, null", columns="id, nick")
+    do(empty_url, *SECURED[:2])
+    with pytest.raises(DecisionNeeded) as raised:
+        pushed(empty_url, wanted)
+    assert "--backfill" in " ".join(raised.value.details.values())
+    pushed(empty_url, wanted, backfills={"users.nick": "'none'", "users.code": "id::text"})
+    do(empty_url, "alter table users no force row level security")
+    assert rows(empty_url, "select nick, code from users order by id") == [("a", "1"), ("none", "2")]
+
+
+def test_a_column_with_a_default_that_must_not_be_empty(empty_url: str) -> None:
+    """Rows that have nothing in a column with a default get that when it becomes NOT NULL, and nobody is asked."""
+    pushed(empty_url, _users(_text("nick", server_default="none")))
+    _filled(empty_url, "1, null", "2, 'b'", columns="id, nick")
+    pushed(empty_url, _users(_text("nick", server_default="none", nullable=False)))
+    assert rows(empty_url, "select nick from users order by id") == [("none",), ("b",)]
+
+
+@pytest.mark.parametrize("as_index", [True, False])
+def test_values_that_are_not_unique(empty_url: str, *, as_index: bool) -> None:
+    """Duplicates stand in the way of uniqueness, are counted, and the query that shows them is given."""
+    unique = Index("users_nick_idx", "nick", unique=True) if as_index else UniqueConstraint("nick")
+    pushed(empty_url, _users(_text("nick")))
+    _filled(empty_url, "1, 'a'", "2, 'a'", "3, null", "4, null", "5, 'b'", columns="id, nick")
+    with pytest.raises(PushFailed) as raised:
+        pushed(empty_url, _users(_text("nick"), unique))
+    [said] = raised.value.details.values()
+    assert said.startswith("2 rows of users are not unique by nick.")
+    assert rows(empty_url, said.partition("this shows them: ")[2]) == [("a", 2)]
+
+
+def test_a_value_of_an_enum_goes(empty_url: str) -> None:
+    """A value that rows have stands in the way and is counted; one that none has goes, and so does a rename."""
+    pushed(empty_url, _users(_enum("new", "odd", "old")))
+    _filled(empty_url, "1, 'odd'", columns="id, state")
+    with pytest.raises(PushFailed) as raised:
+        pushed(empty_url, _users(_enum("new", "old")))
+    assert "1 row of users have it in state" in raised.value.details["user_state.odd"]
+    with pytest.raises(DecisionNeeded, match="Renamed, or dropped"):
+        pushed(empty_url, _users(_enum("new", "even", "old")))
+    pushed(empty_url, _users(_enum("new", "even", "old")), renames={"user_state.odd": "even"})
+    assert rows(empty_url, "select state::text from users") == [("even",)]
+    do(empty_url, "update users set state = 'new'")
+    pushed(empty_url, _users(_enum("new", "old")))
+    assert rows(empty_url, "select enumlabel from pg_enum order by enumsortorder") == [("new",), ("old",)]
+
+
+def test_a_rename_keeps_the_values(empty_url: str) -> None:
+    """What may be renamed is asked; told so, the values stay, and told that it is dropped, they go."""
+    pushed(empty_url, _users(_text("nick")))
+    _filled(empty_url, "1, 'a'", columns="id, nick")
+    with pytest.raises(DecisionNeeded) as raised:
+        pushed(empty_url, _users(_text("name")))
+    assert raised.value.details == {"users.nick": "--rename users.nick=users.name or --allow-drop users.nick"}
+    pushed(empty_url, _users(_text("name")), renames={"users.nick": "users.name"})
+    assert rows(empty_url, "select name from users") == [("a",)]
+    pushed(empty_url, _users(_text("nick")), allowed=["users.name"])
+    assert rows(empty_url, "select nick from users") == [(None,)]
+
+
+def test_what_somebody_changed_meanwhile(empty_url: str) -> None:
+    """A plan that does not lead to the models any more is not kept."""
+    pushed(empty_url, _users())
+    metadata = _users(_text("nick"))
+    plan = planned(empty_url, metadata)
+    do(empty_url, "alter table users add column other int")
+    with one_transaction(empty_url) as (connection, _), pytest.raises(PushFailed) as raised:
+        apply(live(connection, empty_url, metadata), plan)
+    assert "users.other" in " ".join(raised.value.details.values())
+    assert rows(empty_url, "select count(*) from pg_attribute where attname = 'nick'") == [(0,)]
