@@ -115,13 +115,13 @@ async def test_a_row_is_added_and_deleted(writer: Guest, database_url: str, two:
     assert (before["name"], before["max_attempts"]) == ("new", "3")
 
 
-@pytest.mark.parametrize("table", sorted(KEPT))
-async def test_what_the_engine_keeps(writer: Guest, table: str) -> None:
+async def test_what_the_engine_keeps(writer: Guest) -> None:
     """What statements keep beside the items, and the trail itself, is not changed by hand, also with --write."""
-    key = ["x"] * len(writer.studio.shape.tables[table].key)
-    told = await writer.told(f"/t/{table}/delete", {"key": key}, status=403)
-    assert told["error"] == KEPT[table]
-    assert KEPT[table].partition("'")[0] in await writer.page(f"/t/{table}")
+    for table, reason in KEPT.items():
+        key = ["x"] * len(writer.studio.shape.tables[table].key)
+        told = await writer.told(f"/t/{table}/delete", {"key": key}, status=403)
+        assert told["error"] == reason
+        assert reason.partition("'")[0] in await writer.page(f"/t/{table}")
 
 
 async def test_a_secret_is_never_written(writer: Guest, two: tuple[str, str]) -> None:

@@ -12,6 +12,8 @@ from tests.fixtures.studios import Guest, opened
 
 from fairlead.errors import DatabaseUnavailable, OperatorError
 from fairlead.studio.login import reading_login
+from fairlead.toolkit.catalogue.read import read_catalogue
+from fairlead.toolkit.environment import connected
 from fairlead.toolkit.target import own
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +44,18 @@ async def test_the_login_comes_and_goes(process_url: str) -> None:
         assert name in login.url
         assert login.refused == ()
     assert _logins(process_url) == []
+
+
+async def test_no_comparison_of_schemas_sees_it(process_url: str) -> None:
+    """While studio runs, `check` and `push` find the same schema as without it."""
+
+    def schema() -> Any:
+        with connected(process_url) as connection:
+            return read_catalogue(connection, own())
+
+    before = schema()
+    async with reading_login(process_url, own()):
+        assert schema() == before
 
 
 async def test_what_a_killed_studio_left_is_dropped(process_url: str) -> None:
