@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from tests.fixtures import warehouse
 from tests.fixtures.studios import Guest, opened
 
 from fairlead.studio.own import KEPT
@@ -177,6 +178,26 @@ async def test_another_application_is_told_in_a_file(shopper: Guest) -> None:
     ]
     assert entries[0]["before"] == {"name": "Ada"}
     assert shopper.trail.stat().st_mode & 0o777 == 0o600
+
+
+async def test_anothers_row_security(shopper: Guest, shop_url: str, tmp_path: Path) -> None:
+    """The setting that another application's policies compare with is chosen, and bounds what is seen and changed."""
+    assert shopper.studio.access.setting == "warehouse.author"
+    assert "compares with warehouse.author" in await shopper.page("/t/notes")
+    found = await shopper.client.get("/organizations", params={"q": "ada"})
+    assert [each["slug"] for each in found.json()] == ["ada"]
+    await shopper.told("/tenant", {"slug": "ada"})
+    page = await shopper.page("/t/notes")
+    assert ">ada</td>" in page
+    assert ">bob</td>" not in page
+    assert (await shopper.sql("select author from notes"))["rows"] == [["ada"]]
+    await shopper.told("/t/notes/delete", {"key": ["2"]}, status=404)
+    await shopper.told("/t/notes/add", {"values": {"id": "3", "author": "bob"}}, status=403)
+    await shopper.told("/t/notes/add", {"values": {"id": "3", "author": "ada"}}, status=201)
+    await shopper.told("/tenant", {"slug": "'; drop table notes; --"})
+    assert "No rows" in await shopper.page("/t/notes")
+    async with opened(shop_url, tmp_path, target=warehouse.target(), slug="bob") as other:
+        assert ">bob</td>" in await other.page("/t/notes")
 
 
 async def test_what_cannot_be_told_is_not_done(shopper: Guest, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, OperationalError, sql
 from psycopg.adapt import AdaptersMap
 from psycopg.types.none import NoneDumper
 from psycopg.types.numeric import IntDumper
@@ -43,24 +43,31 @@ _TEXTS: Final = _texts()
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The tenant that is looked at."""
+    """The tenant that is looked at; of another application, the value of the setting that its policies compare with."""
 
     id: str
     slug: str
-    name: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """Two ways to one database: `reader_url` can write nothing, `owner_url` is the operator's own.
 
-    `tenants` says whether the schema is Fairlead's, whose rows belong to organizations.
+    `tenants` says whether the schema is Fairlead's, whose rows belong to organizations; `setting` is what another
+    application's policies compare rows with, "" where they have nothing of the kind.
     """
 
     reader_url: str = field(repr=False)
     owner_url: str = field(repr=False)
     writable: bool = False
     tenants: bool = False
+    setting: str = ""
+
+    @property
+    def switches(self) -> bool:
+        """Whether there is somebody whose rows can be looked at alone."""
+        return self.tenants or bool(self.setting)
 
     @asynccontextmanager
     async def looking(
@@ -72,7 +79,7 @@ class Access:
         """
         async with connected(self.reader_url, texts=texts) as connection:
             begin = f"{_AS_TEXT}; begin isolation level repeatable read read only; {_limits(seconds)}"
-            shown = f"; {showing(tenant(organization.id))}" if organization else ""
+            shown = f"; {self._showing(organization, connection)}" if organization else ""
             await connection.execute(f"{begin}{shown}; select 1".encode())
             yield connection
 
@@ -87,10 +94,18 @@ class Access:
             await connection.set_read_only(not self.writable)
             async with connection.transaction():
                 await connection.execute(f"{_limits(_CHANGE_SECONDS)}; select 1".encode())
+                if organization and not self.tenants:
+                    await connection.execute(self._showing(organization, connection).encode())
                 if self.tenants:
                     scope = tenant(organization.id) if organization else system("an operator's change in studio")
                     await connection.execute(entering(scope).encode())
                 yield connection
+
+    def _showing(self, organization: Organization, connection: Connection) -> str:
+        if self.tenants:
+            return showing(tenant(organization.id))
+        names = sql.Identifier(*self.setting.split("."))
+        return sql.SQL("set local {} = {}").format(names, sql.Literal(organization.id)).as_string(connection)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ _STATEMENT_LENGTH: Final = 200_000
 async def organizations(request: Request) -> Response:
     """Return the tenants that what was typed may mean."""
     access = studio_of(request).access
-    found = await search_organizations(access, request.query_params.get("q", "")) if access.tenants else []
+    found = await search_organizations(access, request.query_params.get("q", ""))
     return JSONResponse([asdict(organization) for organization in found])
 
 
@@ -32,7 +32,7 @@ async def choose_organization(request: Request) -> Response:
     """Look at one tenant, or at all of them again."""
     slug = _text(await body_of(request), "slug")
     access, visit = studio_of(request).access, visit_of(request)
-    visit.organization = await find_organization(access, slug) if slug and access.tenants else None
+    visit.organization = await find_organization(access, slug) if slug and access.switches else None
     return JSONResponse({"organization": visit.organization and visit.organization.slug})
 
 

@@ -2,8 +2,8 @@
 
 It is made when studio starts and dropped when it ends. Since the session's own user is powerless, there is nothing that
 `reset role`, `set session authorization` or a function could go back to: what it may not do, no SQL does. On Fairlead's
-schema it is a member of `fairlead_reader`, whose policies say which rows it sees; on another schema it may pass row
-security where the operator's login may give that right.
+schema it is a member of `fairlead_reader`, whose policies say which rows it sees; on another schema those
+that its policies show everybody, or all where they compare with no one setting and the operator may give that right.
 
 The operator's connection stays open and holds an advisory lock on the login's name, by which the next studio tells a
 login in use from one whose studio was killed, and drops the latter.
@@ -65,7 +65,7 @@ async def reading_login(owner_url: str, target: Target) -> AsyncIterator[Login]:
         try:
             async with _alone(connection):
                 shape = await read_shape(connection, target.metadata)
-                await _open_rows(connection, name, target)
+                await _open_rows(connection, name, target, shape)
                 refused = [
                     table.address for table in shape.tables.values() if not await _given(connection, table, name)
                 ]
@@ -109,8 +109,8 @@ async def _make(connection: Connection, name: str, *, password: str) -> None:
         ) from error
 
 
-async def _open_rows(connection: Connection, name: str, target: Target) -> None:
-    """Let it see the rows: through the reader's policies, or past those of an application where that can be given."""
+async def _open_rows(connection: Connection, name: str, target: Target, shape: Shape) -> None:
+    """Let it see the rows: through the reader's policies, or past an application's where no setting says whose."""
     if target.name == OWN:
         grant = sql.SQL("grant {} to {}").format(sql.Identifier(READER_ROLE), sql.Identifier(name))
         try:
@@ -120,6 +120,8 @@ async def _open_rows(connection: Connection, name: str, target: Target) -> None:
                 f"The login {connection.info.user!r} may not let another one read: let an administrator run: grant "
                 f'{READER_ROLE} to "{connection.info.user}" with admin option. Then start studio again.'
             ) from error
+        return
+    if shape.setting:
         return
     with suppress(errors.InsufficientPrivilege):
         await connection.execute(sql.SQL("alter role {} bypassrls").format(sql.Identifier(name)))

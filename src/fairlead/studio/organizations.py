@@ -1,4 +1,4 @@
-"""Fairlead's tenants, to choose one of whose rows are shown."""
+"""Whose rows are shown: one of Fairlead's tenants, or any value of the setting that another's policies compare with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _SHOWN: Final = 50
 
 async def search_organizations(access: Access, typed: str) -> list[Organization]:
     """Return the first tenants, by slug, whose slug or name has what was typed."""
+    if not access.tenants:
+        return [Organization(typed, typed, access.setting)] if typed and access.setting else []
     statement = sql.SQL(
         "select id, slug, name from organizations where deleted_at is null "
         "and strpos(lower(slug || ' ' || name), lower(%s)) > 0 order by slug limit {}"
@@ -25,6 +27,8 @@ async def search_organizations(access: Access, typed: str) -> list[Organization]
 
 async def find_organization(access: Access, slug: str) -> Organization:
     """Return the tenant with this slug; raises NotFound."""
+    if not access.tenants:
+        return Organization(slug, slug, access.setting)
     statement = "select id, slug, name from organizations where slug = %s and deleted_at is null"
     async with access.looking() as connection:
         row = await (await connection.execute(statement, [slug])).fetchone()

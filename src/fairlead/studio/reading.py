@@ -44,6 +44,12 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
     and (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
 """
+_SETTINGS: Final = r"""
+select distinct found[1] from pg_policy p
+join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace,
+    regexp_matches(pg_get_expr(p.polqual, p.polrelid), $$current_setting\('([^']+)'$$, 'g') found
+where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
+"""
 _KINDS: Final[Mapping[str, Kind]] = {
     "A": "array",
     "B": "boolean",
@@ -93,7 +99,14 @@ async def read_shape(connection: AsyncConnection[Any], metadata: MetaData) -> Sh
     shape = {table.address: table for table in sorted(tables.values(), key=lambda table: table.address)}
     references = _references(declared, tables, known)
     joined = {address: _joined(table, references) for address, table in shape.items()}
-    return Shape(joined, tuple(_missing(declared, tables)))
+    return Shape(joined, tuple(_missing(declared, tables)), await _setting(connection, list(tables)))
+
+
+async def _setting(connection: AsyncConnection[Any], names: Sequence[_Name]) -> str:
+    """Return the setting that policies compare rows with; "" when there is none, or more than one."""
+    wanted = [[schema for schema, _ in names], [table for _, table in names]]
+    found = await (await connection.execute(_SETTINGS, wanted)).fetchall()
+    return str(found[0][0]) if len(found) == 1 else ""
 
 
 async def _facts(connection: AsyncConnection[Any], names: Sequence[_Name]) -> _Facts:

@@ -45,11 +45,14 @@ async def opened_studio(target: Target, owner_url: str, options: StudioOptions) 
     Raises DatabaseUnavailable, NotFound for a tenant that is not there, and OperatorError.
     """
     own = target.name == OWN
-    if options.organization_slug and not own:
-        raise OperatorError("--tenant is for Fairlead's own schema; of another application's studio knows no tenants.")
     async with reading_login(owner_url, target) as login:
-        access = Access(login.url, owner_url, writable=options.writable, tenants=own)
+        setting = "" if own else login.shape.setting
+        access = Access(login.url, owner_url, writable=options.writable, tenants=own, setting=setting)
         slug = options.organization_slug
+        if slug and not access.switches:
+            raise OperatorError(
+                f"No row of {target.name} belongs to a tenant: its policies compare with no one setting."
+            )
         door = Door(await find_organization(access, slug) if slug else None)
         changes = Changes(access, Trail(None if own else options.trail), target.metadata)
         yield Studio(target, login.shape, access, door, Console(access, login.shape), changes, login.refused)

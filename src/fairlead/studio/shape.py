@@ -91,6 +91,7 @@ class Shape:
 
     tables: Mapping[str, Table]
     missing: tuple[str, ...] = ()
+    setting: str = ""  # the one that the tables' policies compare rows with, when it is one
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -29,7 +29,7 @@ def studio(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0 is any that is free.")] = PORT,
     write: Annotated[bool, typer.Option("--write", help="Allow changes; each is audited.")] = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Only print the address.")] = False,
-    tenant: Annotated[str, typer.Option(help="Begin with one organization's rows.", metavar="SLUG")] = "",
+    tenant: Annotated[str, typer.Option(help="Begin with one tenant's rows.", metavar="SLUG")] = "",
     target: TargetName = "",
     as_json: AsJson = False,
 ) -> None:

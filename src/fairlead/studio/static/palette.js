@@ -78,13 +78,13 @@ export async function lookAt(slug) {
 
 async function organizations(typed) {
   const found = await ask(`/organizations?q=${encodeURIComponent(typed)}`);
-  const all = { text: "All organizations", more: "", take: () => lookAt("") };
+  const all = { text: "Everybody", more: "all rows that this login may see", take: () => lookAt("") };
   return [...(typed ? [] : [all]), ...found.map((each) => ({ text: each.slug, more: each.name, take: () => lookAt(each.slug) }))];
 }
 
 export const openTables = () => open(tables, "Go to a table");
 export const openOrganizations = () =>
-  document.querySelector('[data-do="tenants"]') && open(organizations, "Show the rows of an organization");
+  document.querySelector('[data-do="tenants"]') && open(organizations, "Whose rows are shown");
 
 input?.addEventListener("input", look);
 input?.addEventListener("keydown", (event) => {
