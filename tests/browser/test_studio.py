@@ -12,6 +12,7 @@ from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.fixtures.databases import database_of
 
 pytestmark = pytest.mark.anyio
+expect.set_options(timeout=20_000)
 
 _SLEEPING = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = %s"
 
@@ -116,7 +117,7 @@ async def test_sql(visit: Visit, server_url: str, database_url: str) -> None:
     page = visitor.page
     await visitor.press("g", "s")
     await page.fill("#sql", "select id, name from users order by id")
-    await page.keyboard.press("Control+Enter")
+    await visitor.press("Control+Enter")
     await expect(page.locator("#sql-answer tbody tr")).to_have_count(2)
     async with page.expect_download() as download:
         await page.click("#sql-csv")

@@ -105,7 +105,7 @@ function history() {
 }
 
 if (home) {
-  text.value = new URLSearchParams(location.search).get("q") ?? sessionStorage.getItem(memory) ?? "";
+  text.value ||= new URLSearchParams(location.search).get("q") ?? sessionStorage.getItem(memory) ?? "";
   text.addEventListener("input", paint);
   text.addEventListener("scroll", () => (colours.scrollTop = text.scrollTop));
   text.addEventListener("keydown", (event) => {
