@@ -329,7 +329,7 @@ def test_the_sql_lies_beside_it(shop: ShopCopy, server_url: str) -> None:
     [draft] = generate(shop.target(), server_url, wanted=WANTED, deciding=Deciding(Hints()))
     module, up, down = write(shop.target(), [draft])
     assert (up.name, down.name) == (f"{module.stem}.up.sql", f"{module.stem}.down.sql")
-    assert "CREATE INDEX CONCURRENTLY customers_email_idx ON shop.customers (email);" in up.read_text()
+    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS customers_email_idx ON shop.customers (email);" in up.read_text()
     assert "DROP INDEX CONCURRENTLY IF EXISTS shop.customers_email_idx;" in down.read_text()
     assert f"SET version_num='{draft.revision}'" in up.read_text()
 

@@ -34,7 +34,7 @@ def test_an_index_is_built_beside_the_application() -> None:
     """An index is built concurrently, after what a broken-off build left is dropped, and dropped concurrently."""
     assert rewrite([INDEX], FACTS).alone == (
         "DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx",
-        "CREATE INDEX CONCURRENTLY orders_code_idx ON orders (code)",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_code_idx ON orders (code)",
     )
     assert rewrite([INDEX.reverse()], FACTS).alone == ("DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx",)
 
@@ -52,7 +52,7 @@ def test_a_constraint_is_added_for_new_rows_and_then_validated(operation: Any) -
 def test_a_unique_constraint_takes_over_an_index() -> None:
     """A unique constraint is built as an index, concurrently, which then becomes its own."""
     done = rewrite([UNIQUE], FACTS)
-    assert done.alone[-1] == "CREATE UNIQUE INDEX CONCURRENTLY orders_code_key ON orders (code)"
+    assert done.alone[-1] == "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS orders_code_key ON orders (code)"
     assert done.together == ("ALTER TABLE orders ADD CONSTRAINT orders_code_key UNIQUE USING INDEX orders_code_key",)
 
 

@@ -12,6 +12,7 @@ On a table that is made in the same revision plain DDL is right: nobody uses it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, field
@@ -156,6 +157,8 @@ def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
     column = leaf.column
     if not facts.busy((leaf.schema, leaf.table_name)):
         return Part(together=tuple(statements(leaf, facts.metadata)))
+    if facts.forward and _differs_by_row(column):
+        return _filled_by_default(leaf, facts)
     if column.nullable or column.server_default is not None or column.computed or column.identity:
         if early:
             leaf = _copied(leaf, column, if_not_exists=True)
@@ -168,6 +171,27 @@ def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
     added = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
     insisted = _insist(leaf.schema, leaf.table_name, str(column.name), facts)
     return Part(alone=(*added, *insisted.alone), together=insisted.together)
+
+
+def _differs_by_row(column: Any) -> bool:
+    """Say whether the default is another for each row, so that adding it with the column writes the table anew."""
+    return column.server_default is not None and _VOLATILE.search(_default(column.server_default)) is not None
+
+
+_VOLATILE: Final = re.compile(r"(?i)\b(?:\w*uuid\w*|\w*random\w*|clock_timestamp|timeofday|nextval)\s*\(")
+
+
+def _filled_by_default(leaf: ops.AddColumnOp, facts: Facts) -> Part:
+    """Add a column empty, give it its default for new rows, and fill those that are there in batches."""
+    path, name = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
+    bare = leaf.column._copy()  # noqa: SLF001 - Alembic does
+    bare.nullable, bare.server_default = True, None
+    [added, *comments] = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
+    added += f", ALTER COLUMN {name} SET DEFAULT {_default(leaf.column.server_default)}"
+    if leaf.column.nullable:
+        return Part(alone=(added, *comments, fill_statement(path, name, "DEFAULT")))
+    insisted = _insist(leaf.schema, leaf.table_name, str(leaf.column.name), facts, default="DEFAULT")
+    return Part(alone=(added, *comments, *insisted.alone), together=insisted.together)
 
 
 def _copied(leaf: ops.AddColumnOp, column: Any, *, if_not_exists: bool) -> ops.AddColumnOp:
@@ -299,7 +323,7 @@ def _default(default: Any) -> str:
 
 def _indexed(leaf: ops.CreateIndexOp, facts: Facts) -> Part:
     beside = copy(leaf)
-    beside.kw = {**leaf.kw, "postgresql_concurrently": True}
+    beside.kw, beside.if_not_exists = {**leaf.kw, "postgresql_concurrently": True}, True
     drop = f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.index_name))}"
     return Part(alone=(drop, *statements(beside, facts.metadata)))
 
@@ -314,11 +338,12 @@ def _unique(leaf: ops.CreateUniqueConstraintOp, facts: Facts) -> Part:
     [declared] = statements(leaf, facts.metadata)
     what = declared.partition(" UNIQUE ")[2]
     columns, closing, options = what.partition(")")
+    distinct = "" if "NULLS NOT DISTINCT" not in columns else " NULLS NOT DISTINCT"
+    columns = columns.replace("NULLS NOT DISTINCT ", "")
     return Part(
         alone=(
             f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.constraint_name))}",
-            f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {path} {columns.replace('NULLS NOT DISTINCT ', '')}{closing}"
-            + (" NULLS NOT DISTINCT" if "NULLS NOT DISTINCT" in columns else ""),
+            f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {path} {columns}{closing}{distinct}",
         ),
         together=(f"ALTER TABLE {path} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{options}",),
     )

@@ -29,6 +29,7 @@ from sqlalchemy import MetaData
 from fairlead.db import migrate
 from fairlead.errors import TargetInvalid
 from fairlead.schema import metadata as own_metadata
+from fairlead.schema.row_security import OWNER_ROLE
 
 OWN: Final = "fairlead"
 _SECTION: Final = "[tool.fairlead.db]"
@@ -73,7 +74,7 @@ def load_target(directory: Path, *, name: str = "") -> Target:
 
 def own() -> Target:
     """Return Fairlead's own schema as a target."""
-    return Target(OWN, own_metadata, migrate.LOCATION, migrate.VERSION_TABLE)
+    return Target(OWN, own_metadata, migrate.LOCATION, migrate.VERSION_TABLE, owner=OWNER_ROLE)
 
 
 def _nearest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -107,7 +108,15 @@ def _declared(path: Path, given: dict[str, Any]) -> Target:
             f"{migrations / 'versions'}: make it, or mend `migrations`."
         )
     metadata = _metadata(section.metadata, path)
-    return Target(section.name, metadata, migrations, section.version_table, section.version_schema, section.schemas)
+    return Target(
+        section.name,
+        metadata,
+        migrations,
+        section.version_table,
+        section.version_schema,
+        section.schemas,
+        section.owner,
+    )
 
 
 def _metadata(reference: str, path: Path) -> MetaData:

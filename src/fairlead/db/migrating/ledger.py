@@ -10,6 +10,8 @@ comment is no object, goes with the version table into every dump, and needs no 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -87,7 +89,18 @@ def write(driver: Driver, migrations: Migrations, ledger: Ledger) -> None:
         "begun": ledger.begun and asdict(ledger.begun),
     }
     comment = sql.Literal(f"{ledger.before}{_MARK}{json.dumps(known)}")
-    driver.execute(sql.SQL("comment on table {} is {}").format(table_name(migrations), comment))
+    with _as_login(driver):
+        driver.execute(sql.SQL("comment on table {} is {}").format(table_name(migrations), comment))
+
+
+@contextmanager
+def _as_login(driver: Driver) -> Iterator[None]:
+    """Work as the login, whose table it is, where a revision works as another role, and as that role afterwards."""
+    [role] = driver.execute("select current_setting('role')").fetchone() or ("none",)
+    local = sql.SQL("local ") if driver.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS else sql.SQL("")
+    driver.execute(sql.SQL("set {}role none").format(local))
+    yield
+    driver.execute(sql.SQL("set {}role {}").format(local, sql.SQL("none") if role == "none" else sql.Identifier(role)))
 
 
 def note(driver: Driver, file: str) -> Applied:
