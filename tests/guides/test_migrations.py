@@ -49,7 +49,7 @@ def test_the_walk_is_as_the_page_tells_it(shop: ShopCopy, server_url: str, tmp_p
         for block in _blocks("console"):
             for command, code, shown in _commands(block):
                 done = subprocess.run(
-                    ["bash", "-c", command],
+                    ["/bin/sh", "-c", command],
                     cwd=shop.directory,
                     env=environment,
                     stdin=subprocess.DEVNULL,
