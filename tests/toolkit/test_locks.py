@@ -90,8 +90,8 @@ def test_a_block(measured: Callable[..., list[Effect]]) -> None:
     """A block is measured as any statement; of one that commits by itself it is said that nothing can be told."""
     block = "do $$ begin alter table orders add column a bigint; {} end $$"
     whole, committing = measured(block.format(""), block.format("commit;").replace("column a", "column b"))
-    assert ([lock.mode for lock in whole.locks], whole.is_measured) == (["ACCESS EXCLUSIVE"], True)
-    assert (committing.locks, committing.is_measured) == ((), False)
+    assert ([lock.mode for lock in whole.locks], whole.known_by) == (["ACCESS EXCLUSIVE"], "measured")
+    assert (committing.locks, committing.known_by) == ((), "nothing")
 
 
 def test_a_statement_that_fails(measured: Callable[..., list[Effect]]) -> None:

@@ -49,6 +49,7 @@ def test_what_is_thrown_away(filled_url: str, statement: str, what: str) -> None
         "alter table orders alter column id type bigint, alter column note type text using trim(note)",
         "drop index orders_idx",
         "drop table gone",
+        "drop type color_before",
         "create table invoices (id int)",
         "update orders set note = ''",
     ],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
 
@@ -63,14 +63,14 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one statement does; `is_measured` is false where the rules speak, and where nothing can be told."""
+    """What one statement does. Nothing is known of a block that commits by itself."""
 
     statement: str
     alone: bool  # outside of the revision's transaction, so that its locks end with it
     locks: tuple[Lock, ...]
     rewrites: tuple[str, ...]  # tables that get a new file
     reads_whole: tuple[str, ...]  # tables of which every row is read
-    is_measured: bool
+    known_by: Literal["measured", "rule", "nothing"]
 
 
 def effects(url: str, statements: Iterable[Statement]) -> list[Effect]:
@@ -100,7 +100,8 @@ def _effect(driver: _Driver, statement: Statement, known: set[int]) -> Effect:
 def _ruled(driver: _Driver, statement: Statement, text: str) -> Effect:
     locks = tuple(_by_rule(driver, bare(text)))
     driver.execute(text.encode())
-    return Effect(statement.text, statement.alone, locks, (), (), is_measured=False)
+    known_by: Literal["rule", "nothing"] = "nothing" if _BLOCK.match(bare(text)) else "rule"
+    return Effect(statement.text, statement.alone, locks, (), (), known_by)
 
 
 def _measured(driver: _Driver, statement: Statement, text: str, known: set[int]) -> Effect:
@@ -118,7 +119,7 @@ def _measured(driver: _Driver, statement: Statement, text: str, known: set[int])
         tuple(sorted((_lock(before[oid][1], mode) for oid, mode in strongest.items()), key=_by_strength)),
         tuple(before[oid][1] for oid in after if after[oid][2] != before[oid][2]),
         tuple(before[oid][1] for oid in after if after[oid][3] > before[oid][3]),
-        is_measured=True,
+        "measured",
     )
 
 

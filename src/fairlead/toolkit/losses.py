@@ -47,6 +47,7 @@ _WIDER: Final = {
 _TYPE_OF: Final = """
 select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s
 """
+_FOUND_BY: Final = {"sequence": "to_regclass", "schema": "to_regnamespace", "type": "to_regtype"}
 _OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
 # What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
 _ESTIMATE: Final = """
@@ -78,6 +79,7 @@ class Loss:
 class _Target:
     what: str
     table: str | None
+    named: tuple[str, str] | None = None  # what has no rows: the function that finds it, and its name
     column: str | None = None
     new_type: str | None = None
 
@@ -96,19 +98,25 @@ def _targets(statement: str) -> Iterator[_Target]:
     elif gone := _GONE.match(statement):
         kind = " ".join(gone["kind"].lower().split())
         for name in map(str.strip, gone["names"].split(",")):
-            yield _Target(f"{kind} {name}", name if kind in {"table", "materialized view"} else None)
+            found_by = _FOUND_BY.get(kind)
+            yield _Target(f"{kind} {name}", None if found_by else name, (found_by, name) if found_by else None)
     elif emptied := _EMPTIED.match(statement):
         yield _Target(f"rows of {emptied['names']}", emptied["names"])
     elif altered := _ALTERED.match(statement):
         for column in _COLUMN_GONE.finditer(altered["actions"]):
-            yield _Target(f"column {altered['table']}.{column['name']}", altered["table"], column["name"])
+            yield _Target(f"column {altered['table']}.{column['name']}", altered["table"], column=column["name"])
         for column in _RETYPED.finditer(altered["actions"]):
             what = f"what of {altered['table']}.{column['name']} does not fit its new type"
-            yield _Target(what, altered["table"], column["name"], new_type=" ".join(column["type"].lower().split()))
+            yield _Target(
+                what, altered["table"], column=column["name"], new_type=" ".join(column["type"].lower().split())
+            )
 
 
 def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> bool:
     """Whether there is anything to lose: what a later step back drops may be gone already, or not be there yet."""
+    if target.named is not None:
+        query = f"select {target.named[0]}(%s) is not null"
+        return driver.execute(query.encode(), [target.named[1]]).fetchone() == (True,)
     if target.table is None:
         return True
     if target.new_type is not None and target.column is not None:

@@ -7,7 +7,8 @@ import pytest
 from tests.fixtures.revisions import Shop, Told, do, rows, shop
 
 from fairlead.db.migrating import ledger, run
-from fairlead.db.migrating.ledger import Driver
+from fairlead.db.migrating.journal import mark_of
+from fairlead.db.migrating.ledger import Begun, Driver
 from fairlead.errors import MigrationFailed
 
 __all__ = ["shop"]
@@ -32,14 +33,15 @@ def _told_to_run(url: str, shop: Shop) -> Told:
     return told
 
 
-def _as_if_killed(url: str, shop: Shop) -> None:
-    """Note the last committed statement as one that was sent, and nothing about its end."""
+def _as_if_killed(url: str, shop: Shop, *before: str, sent: str) -> None:
+    """Note a statement as one that was sent, and nothing about its end, behind what is committed before it."""
+    digest = ""
+    for statement in before:
+        digest = mark_of(f"{digest} {mark_of(statement)}")
     with psycopg.connect(url, autocommit=True) as connection:
         driver: Driver = connection
         known = ledger.read(driver, shop.migrations)
-        assert known.begun
-        *before, last = known.begun.statements
-        begun = replace(known.begun, statements=tuple(before), running=last)
+        begun = Begun("two", back=False, statements=len(before), digest=digest, running=mark_of(sent))
         ledger.write(driver, shop.migrations, replace(known, begun=begun))
 
 
@@ -91,6 +93,21 @@ def test_statements_outside_of_the_transaction_are_done_once(empty_url: str, sho
     assert rows(empty_url, "select note from orders") == [("1",)]
 
 
+def test_a_long_loop_is_gone_on_with(empty_url: str, shop: Shop) -> None:
+    """A backfill that commits batch by batch goes on behind the last batch, and what is noted of it stays small."""
+    batches = "> with op.get_context().autocommit_block():\n    for n in range(300):\n        op.execute(f'insert into orders (note) values ({n})')\n        n == 250 and op.execute('select note from later')"  # noqa: E501 - one line of Python
+    shop.revision("one", TABLE)
+    shop.revision("two", batches)
+    with pytest.raises(MigrationFailed, match=r"Its first 251 statement\(s\) were committed"):
+        run.upgrade(empty_url, shop.migrations)
+    [(size,)] = rows(empty_url, "select length(obj_description('shop_migrations'::regclass))")
+    assert isinstance(size, int)
+    assert size < 500
+    do(empty_url, "create table later (note text)")
+    _told_to_run(empty_url, shop)
+    assert rows(empty_url, "select count(*), count(distinct note) from orders") == [(300, 300)]
+
+
 def test_an_invalid_index_is_built_anew(empty_url: str, shop: Shop) -> None:
     """What an interrupted CREATE INDEX CONCURRENTLY left is dropped, also where the statement says IF NOT EXISTS."""
     shop.revision("one", TABLE, "insert into orders (note) values ('same'), ('same')")
@@ -107,7 +124,7 @@ def test_an_invalid_index_is_built_anew(empty_url: str, shop: Shop) -> None:
 def test_an_index_that_was_built_before_anybody_noted_it(empty_url: str, shop: Shop) -> None:
     """An index whose building was begun by a killed run, and ended well, is not built again."""
     _broken_off(empty_url, shop, f"> outside({INDEX!r})")
-    _as_if_killed(empty_url, shop)
+    _as_if_killed(empty_url, shop, sent=INDEX)
     built = rows(empty_url, "select 'orders_note_idx'::regclass::oid")
     _told_to_run(empty_url, shop)
     assert rows(empty_url, "select 'orders_note_idx'::regclass::oid") == built
@@ -115,13 +132,9 @@ def test_an_index_that_was_built_before_anybody_noted_it(empty_url: str, shop: S
 
 def test_an_index_that_was_dropped_before_anybody_noted_it(empty_url: str, shop: Shop) -> None:
     """An index whose dropping was begun by a killed run, and ended well, is not dropped again."""
-    _broken_off(
-        empty_url,
-        shop,
-        "create index orders_note_idx on orders (note)",
-        '> outside("drop index concurrently orders_note_idx")',
-    )
-    _as_if_killed(empty_url, shop)
+    made, dropped = "create index orders_note_idx on orders (note)", "drop index concurrently orders_note_idx"
+    _broken_off(empty_url, shop, made, f"> outside({dropped!r})")
+    _as_if_killed(empty_url, shop, made, sent=dropped)
     _told_to_run(empty_url, shop)
     assert rows(empty_url, SHOWN) == []
 
@@ -141,7 +154,7 @@ def test_another_file_is_not_gone_on_with(empty_url: str, shop: Shop) -> None:
     path = shop.migrations.folder / "versions" / "two.py"
     text = path.read_text()
     path.write_text(text.replace("('a')", "('b')"))
-    with pytest.raises(MigrationFailed, match=r"2 of its statements are committed, but number 1 .* is another one now"):
+    with pytest.raises(MigrationFailed, match=r"2 of its statements are committed, but its file begins with others"):
         run.upgrade(empty_url, shop.migrations)
     path.write_text(text.replace("into later values (1)", "into later values (2)"))
     _told_to_run(empty_url, shop)

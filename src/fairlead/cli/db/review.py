@@ -84,7 +84,7 @@ def _told(effect: Effect, sizes: dict[str, Size]) -> list[str]:
     told = [
         f"locks {lock.table}{_size(sizes.get(lock.table))}: {lock.mode}: {lock.meaning}{until}" for lock in effect.locks
     ]
-    if not (effect.is_measured or effect.locks):
+    if effect.known_by == "nothing":
         told.append("what it locks cannot be told: it commits by itself")
     told += [f"writes {table} anew, every row and every index" for table in effect.rewrites]
     told += [f"reads {table} from end to end" for table in effect.reads_whole]

@@ -70,7 +70,7 @@ class _Where:
 
 def _where(revision: Script | None, journal: Journal | None) -> _Where:
     name = revision.revision if revision else "The run"
-    return _Where(name, brief(journal.statement) if journal else "", len(journal.begun.statements) if journal else 0)
+    return _Where(name, brief(journal.statement) if journal else "", journal.begun.statements if journal else 0)
 
 
 def _cause(error: BaseException, outside: BaseException | None) -> BaseException:

@@ -44,7 +44,7 @@ class Journal:
         self._connection = connection
         self._migrations = migrations
         self._tell = tell
-        self._sent: list[str] = []
+        self._sent, self._digest = 0, ""  # how many, and a digest of their texts
         self._own = ""  # the mark of the statement under way, when it is to be noted by itself
         self._after_it = ""  # what to send when it is done
 
@@ -54,8 +54,8 @@ class Journal:
         def recorded(**options: Any) -> None:
             with self._listening():
                 work(**options)
-            if len(self._sent) < len(self.begun.statements):
-                raise self._another(len(self._sent))
+            if self._sent < self.begun.statements:
+                raise self._another()
 
         return recorded
 
@@ -83,12 +83,11 @@ class Journal:
         if is_passing(statement):
             self._begin(statement)
             return statement, parameters
-        mark = sha256(statement.encode()).hexdigest()[:16]
-        position = len(self._sent)
-        self._sent.append(mark)
-        if position < len(self.begun.statements):
-            if self.begun.statements[position] != mark:
-                raise self._another(position)
+        mark = mark_of(statement)
+        self._sent, self._digest = self._sent + 1, mark_of(f"{self._digest} {mark}")
+        if self._sent <= self.begun.statements:
+            if self._sent == self.begun.statements and self._digest != self.begun.digest:
+                raise self._another()
             return _NOTHING, ()
         self._begin(statement)
         if self._driver.autocommit and not self._set_out(statement, mark):
@@ -116,7 +115,7 @@ class Journal:
     def _after(self, *_cursor: Any) -> None:
         if not self._own:
             return
-        self._note(replace(self.begun, statements=tuple(self._sent), running=None))
+        self._note_sent()
         if self._after_it:
             self._driver.execute(self._after_it.encode())
         self._own = self._after_it = ""
@@ -124,8 +123,11 @@ class Journal:
     def _commit(self, _connection: Connection) -> None:
         """Note what the transaction holds that is about to be committed in the middle of the revision."""
         in_transaction = self._driver.info.transaction_status == pq.TransactionStatus.INTRANS
-        if in_transaction and len(self._sent) > len(self.begun.statements):
-            self._note(replace(self.begun, statements=tuple(self._sent), running=None))
+        if in_transaction and self._sent > self.begun.statements:
+            self._note_sent()
+
+    def _note_sent(self) -> None:
+        self._note(replace(self.begun, statements=self._sent, digest=self._digest, running=None))
 
     def _note(self, begun: Begun) -> None:
         ledger: Ledger = notes.read(self._driver, self._migrations)
@@ -148,9 +150,14 @@ class Journal:
     def _one(self, query: LiteralString, *parameters: Any) -> tuple[Any, ...]:
         return self._driver.execute(query, parameters).fetchone() or (None, None)
 
-    def _another(self, position: int) -> MigrationFailed:
+    def _another(self) -> MigrationFailed:
         return MigrationFailed(
-            f"A run was broken off in the middle of {self.begun.revision}: {len(self.begun.statements)} of its "
-            f"statements are committed, but number {position + 1} of its file is another one now. Put the file back "
-            f"as it was and run this again, or finish the revision by hand and say so with 'fairlead db stamp'."
+            f"A run was broken off in the middle of {self.begun.revision}: {self.begun.statements} of its statements "
+            f"are committed, but its file begins with others now. Put the file back as it was and run this again, or "
+            f"finish the revision by hand and say so with 'fairlead db stamp'."
         )
+
+
+def mark_of(text: str) -> str:
+    """Return what a statement is known by."""
+    return sha256(text.encode()).hexdigest()[:16]

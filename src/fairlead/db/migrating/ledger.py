@@ -34,11 +34,12 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A revision of which a part is committed: a mark a statement, in order."""
+    """A revision of which a part is committed: how many statements, and a digest of their texts."""
 
     revision: str
     back: bool
-    statements: tuple[str, ...]
+    statements: int = 0
+    digest: str = ""
     running: str | None = None  # the mark of one that was sent outside of a transaction, and may be done or not
 
 
@@ -78,7 +79,7 @@ def read(driver: Driver, migrations: Migrations) -> Ledger:
         known = json.loads(text)
         applied = {revision: Applied(**note) for revision, note in known["applied"].items()}
         return Ledger(applied, _begun(known["begun"]), before)
-    except (ValueError, LookupError, TypeError):  # not ours, or cut off: as if it were not there
+    except (ValueError, LookupError, TypeError, AttributeError):  # not ours, or cut off: as if it were not there
         return Ledger(before=comment)
 
 
@@ -112,4 +113,4 @@ def note(driver: Driver, file: str) -> Applied:
 def _begun(known: dict[str, Any] | None) -> Begun | None:
     if not known:
         return None
-    return Begun(known["revision"], known["back"], tuple(known["statements"]), known["running"])
+    return Begun(**known)

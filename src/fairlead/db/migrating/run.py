@@ -135,7 +135,7 @@ def _insist_on_going_on(steps: list[RevisionStep], begun: Begun | None) -> None:
     if begun and not (first and (first.revision.revision, not first.is_upgrade) == (begun.revision, begun.back)):
         again = "rollback" if begun.back else "migrate"
         raise MigrationFailed(
-            f"A run was broken off in the middle of {begun.revision}: {len(begun.statements)} of its statements are "
+            f"A run was broken off in the middle of {begun.revision}: {begun.statements} of its statements are "
             f"committed. Let 'fairlead db {again}' go on with it first, or finish it by hand and say so with "
             f"'fairlead db stamp'."
         )
@@ -166,8 +166,8 @@ def _begun(run: Run, step: RevisionStep) -> Begun:
     with explained(), run.connection.begin():
         begun = notes.read(run.driver, run.migrations).begun
     if begun is None or (begun.revision, begun.back) != (revision, back):
-        return Begun(revision, back, ())
-    run.watch.hear(Resuming(revision, len(begun.statements)))
+        return Begun(revision, back)
+    run.watch.hear(Resuming(revision, begun.statements))
     return begun
 
 
