@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import typer
 from rich.text import Text
 
 from fairlead.bootstrap import database_server, shadow_server
+from fairlead.cli.db.place import chosen_target
 from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command, loaded
 from fairlead.settings import Settings
 from fairlead.toolkit.doctor.examination import examine
 from fairlead.toolkit.doctor.finding import Finding, Report, Severity
+from fairlead.toolkit.doctor.installation import targets_beside
 from fairlead.toolkit.doctor.patient import Patient, Wiring
 from fairlead.toolkit.environment import connected
-from fairlead.toolkit.target import OWN, load_target, own
 
 _COLOURS: Final = {Severity.NOTE: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
 
@@ -30,9 +30,9 @@ def doctor(*, as_json: AsJson = False) -> None:
     settings = loaded()
     with database_server(settings) as url, shadow_server(settings) as workshop_url:
         wiring = _wiring(settings, url, workshop_url)
-        targets = [own(), *(target for target in [load_target(Path.cwd())] if target.name != OWN)]
         with connected(wiring.session_url) as connection:
-            report = examine(Patient(connection, wiring, tuple(targets)))
+            targets = targets_beside(connection, chosen_target())
+            report = examine(Patient(connection, wiring, targets))
     if as_json:
         show_json(_plain(report))
     else:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import MetaData, text
 from tests.fixtures.catalogue import differences, snapshot
 from tests.fixtures.databases import as_login, database_of, foreign_url, stranger
 from tests.fixtures.doctor import OWNER, do, examined
@@ -13,9 +13,10 @@ from tests.fixtures.doctor import OWNER, do, examined
 from fairlead.toolkit.doctor import items, vacuum
 from fairlead.toolkit.doctor.examination import all_conditions, examine
 from fairlead.toolkit.doctor.finding import CannotLook, Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import targets_beside
 from fairlead.toolkit.doctor.patient import Patient, Wiring
 from fairlead.toolkit.environment import connected
-from fairlead.toolkit.target import own
+from fairlead.toolkit.target import Target, own
 
 __all__ = ["foreign_url", "stranger"]
 
@@ -87,6 +88,20 @@ def test_a_database_without_our_tables(empty_url: str) -> None:
     assert {"row-security-off", "queue-stalled"} <= report.not_checked.keys()
     assert "fairlead db migrate" in report.not_checked["queue-stalled"]
     assert {"fsync-off", "transaction-old"} <= set(report.healthy)
+
+
+def test_a_database_of_another_application(empty_url: str, fresh_url: str, tmp_path: Path) -> None:
+    """Where only another application is, nobody misses Fairlead; where both are, both are examined."""
+    (tmp_path / "versions").mkdir()
+    shop = Target("shop", MetaData(), tmp_path, "shop_migrations")
+    with connected(empty_url) as connection:
+        assert [target.name for target in targets_beside(connection, shop)] == ["shop"]
+    with connected(fresh_url) as connection:
+        assert [target.name for target in targets_beside(connection, shop)] == ["fairlead", "shop"]
+        assert [target.name for target in targets_beside(connection, own())] == ["fairlead"]
+    report = examined(empty_url, targets=(shop,))
+    assert [finding for finding in report.findings if finding.severity > Severity.NOTE] == []
+    assert {"role-missing", "row-security-off", "queue-stalled"} <= report.not_checked.keys()
 
 
 def test_a_login_without_rights(fresh_url: str, stranger: str) -> None:

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import Connection, text
+
 from fairlead.schema import metadata
 from fairlead.schema.queue_items import FINISHED_LEAF, LIVE_LEAF
 from fairlead.schema.row_security import APP_ROLE, ROLES, SYSTEM_ROLE
 from fairlead.toolkit.doctor.finding import CannotLook
 from fairlead.toolkit.doctor.patient import Patient
+from fairlead.toolkit.target import OWN, Target, own
 
-__all__ = ["APP_ROLE", "HOT", "ROLES", "TABLES", "need_tables", "see_all_organizations"]
+__all__ = [
+    "APP_ROLE",
+    "HOT",
+    "ROLES",
+    "TABLES",
+    "need_installation",
+    "need_tables",
+    "see_all_organizations",
+    "targets_beside",
+]
 
 TABLES: Final = (*metadata.tables, LIVE_LEAF, FINISHED_LEAF)
 HOT: Final = (LIVE_LEAF, "item_counters", "slots", "depth_turns", "ordering_turns", "unique_periods", "duties")
 
 
+def targets_beside(connection: Connection, declared: Target) -> tuple[Target, ...]:
+    """Return whose migrations are examined: Fairlead's, unless the database is another application's alone, and its."""
+    if declared.name == OWN:
+        return (declared,)
+    with connection.begin():
+        installed = connection.execute(text("select to_regclass('public.queue_items') is not null")).scalar_one()
+    return (own(), declared) if installed else (declared,)
+
+
+def need_installation(patient: Patient) -> None:
+    """Raise CannotLook where Fairlead is not meant to be."""
+    if all(target.name != OWN for target in patient.targets):
+        raise CannotLook("Fairlead is not installed in this database, which is another application's.")
+
+
 def need_tables(patient: Patient) -> None:
     """Raise CannotLook where Fairlead's tables are not."""
+    need_installation(patient)
     if not patient.value("select to_regclass('public.queue_items') is not null"):
         raise CannotLook("Fairlead's tables are not in this database; run 'fairlead db migrate'.")
 

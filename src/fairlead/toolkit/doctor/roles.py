@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
-from fairlead.toolkit.doctor.installation import APP_ROLE, ROLES, TABLES, need_tables
+from fairlead.toolkit.doctor.installation import APP_ROLE, ROLES, TABLES, need_installation, need_tables
 from fairlead.toolkit.doctor.patient import Patient
 
 ROLE_MISSING: Final = Condition(
@@ -69,6 +69,7 @@ _TABLES: Final = """
 
 
 def _look_at_roles(patient: Patient) -> Iterator[Finding]:
+    need_installation(patient)
     known = {
         row.rolname: row
         for row in patient.rows(
@@ -102,6 +103,7 @@ def _memberships(patient: Patient) -> Iterator[Finding]:
 
 
 def _look_at_login(patient: Patient) -> Iterator[Finding]:
+    need_installation(patient)
     login = patient.rows("select rolname, rolsuper, rolbypassrls from pg_roles where rolname = session_user")[0]
     if login.rolsuper or login.rolbypassrls:
         what = "a superuser" if login.rolsuper else "free of row security (BYPASSRLS)"
