@@ -75,10 +75,10 @@ where n.nspname = any (%(schemas)s) and not exists (
         and d.refclassid in ('pg_extension'::regclass, 'pg_opclass'::regclass))
 """
 
-QUERIES: Final = {
-    (Kind.OTHER, 0): _OTHERS,
-    (Kind.FUNCTION, 0): _FUNCTIONS,
-    (Kind.VIEW, 0): _VIEWS,
-    (Kind.RULE, 0): _RULES,
-    (Kind.TRIGGER, 0): _TRIGGERS,
-}
+QUERIES: Final = (
+    (Kind.OTHER, _OTHERS),
+    (Kind.FUNCTION, _FUNCTIONS),
+    (Kind.VIEW, _VIEWS),
+    (Kind.RULE, _RULES),
+    (Kind.TRIGGER, _TRIGGERS),
+)

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from fairlead.toolkit.catalogue import code, kinds_of_types, rights, tables
+from fairlead.toolkit.catalogue import code, named_types, rights, tables
 from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, Catalogue, Key, Thing
 from fairlead.toolkit.target import Target
 
 _PASSING: Final = "fairlead_studio_"  # logins of studio, which are gone when it is
-_QUERIES = {**kinds_of_types.QUERIES, **tables.QUERIES, **code.QUERIES, **rights.QUERIES}
+_QUERIES: Final = (*named_types.QUERIES, *tables.QUERIES, *code.QUERIES, *rights.QUERIES)
 
 
 def read_catalogue(connection: Connection, target: Target) -> Catalogue:
@@ -26,7 +26,7 @@ def read_catalogue(connection: Connection, target: Target) -> Catalogue:
     found: dict[Key, Thing] = {}
     with connection.begin():
         connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
-        for (kind, _), query in _QUERIES.items():
+        for kind, query in _QUERIES:
             for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
                 if [schema, table] != version and not str(facts.get("grantee", "")).startswith(_PASSING):
                     key = Key(kind, schema, table, name)

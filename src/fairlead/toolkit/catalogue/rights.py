@@ -99,9 +99,9 @@ where (n.nspname is null or n.nspname = any (%(schemas)s)) and x.grantee <> d.de
 group by n.nspname, r.rolname, o.rolname, k.things
 """
 
-QUERIES: Final = {
-    (Kind.POLICY, 0): _POLICIES,
-    (Kind.GRANT, 0): _GRANTS.replace("{things}", _RELATIONS),
-    (Kind.GRANT, 1): _GRANTS.replace("{things}", _OTHERS),
-    (Kind.DEFAULT_GRANT, 0): _DEFAULT_GRANTS,
-}
+QUERIES: Final = (
+    (Kind.POLICY, _POLICIES),
+    (Kind.GRANT, _GRANTS.replace("{things}", _RELATIONS)),
+    (Kind.GRANT, _GRANTS.replace("{things}", _OTHERS)),
+    (Kind.DEFAULT_GRANT, _DEFAULT_GRANTS),
+)

@@ -127,10 +127,10 @@ from pg_statistic_ext s join pg_class c on c.oid = s.stxrelid join pg_namespace 
 where n.nspname = any (%(schemas)s)
 """
 
-QUERIES: Final = {
-    (Kind.TABLE, 0): _TABLES,
-    (Kind.COLUMN, 0): _COLUMNS,
-    (Kind.CONSTRAINT, 0): _CONSTRAINTS,
-    (Kind.INDEX, 0): _INDEXES,
-    (Kind.STATISTICS, 0): _STATISTICS,
-}
+QUERIES: Final = (
+    (Kind.TABLE, _TABLES),
+    (Kind.COLUMN, _COLUMNS),
+    (Kind.CONSTRAINT, _CONSTRAINTS),
+    (Kind.INDEX, _INDEXES),
+    (Kind.STATISTICS, _STATISTICS),
+)

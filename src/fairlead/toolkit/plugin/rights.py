@@ -18,7 +18,7 @@ def policy_made(thing: Thing) -> Iterator[str]:
     parts = [f"create policy {quoted(thing.name)} on {thing.relation}"]
     parts += ["as restrictive"] if facts.get("restrictive") else []
     parts += [f"for {facts['command']}"] if facts["command"] != "all" else []
-    parts.append(f"to {', '.join(_role(role) for role in facts['roles'])}")
+    parts += [f"to {', '.join(map(_role, facts['roles']))}"] if facts["roles"] != ["public"] else []
     parts += [f"using {settings.enclosed(facts['using'])}"] if facts.get("using") else []
     parts += [f"with check {settings.enclosed(facts['with check'])}"] if facts.get("with check") else []
     yield " ".join(parts)

@@ -99,12 +99,12 @@ where n.nspname = any (%(schemas)s) and not exists (
     select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype in ('e', 'i'))
 """.replace("{owner}", OWNER.replace("{owner}", "c.relowner"))
 
-QUERIES: Final = {
-    (Kind.SCHEMA, 0): _SCHEMAS,
-    (Kind.EXTENSION, 0): _EXTENSIONS,
-    (Kind.ENUM, 0): _ENUMS,
-    (Kind.COMPOSITE, 0): _COMPOSITES,
-    (Kind.RANGE, 0): _RANGES,
-    (Kind.DOMAIN, 0): _DOMAINS,
-    (Kind.SEQUENCE, 0): _SEQUENCES,
-}
+QUERIES: Final = (
+    (Kind.SCHEMA, _SCHEMAS),
+    (Kind.EXTENSION, _EXTENSIONS),
+    (Kind.ENUM, _ENUMS),
+    (Kind.COMPOSITE, _COMPOSITES),
+    (Kind.RANGE, _RANGES),
+    (Kind.DOMAIN, _DOMAINS),
+    (Kind.SEQUENCE, _SEQUENCES),
+)
