@@ -7,6 +7,7 @@ of 300 ms for the first page. The exit code is 1 only when nothing could be meas
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import statistics
 import sys
@@ -67,6 +68,7 @@ def _measured(server: Server) -> str:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_MADE.encode())
             connection.execute("vacuum analyze events")
+        load = os.getloadavg()[0]
         taken = asyncio.run(_requests(url))
     rows = [
         [name, f"{statistics.median(times):.0f}", f"{min(times):.0f}", f"{max(times):.0f}", f"{size / 1024:.0f}"]
@@ -77,7 +79,7 @@ def _measured(server: Server) -> str:
     head = (
         f"{_ROWS:,} rows; {_ROUNDS} rounds with the pages in turn, after one that does not count; whole requests, "
         "each statement stopped after 5 s. "
-        f"{machine()}. {verdict}"
+        f"{machine()}, load average before {load:.1f}. {verdict}"
     )
     lines = table([["page", "median ms", "least", "most", "kB"], *rows])
     return "\n".join(["# Studio benchmark", "", head, "", *lines, ""])
