@@ -8,12 +8,14 @@ import pytest
 from psycopg import sql
 from tests.fixtures.catalogue import differences, snapshot
 from tests.fixtures.databases import LOGIN, as_login, database_of
+from tests.fixtures.revisions import do
 from tests.fixtures.waiting import until_in_thread
 
 from fairlead.db import migrate
-from fairlead.db.migrating.events import Applying, Event
+from fairlead.db.migrating import run
+from fairlead.db.migrating.events import Adopted, Applying, Event
 from fairlead.domain.permissions import SYSTEM_ROLES
-from fairlead.errors import OperatorError
+from fairlead.errors import MigrationsUnknown, OperatorError
 from fairlead.schema.row_security import ROLES
 
 ALL = [
@@ -76,6 +78,23 @@ def test_two_runs_at_once_apply_each_revision_once(empty_url: str) -> None:
         assert first_has_started.wait(timeout=20)
         second = threads.submit(migrate.migrate, empty_url)
         assert (first.result(timeout=30), second.result(timeout=30)) == (ALL, [])
+
+
+def test_the_release_before_goes_on_after_a_newer_one_migrated(fresh_url: str) -> None:
+    """Code whose database is ahead of it lacks nothing, so that it may be started again; it migrates nothing either."""
+    do(fresh_url, "update fairlead_migrations set version_num = '20991231_newer'")
+    assert migrate.pending(fresh_url) == []
+    with pytest.raises(MigrationsUnknown, match="The database is at 20991231_newer, of which there is no file"):
+        migrate.migrate(fresh_url)
+
+
+def test_a_database_of_an_older_release(fresh_url: str) -> None:
+    """A database that was migrated before files were noted is taken over with a word, and watched from then on."""
+    do(fresh_url, "comment on table fairlead_migrations is null")
+    told: list[Event] = []
+    assert migrate.migrate(fresh_url, tell=told.append) == []
+    assert [event.revisions for event in told if isinstance(event, Adopted)] == [tuple(ALL)]
+    assert run.look(fresh_url, migrate.OWN).unnoted == ()
 
 
 def test_a_login_without_rights_is_told_what_to_run(foreign_url: str) -> None:

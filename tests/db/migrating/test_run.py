@@ -5,6 +5,7 @@ from functools import partial
 import psycopg
 import pytest
 from alembic import command
+from tests.fixtures.databases import database_of
 from tests.fixtures.revisions import Shop, Told, do, rows, shop
 
 from fairlead.db.migrating import ledger, run
@@ -229,6 +230,13 @@ def test_another_run_that_does_not_end(empty_url: str, shop: Shop) -> None:
             run.upgrade(empty_url, shop.migrations, patience=Patience(other_run_seconds=0.05), tell=told.append)
     assert told.kinds() == ["Waiting"]
     assert "the first run" in str(told[0])
+
+
+def test_a_role_with_a_time_limit(empty_url: str, shop: Shop) -> None:
+    """A limit that the database or the role has for statements is none for a migration."""
+    shop.revision("one", "select pg_sleep(0.7)", TABLE)
+    do(empty_url, f"alter database {database_of(empty_url)} set statement_timeout = '500ms'")
+    assert run.upgrade(empty_url, shop.migrations) == ["one"]
 
 
 def test_a_killed_runs_last_statement_is_waited_for(empty_url: str, shop: Shop) -> None:

@@ -70,6 +70,7 @@ def _hold(driver: Driver, key: int, work: int, *, wait_seconds: float | None, te
     if driver.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() == (True,):
         return
     tell(Waiting(_holders(driver, work) or _holders(driver, key)))
+    driver.execute("set statement_timeout = 0")  # a role may have one
     driver.execute(f"set lock_timeout = {int((wait_seconds or 0) * 1000)}".encode())
     try:
         driver.execute("select pg_advisory_lock(%s)", [key])

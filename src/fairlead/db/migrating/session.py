@@ -82,8 +82,11 @@ def running(url: str, migrations: Migrations, patience: Patience, tell: Tell) ->
         with explained(denied=migrations.denied), connection.begin():
             at_work(driver, migrations, wait_seconds=patience.other_run_seconds, tell=tell)
         watch = Watch(url, driver.info.backend_pid, tell)
+        run = Run(connection, migrations, script, patience, watch)
+        with explained(denied=migrations.denied):
+            run.settle()
         with watch.looking():
-            yield Run(connection, migrations, script, patience, watch)
+            yield run
 
 
 @contextmanager
