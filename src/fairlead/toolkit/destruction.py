@@ -67,13 +67,14 @@ def consequences(
         elif isinstance(leaf, ops.DropColumnOp):
             yield from _column_gone(leaf, connection)
         elif isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None:
-            yield from _retyped(leaf, connection, metadata=metadata, casts=casts)
+            place = (leaf.schema, leaf.table_name, leaf.column_name)
+            yield from _retyped(place, connection, wanted=wanted_type(leaf, metadata), casts=casts)
         elif isinstance(leaf, ops.CreateUniqueConstraintOp) or (
             isinstance(leaf, ops.CreateIndexOp) and bool(leaf.unique)
         ):
             yield from _made_unique(leaf, connection)
         elif isinstance(leaf, CatalogueOp):
-            yield from _of_catalogue(leaf.change, connection)
+            yield from _of_catalogue(leaf.change, connection, casts=casts)
 
 
 def empty_rows(connection: Connection, table: str, column: str) -> int:
@@ -99,8 +100,12 @@ def _column_gone(leaf: ops.DropColumnOp, connection: Connection) -> Iterator[Los
         yield Loss(name, f"The column {name} goes, with its values in {_rows(rows)}.", rows)
 
 
-def _of_catalogue(change: Change, connection: Connection) -> Iterator[Loss | Obstacle]:
-    """Yield what only the catalogue shows: values of an enum, sequences, partitions, materialized views."""
+def _of_catalogue(change: Change, connection: Connection, *, casts: Mapping[str, str]) -> Iterator[Loss | Obstacle]:
+    """Yield what only the catalogue shows: types that need a cast, values of an enum, sequences, partitions, views."""
+    if change.kind is Kind.COLUMN and "type" in change.facts:
+        schema = None if change.schema == DEFAULT_SCHEMA else change.schema
+        place = (schema, change.table, change.name)
+        yield from _retyped(place, connection, wanted=change.thing.facts["type"], casts=casts)
     if not change.destructive:
         return
     if change.kind is Kind.ENUM:
@@ -130,12 +135,11 @@ def _values_gone(change: Change, connection: Connection) -> Iterator[Obstacle]:
 
 
 def _retyped(
-    leaf: ops.AlterColumnOp, connection: Connection, *, metadata: MetaData, casts: Mapping[str, str]
+    place: tuple[str | None, str, str], connection: Connection, *, wanted: str, casts: Mapping[str, str]
 ) -> Iterator[Loss | Obstacle]:
     """Convert every value and back, and count those that do not come back as they were."""
-    name = path_of(leaf.schema, leaf.table_name, leaf.column_name)
-    table, column = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
-    wanted, present = wanted_type(leaf, metadata), _present_type(connection, table, leaf.column_name)
+    name, table, column = path_of(*place), quoted(*place[:2]), quoted(place[2])
+    present = _present_type(connection, table, place[2])
     there = casts.get(name, f"cast({column} as {wanted})")
     back = f"cast(cast({there} as {wanted}) as {present})"
     try:

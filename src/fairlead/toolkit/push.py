@@ -10,7 +10,7 @@ then at it already, which `stamp` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from alembic.operations import ops
@@ -18,11 +18,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
+from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded
 from fairlead.toolkit.operations import flat, path_of, quoted, statements
+from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question
 from fairlead.toolkit.rewrite import Facts, plainly_altered
 from fairlead.toolkit.sentences import describe
@@ -177,8 +179,19 @@ def _statements(
             if name in lossy and name not in casts:  # by itself PostgreSQL would refuse what does not fit
                 casts = {**casts, name: f"{quoted(leaf.column_name)}::{wanted_type(leaf, target.metadata)}"}
             yield from plainly_altered(leaf, Facts(target.metadata, fills=found.fills, casts=casts))
+        elif isinstance(leaf, CatalogueOp):
+            yield from _cast(leaf, found.casts)
         else:
             yield from statements(leaf, target.metadata)
+
+
+def _cast(leaf: CatalogueOp, casts: Mapping[str, str]) -> Iterator[str]:
+    """Yield the statements; a column whose new type needs a cast is converted as a person said, when one did."""
+    given = casts.get(path_of(leaf.schema, leaf.change.table, leaf.change.name))
+    for statement in leaf.statements:
+        before, using, _ = statement.partition(" using ")
+        converts = given is not None and leaf.change.kind is Kind.COLUMN and using
+        yield f"{before} using {given}" if converts else statement
 
 
 def _added(target: Target, found: Decided, leaf: ops.AddColumnOp) -> Iterator[str]:
