@@ -53,9 +53,13 @@ class Visitor:
         """Go to a page of studio."""
         await self.page.goto(f"{self.origin}{path}")
 
+    async def ready(self) -> None:
+        """Return when the page's script listens."""
+        await self.page.wait_for_selector("html[data-ready]", state="attached")
+
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, once the page listens."""
-        await self.page.wait_for_selector("html[data-ready]", state="attached")
+        await self.ready()
         for key in keys:
             await self.page.keyboard.press(key)
 

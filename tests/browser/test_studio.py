@@ -50,6 +50,7 @@ async def test_somebody_looks_around(visit: Visit, organization: str) -> None:
 
     await visitor.press("j", "Enter")
     await expect(page.locator(".views")).to_be_visible()
+    await visitor.ready()
     await page.click("[data-view=json]")
     shown = json.loads(await page.locator("#json-text").inner_text())
     assert (shown["organization_id"], shown["name"]) == (organization, "work")
@@ -102,8 +103,10 @@ async def test_somebody_changes_rows(visit: Visit, database_url: str, organizati
     await page.click("text=Add row")
     await page.fill("[name=organization_id]", organization)
     await page.fill("[name=name]", "made here")
+    await visitor.ready()
     await page.click("button:has-text('Add row')")
     await expect(page.locator("dd[data-column=name]")).to_have_text("made here")
+    await visitor.ready()
     await page.click("text=Delete row")
     await page.click("#delete-for-good")
     await page.wait_for_url(re.compile("/t/queues$"))
