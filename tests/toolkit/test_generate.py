@@ -387,7 +387,7 @@ def test_a_hint_that_answers_nothing(shop: ShopCopy, server_url: str) -> None:
     [
         ("add a column that is not null", '--backfill "shop.orders.label=<SQL expression>"'),
         ("set not null", '--backfill "shop.customers.email=<SQL expression>"'),
-        ("change a type that does not convert by itself", '--cast "shop.orders.note=note::TIMESTAMP WITH TIME ZONE"'),
+        ("change a type that does not convert by itself", '--cast "shop.orders.note=note::timestamp with time zone"'),
     ],
 )
 def test_what_would_fail_on_rows_is_asked_before(shop: ShopCopy, server_url: str, name: str, option: str) -> None:

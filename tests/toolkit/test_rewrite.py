@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from alembic.operations import ops
-from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Date, ForeignKey, Integer, MetaData, Table, Text
 
 from fairlead.toolkit.rewrite import Facts, rewrite
 
@@ -149,3 +149,14 @@ def test_a_column_that_comes_back_has_something_in_it() -> None:
     )
     day = ops.AddColumnOp("orders", Column("day", Date, nullable=False))
     assert "DEFAULT 'epoch' NOT NULL" in rewrite([day], replace(FACTS, forward=False)).together[0]
+
+
+def test_tables_go_and_come_in_an_order_that_works() -> None:
+    """Of tables that are dropped the one with the foreign key goes first; made again, it comes last."""
+    codes = ops.CreateTableOp("codes", [Column("id", BigInteger, primary_key=True)])
+    orders = ops.CreateTableOp("orders", [Column("code_id", BigInteger, ForeignKey("codes.id"))])
+    both = frozenset({(None, "orders"), (None, "codes")})
+    made = rewrite([orders, codes], replace(FACTS, fresh=both)).together
+    assert [statement.split()[2] for statement in made] == ["codes", "orders"]
+    gone = rewrite([codes.reverse(), orders.reverse()], replace(FACTS, gone=both)).together
+    assert gone == ("DROP TABLE orders", "DROP TABLE codes")

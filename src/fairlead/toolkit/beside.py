@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
 _ADDED: Final = re.compile(
@@ -43,3 +44,13 @@ def _beside(statement: str) -> Iterator[str]:
             yield f"{path} validate constraint {name}"
     elif " drop constraint " not in statement:  # done just above
         yield statement
+
+
+def retyped(operation: object) -> str | None:
+    """Return the statement that gives a column another type, where the operation is about that."""
+    if not isinstance(operation, CatalogueOp) or operation.change.kind is not Kind.COLUMN:
+        return None
+    return next((one for one in operation.statements if _RETYPED.search(one)), None) if operation.change.facts else None
+
+
+_RETYPED: Final = re.compile(r" alter column (\S+|\"[^\"]+\") type ")

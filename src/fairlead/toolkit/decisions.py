@@ -5,6 +5,7 @@ The renames are carried out on the shadow database, so that the comparison made 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,10 +17,12 @@ from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DataError, ProgrammingError
 
 from fairlead.errors import DecisionNeeded
+from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
 from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
+from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question, Rename, followers, questions
 from fairlead.toolkit.target import Target
 
@@ -142,18 +145,25 @@ def _has_default(leaf: ops.AlterColumnOp) -> bool:
 def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[str]) -> Iterator[ValueNeeded]:
     """Yield the columns whose new type PostgreSQL does not make of the old one by itself."""
     for leaf in operations:
-        if not isinstance(leaf, ops.AlterColumnOp) or leaf.modify_type is None:
+        if isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None:
+            [change] = statements(type_change(leaf), shadow.target.metadata)
+            schema, table, name = leaf.schema, leaf.table_name, leaf.column_name
+        elif isinstance(leaf, CatalogueOp) and (changed := retyped(leaf)):
+            change, schema, table, name = (
+                changed.partition(" using ")[0],
+                leaf.schema,
+                leaf.table_name,
+                leaf.change.name,
+            )
+        else:
             continue
-        column = path_of(leaf.schema, leaf.table_name, leaf.column_name)
-        [change] = statements(type_change(leaf), shadow.target.metadata)
-        if column not in casts and not _can(shadow, leaf, change):
-            wanted = change.rpartition(" TYPE ")[2].partition(" COLLATE ")[0]
-            example = f"{quoted(leaf.column_name)}::{wanted}"
-            yield ValueNeeded("cast", column, "PostgreSQL does not convert it by itself.", example)
+        column = path_of(schema, table, name)
+        if column not in casts and not _can(shadow, quoted(schema, table), quoted(name), change=change):
+            wanted = re.split(r"(?i) type ", change)[-1].partition(" COLLATE ")[0]
+            yield ValueNeeded("cast", column, "PostgreSQL does not convert it by itself.", f"{quoted(name)}::{wanted}")
 
 
-def _can(shadow: Shadow, leaf: ops.AlterColumnOp, change: str) -> bool:
-    table, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
+def _can(shadow: Shadow, table: str, name: str, *, change: str) -> bool:
     try:
         with shadow.owned() as attempt:
             shadow.connection.exec_driver_sql(f"alter table {table} alter column {name} drop default")

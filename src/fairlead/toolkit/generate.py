@@ -20,12 +20,14 @@ from alembic.operations import ops
 from sqlalchemy import Connection, text
 
 from fairlead.errors import MigrationFailed, OperatorError
+from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.environment import connected, scripts
 from fairlead.toolkit.operations import enum_of
+from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
@@ -133,7 +135,7 @@ def _drafts(
         revision,
         head,
         wanted.message,
-        (*map(str, found.renames), *map(describe, first)),
+        (*map(str, found.renames), *(describe(leaf) for leaf in first if not _goes_along(leaf, unready))),
         replace(up, together=(*renaming, *up.together)),
         replace(down, together=(*down.together, *undoing)),
         target.owner,
@@ -149,6 +151,12 @@ def _drafts(
             _down(up.later, facts),
             target.owner,
         )
+
+
+def _goes_along(leaf: ops.MigrateOperation, facts: Facts) -> bool:
+    """Say whether it goes with its table, and is not worth a sentence."""
+    table = (getattr(leaf, "schema", None), getattr(leaf, "table_name", None))
+    return table in facts.gone and not isinstance(leaf, ops.DropTableOp)
 
 
 def _warnings(renames: Iterable[Rename], leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
@@ -179,17 +187,19 @@ def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
 
 def _meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
     """Return the facts with what the operations make, drop and change the type of."""
-    made, gone, retyped = set[Table](), set[Table](), set[Table]()
+    made, gone, changing = set[Table](), set[Table](), set[Table]()
     for leaf in leaves:
         if isinstance(leaf, ops.CreateTableOp):
             made.add((leaf.schema, leaf.table_name))
         elif isinstance(leaf, ops.DropTableOp):
             gone.add((leaf.schema, leaf.table_name))
-        elif (isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None) or (
-            isinstance(leaf, ops.AddColumnOp) and not facts.forward and not leaf.column.nullable
+        elif (
+            (isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None)
+            or (isinstance(leaf, ops.AddColumnOp) and not facts.forward and not leaf.column.nullable)
+            or (isinstance(leaf, CatalogueOp) and retyped(leaf))
         ):
-            retyped.add((leaf.schema, leaf.table_name))
-    return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(retyped))
+            changing.add((leaf.schema, leaf.table_name))
+    return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(changing))
 
 
 def _tried(target: Target, server_url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:

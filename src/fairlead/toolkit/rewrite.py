@@ -22,7 +22,7 @@ from alembic.operations import ops
 from sqlalchemy import MetaData
 
 from fairlead.toolkit.backfill import fill_statement, stand_in
-from fairlead.toolkit.beside import catalogue_parts
+from fairlead.toolkit.beside import catalogue_parts, retyped
 from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
@@ -68,6 +68,8 @@ class Rewritten:
 def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     """Return the operations as safe DDL, in the order in which they come."""
     leaves = [leaf for leaf in flat(operations) if isinstance(leaf, ops.DropTableOp) or _table(leaf) not in facts.gone]
+    leaves = _in_order(leaves, ops.DropTableOp, backwards=True)
+    leaves = _in_order(leaves, ops.CreateTableOp, backwards=False)
     dropped = {_name(leaf) for leaf in leaves if isinstance(leaf, _DROPPING)}
     waiting = [leaf for leaf in leaves if _has_to_wait(leaf, facts, dropped=_name(leaf) in dropped)]
     leaves = _without_drops_for_another(leaves, facts, waiting)
@@ -94,6 +96,24 @@ def _phase(alone: str) -> int:
 
 def _plain(leaf: ops.MigrateOperation, facts: Facts) -> Part:
     return Part(together=tuple(statements(leaf, facts.metadata)))
+
+
+def _in_order(leaves: list[ops.MigrateOperation], kind: Any, *, backwards: bool) -> list[ops.MigrateOperation]:
+    """Put the tables that are made, or backwards those that are dropped, in an order that their foreign keys allow."""
+    waiting: list[Any] = [leaf for leaf in leaves if isinstance(leaf, kind)]
+    ordered: list[Any] = []
+    while waiting:
+        names = {path_of(leaf.schema, leaf.table_name) for leaf in waiting}
+        free = [leaf for leaf in waiting if not (_referred(leaf) - {path_of(leaf.schema, leaf.table_name)}) & names]
+        free = free or waiting  # a circle; the trial will tell
+        ordered += free
+        waiting = [leaf for leaf in waiting if leaf not in free]
+    places = iter(reversed(ordered) if backwards else ordered)
+    return [next(places) if isinstance(leaf, kind) else leaf for leaf in leaves]
+
+
+def _referred(leaf: ops.CreateTableOp | ops.DropTableOp) -> set[str]:
+    return {key.target_fullname.rpartition(".")[0] for key in leaf.to_table().foreign_keys}
 
 
 def _without_drops_for_another(
@@ -142,6 +162,13 @@ def _table(leaf: ops.MigrateOperation) -> Table | None:
 
 def _part(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) -> Part:
     """Return one operation's statements; `early`: something is built on its table before the transaction."""
+    if isinstance(leaf, CatalogueOp) and (changed := retyped(leaf)) and facts.forward:
+        cast = facts.casts.get(path_of(leaf.schema, leaf.table_name, leaf.change.name))
+        if cast:
+            given = re.sub(r" using .*", "", changed) + f" using {cast}"
+            leaf = CatalogueOp(
+                leaf.change, tuple(given if one == changed else one for one in leaf.statements), leaf.back
+            )
     if isinstance(leaf, CatalogueOp):
         return Part(*catalogue_parts(leaf, busy=facts.busy((leaf.schema, leaf.table_name))))
     if isinstance(leaf, ops.AddColumnOp):
