@@ -6,8 +6,6 @@ python -m tools.doctor_page --check     change nothing; print a diff and exit 1 
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -16,9 +14,7 @@ from typing import Final
 from fairlead.toolkit.doctor.examination import GROUPS
 from fairlead.toolkit.doctor.finding import Condition
 from fairlead.toolkit.doctor.patient import Limits
-
-ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = Path("docs", "reference", "doctor.md")
+from tools.generated_page import GeneratedPage
 
 _HEAD: Final = """\
 <!-- Generated from src/fairlead/toolkit/doctor by `make golden`; do not edit. -->
@@ -71,33 +67,7 @@ def _row(condition: Condition) -> str:
     return f"| `{condition.code}` | {condition.severity}{worst} | {condition.means} | {condition.remedy} |\n"
 
 
-def differences(root: Path = ROOT) -> list[str]:
-    """Return a unified diff, line by line, from the page there is to the page there should be."""
-    path = root / PAGE
-    present = path.read_text(encoding="utf-8") if path.is_file() else ""
-    lines = (text.splitlines(keepends=True) for text in (present, expected_page()))
-    return list(difflib.unified_diff(*lines, fromfile=str(PAGE), tofile=str(PAGE)))
-
-
-def write(root: Path = ROOT) -> None:
-    """Make the page what it should be."""
-    (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    (root / PAGE).write_text(expected_page(), encoding="utf-8")
-
-
-def main() -> int:
-    """Run as a program."""
-    parser = argparse.ArgumentParser(prog="python -m tools.doctor_page", description="Write or check the page.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the page is out of date")
-    if not parser.parse_args().check:
-        write()
-        return 0
-    if lines := differences():
-        sys.stdout.writelines(lines)
-        sys.stdout.write(f"\n{PAGE} is out of date: run 'make golden'.\n")
-        return 1
-    return 0
-
+PAGE: Final = GeneratedPage(Path("docs", "reference", "doctor.md"), expected_page, "tools.doctor_page")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())

@@ -6,16 +6,12 @@ python -m tools.permissions_page --check     change nothing; print a diff and ex
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import sys
 from pathlib import Path
 from typing import Final
 
 from fairlead.domain.permissions import KEY_SCOPES, MEANINGS, SYSTEM_ROLES, Permission
-
-ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = Path("docs", "reference", "permissions.md")
+from tools.generated_page import GeneratedPage
 
 _HEAD: Final = """\
 <!-- Generated from src/fairlead/domain/permissions.py by `make golden`; do not edit. -->
@@ -43,33 +39,7 @@ def expected_page() -> str:
     return _HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def differences(root: Path = ROOT) -> list[str]:
-    """Return a unified diff, line by line, from the page there is to the page there should be."""
-    path = root / PAGE
-    present = path.read_text(encoding="utf-8") if path.is_file() else ""
-    lines = (text.splitlines(keepends=True) for text in (present, expected_page()))
-    return list(difflib.unified_diff(*lines, fromfile=str(PAGE), tofile=str(PAGE)))
-
-
-def write(root: Path = ROOT) -> None:
-    """Make the page what it should be."""
-    (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    (root / PAGE).write_text(expected_page(), encoding="utf-8")
-
-
-def main() -> int:
-    """Run as a program."""
-    parser = argparse.ArgumentParser(prog="python -m tools.permissions_page", description="Write or check the page.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when the page is out of date")
-    if not parser.parse_args().check:
-        write()
-        return 0
-    if lines := differences():
-        sys.stdout.writelines(lines)
-        sys.stdout.write(f"\n{PAGE} is out of date: run 'make golden'.\n")
-        return 1
-    return 0
-
+PAGE: Final = GeneratedPage(Path("docs", "reference", "permissions.md"), expected_page, "tools.permissions_page")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main())
