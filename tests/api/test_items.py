@@ -14,6 +14,7 @@ pytestmark = pytest.mark.anyio
 ITEM_FIELDS = {
     "id", "queueId", "payload", "status", "priority", "attempts", "maxAttempts", "errorMessage", "errors", "result",
     "progress", "task", "tags", "scheduledFor", "startedAt", "completedAt", "finishedAt", "createdAt",
+    "cancelRequestedAt",
 }  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_the_benchmarks_figures(made: Made) -> None:
     figures = made("bench", "--items", "1000", "--latency-seconds", "1")
 
     assert figures["items"] == 1000
-    assert len(figures) == 9
+    assert len(figures) == 10
     assert all(value > 0 for value in figures.values())
     for rate in ("20", "1000"):
         assert figures[f"latency{rate}PerSecondP50"] <= figures[f"latency{rate}PerSecondP99"]

@@ -293,14 +293,17 @@ class TestAReader:
     """A role with the reader's policies that was given the columns of every table to read."""
 
     @pytest.fixture
-    def reader(self, database_url: str, connection: psycopg.Connection[Any], table: str) -> psycopg.Connection[Any]:
-        """A connection inside a transaction in which the reader may read the table."""
+    def reader(
+        self, database_url: str, connection: psycopg.Connection[Any], table: str
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """A connection inside a transaction in which the reader may read the table, which is not kept."""
         del database_url  # emptied
         fill_every_table(connection)
         connection.execute("set local role fairlead_owner")
         connection.execute(sql.SQL("grant select on {} to fairlead_reader").format(sql.Identifier(table)))
         connection.execute("set local role fairlead_reader")
-        return connection
+        yield connection
+        connection.rollback()
 
     def test_it_sees_every_row(self, reader: psycopg.Connection[Any], table: str) -> None:
         """With no organization set a reader sees what the fleet sees."""
