@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from fairlead.engine.claim import WHOLE, Source, Walk, claim
 from fairlead.engine.complete import Completion, complete
 from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
+from fairlead.engine.reconcile import correct_slots
 from fairlead.engine.release import release
 from fairlead.engine.reports import Lease
 
@@ -252,3 +254,41 @@ async def test_a_clock_that_went_back_gives_no_more(clocked: ClockedDatabase) ->
     assert len(await claim_some(clocked, owner)) == RATE
     clocked.now -= 10
     assert await claim_some(clocked, owner) == []
+
+
+async def test_a_handlers_open_transaction_holds_nobody_up(database: Database) -> None:
+    """Its queue gives items and takes outcomes while it is open; its slot stays taken until it is put right."""
+    owner = await make_tenant(database, max_concurrency=3)
+    await enqueue_some(database, owner, 5)
+    first, second = await claim_some(database, owner, 2)
+    async with database.unit_of_work(owner.scope) as handlers:
+        completions = [Completion(first)]
+        assert await complete(handlers, owner.scope, completions=completions, keeps_slots=True) == {first.id}
+
+        async with database.unit_of_work(FLEET) as session:
+            assert await complete(session, FLEET, completions=[Completion(second)]) == {second.id}
+        third, fourth = await claim_some(database, owner)
+        assert await claim_some(database, owner) == []
+    assert await claim_some(database, owner) == []
+
+    async with database.unit_of_work(FLEET) as session:
+        assert {correction.difference for correction in await correct_slots(session, FLEET)} == {-1}
+    assert len(await claim_some(database, owner)) == 1
+    assert await differences(database) == []
+    assert third.id != fourth.id
+
+
+async def test_slots_are_corrected_once(database: Database) -> None:
+    """Of those who find the same slots wrong at once, one puts them right and the others find them right."""
+    owner = await make_tenant(database, max_concurrency=3)
+    await enqueue_some(database, owner, 1)
+    (item,) = await claim_some(database, owner)
+    async with database.unit_of_work(owner.scope) as session:
+        await complete(session, owner.scope, completions=[Completion(item)], keeps_slots=True)
+
+    async def corrected() -> int:
+        async with database.unit_of_work(FLEET) as session:
+            return len(await correct_slots(session, FLEET))
+
+    assert sorted(await asyncio.gather(*(corrected() for _ in range(5)))) == [0, 0, 0, 0, 2]
+    assert await differences(database) == []

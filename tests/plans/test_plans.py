@@ -12,7 +12,7 @@ from fairlead.engine.cancel import CANCEL
 from fairlead.engine.claim import CLAIM, CLAIM_WALKS
 from fairlead.engine.claim_limited import CLAIM_LIMITED, CLAIM_LIMITED_WALKS
 from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST
-from fairlead.engine.complete import COMPLETE, COMPLETED_BEFORE
+from fairlead.engine.complete import COMPLETE, COMPLETE_KEEPING_SLOTS, COMPLETED_BEFORE
 from fairlead.engine.delete import DELETE
 from fairlead.engine.end_cancelled import END_CANCELLED
 from fairlead.engine.enqueue import ENQUEUE
@@ -42,8 +42,8 @@ SLOTS_KEY = {"Index Scan slots_pkey", "Index Only Scan slots_pkey"}
 
 OUTCOMES = pytest.mark.parametrize(
     "statement",
-    [RENEW, COMPLETE, FAIL, RELEASE, SNOOZE, CANCEL, END_CANCELLED],
-    ids=["renew", "complete", "fail", "release", "snooze", "cancel", "end_cancelled"],
+    [RENEW, COMPLETE, COMPLETE_KEEPING_SLOTS, FAIL, RELEASE, SNOOZE, CANCEL, END_CANCELLED],
+    ids=["renew", "complete", "complete_keeping_slots", "fail", "release", "snooze", "cancel", "end_cancelled"],
 )
 EVERYBODY = pytest.mark.parametrize(
     ("role", "organization_id"), [("fairlead_app", ORGANIZATION), ("fairlead_system", "")], ids=["app", "system"]

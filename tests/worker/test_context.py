@@ -9,8 +9,8 @@ import pytest
 from psycopg.rows import tuple_row
 from sqlalchemy import text
 from tests.fixtures.items import claim_one, enqueue_some, expire, row_of
-from tests.fixtures.organizations import Tenant
-from tests.fixtures.workers import put, reaching, working
+from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.workers import finished, put, reaching, working
 
 from fairlead import App, GiveUp, Item
 from fairlead.db.session import Database
@@ -54,6 +54,21 @@ async def test_a_handler_completes_its_item_with_what_it_did(database: Database,
 
     assert (row["status"], row["result"], row["error_message"]) == ("completed", {"a": 1}, None)
     assert await _name(database, ours) == "changed by the handler"
+
+
+async def test_its_slot_is_free_when_the_handler_has_returned(database: Database) -> None:
+    """Of a queue that gives one item at a time the next is begun soon after, without waiting for maintenance."""
+    owner = await make_tenant(database, max_concurrency=1)
+    app = App()
+
+    @app.handler("work")
+    async def work(item: Item) -> None:
+        async with database.unit_of_work(tenant(item.organization_id)) as session:
+            await item.complete(session)
+
+    async with working(database, app):
+        for item_id in await put(database, owner, {}, {}, {}):
+            assert (await finished(database, owner, item_id))["status"] == "completed"
 
 
 async def test_what_is_not_committed_is_a_failed_attempt(database: Database, ours: Tenant) -> None:

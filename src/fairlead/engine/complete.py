@@ -4,6 +4,10 @@ processing → completed; result, completed_at, finished_at; moved from the live
 Locks: a share of the queues, the batch's items in id order, the slots given back.  Index: the live leaf's primary key.
 Returns the items accepted, among them those that this very lease had completed before, so that a repeated report is
 answered as the first was.
+
+A transaction of a handler's own may stay open for long after it. It therefore keeps the slots (COMPLETE_KEEPING_SLOTS):
+their rows are locked by every claim and outcome of the queue, which would all wait for it. They are given back when its
+worker confirms that it was committed, or by the next reconciliation (`engine/reconcile.py`).
 """
 
 from __future__ import annotations
@@ -20,16 +24,14 @@ from fairlead.db.tenancy import Scope
 from fairlead.engine.accounts import counters_of, slots_of, turns_of
 from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN, Leased, held, lease_report, run_fenced
 
-COMPLETE: Final = Statement(
-    """
+_TEXT: Final = """
 with {held},
 taken as (
     delete from queue_items_live i
     where i.ctid = any (array(select h.row from held h where h.current))
     returning i.*
 ),
-{slots},
-{turns},
+{slots}{turns},
 {counters},
 finished as (
     insert into queue_items (
@@ -44,14 +46,23 @@ select h.organization_id, h.id, t.id is not null
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
-""",
-    held=held(", result jsonb", finishes=True),
-    slots=slots_of("taken"),
-    turns=turns_of("taken"),
-    counters=counters_of("taken", processing="-count(*)", completed="count(*)"),
-    kept=KEPT,
-    kept_of_taken=KEPT_OF_TAKEN,
-)
+"""
+
+
+def _statement(slots: str) -> Statement:
+    return Statement(
+        _TEXT,
+        held=held(", result jsonb", finishes=True),
+        slots=slots,
+        turns=turns_of("taken"),
+        counters=counters_of("taken", processing="-count(*)", completed="count(*)"),
+        kept=KEPT,
+        kept_of_taken=KEPT_OF_TAKEN,
+    )
+
+
+COMPLETE: Final = _statement(slots_of("taken") + ",\n")
+COMPLETE_KEEPING_SLOTS: Final = _statement("")
 
 # Rare: asked only for reports that found no current lease.
 COMPLETED_BEFORE: Final = Statement("""
@@ -82,11 +93,17 @@ class Completion:
     result: Any = None
 
 
-async def complete(session: Session, scope: Scope, *, completions: Sequence[Done]) -> set[str]:
-    """Complete a batch; return the ids accepted. An id that is missing has lost its lease and changed nothing."""
+async def complete(
+    session: Session, scope: Scope, *, completions: Sequence[Done], keeps_slots: bool = False
+) -> set[str]:
+    """Complete a batch; return the ids accepted. An id that is missing has lost its lease and changed nothing.
+
+    `keeps_slots` is for a transaction that others are not to wait for; who calls it sees to `correct_slots` afterwards.
+    """
     own = [done for done in completions if scope.organization_id in {"", done.lease.organization_id}]
     reports = [lease_report(done.lease, result=done.result) for done in own]
-    accepted = {row[1] for row in await run_fenced(session, COMPLETE, {}, reports=reports)}
+    statement = COMPLETE_KEEPING_SLOTS if keeps_slots else COMPLETE
+    accepted = {row[1] for row in await run_fenced(session, statement, {}, reports=reports)}
     if len(accepted) < len(own) and (missed := [done.lease for done in own if done.lease.id not in accepted]):
         accepted |= await completed_before(session, scope, leases=missed)
     return accepted

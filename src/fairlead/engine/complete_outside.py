@@ -1,9 +1,9 @@
 """Complete outside: an item is completed by a transaction that is not ours, together with what else that one does.
 
 processing → completed, as `engine/complete.py` says, by statements that are handed out to be run in order inside the
-caller's transaction, synchronous or not.  Locks: as there, held until the caller's transaction ends.
+caller's transaction, synchronous or not.  Locks: as there but for the slots, held until the caller's transaction ends.
 
-The caller's role and organization come back as they were. COMPLETE is sent twice, because a renewal that comes between
+The caller's role and organization come back as they were. It is sent twice, because a renewal that comes between
 its snapshot and its lock makes it change nothing the first time, and the second finds nothing to do otherwise. A lease
 that is no longer current raises SQLSTATE FL409, so that the transaction as a whole cannot be committed.
 """
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from fairlead.db.statement import Statement
-from fairlead.engine.complete import COMPLETE, Completion
+from fairlead.engine.complete import COMPLETE_KEEPING_SLOTS, Completion
 from fairlead.engine.reports import lease_report
 
 HandedOut: TypeAlias = tuple[bytes, Mapping[str, Any] | None]
@@ -59,8 +59,8 @@ def complete_outside(completion: Completion) -> list[HandedOut]:
     return [
         (REMEMBER.driver_text, None),
         (ENTER.driver_text, {"organization_id": lease.organization_id}),
-        (COMPLETE.driver_text, reports),
-        (COMPLETE.driver_text, reports),
+        (COMPLETE_KEEPING_SLOTS.driver_text, reports),
+        (COMPLETE_KEEPING_SLOTS.driver_text, reports),
         (ASK.driver_text, named),
         (INSIST.driver_text, None),
         (LEAVE.driver_text, None),

@@ -4,7 +4,9 @@ No item changes its status. Slots and items are changed by the same statements, 
 where they do not, something was moved past the engine, or a queue was limited while items were being worked on that
 had not been counted. Such items are counted from now on, and a difference is added to the slots, whatever they are by
 then.
-Locks: the items it counts, skipping what is locked, then slots in the order of their keys.
+A transaction of a handler's own that completed an item has kept its slot, which is given back here as well.
+Locks: one correction at a time, so that none adds what another has just added; the items it counts, skipping what is
+locked; slots in the order of their keys.
 Index: queue_items_status_idx; it reads every item that is being worked on.
 """
 
@@ -16,6 +18,9 @@ from typing import Final
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, SystemScope
+
+# Any number that no other program on the server uses. The statements after it see what its last holder committed.
+ONE_AT_A_TIME: Final = Statement("select pg_advisory_xact_lock(4919111418901031126)")
 
 COUNT_LATE: Final = Statement("""
 with working as materialized (
@@ -103,7 +108,14 @@ async def count_late(session: Session, scope: Scope) -> None:
     await session.run(COUNT_LATE, {"organization_id": scope.organization_id})
 
 
-async def reconcile(session: Session, scope: SystemScope) -> list[Correction]:
-    """Put the slots right; return what was wrong."""
-    await count_late(session, scope)
+async def correct_slots(session: Session, _scope: SystemScope) -> list[Correction]:
+    """Make the slots agree with the leases that are counted; return what was wrong."""
+    await session.run(ONE_AT_A_TIME, {})
     return [Correction(row[0], row[1], int(row[2])) for row in await session.run(CORRECT, {})]
+
+
+async def reconcile(session: Session, scope: SystemScope) -> list[Correction]:
+    """Put the slots right, those too of items that nobody has counted; return what was wrong."""
+    await session.run(ONE_AT_A_TIME, {})
+    await count_late(session, scope)
+    return await correct_slots(session, scope)

@@ -1,6 +1,7 @@
 """Reconciler: compares the slots of limited queues with the leases, every half minute, and says what was wrong.
 
-Nothing is wrong as long as nobody moves items past the engine: a correction is worth a look.
+Nothing is wrong as long as nobody moves items past the engine, but for the moment between the commit of a handler's own
+transaction and its worker's report, or when that worker died just then: a correction is worth a look.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Item:
         completion = self._completion(result)
         self._finishing = True
         try:
-            accepted = await complete(session, tenant(self.organization_id), completions=[completion])
+            accepted = await complete(session, tenant(self.organization_id), completions=[completion], keeps_slots=True)
         except BaseException:
             self._finishing = False
             raise

@@ -21,6 +21,7 @@ from fairlead.db.tenancy import system
 from fairlead.engine.complete import complete, completed_before
 from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
+from fairlead.engine.reconcile import correct_slots
 from fairlead.engine.release import release
 from fairlead.engine.snooze import Snooze, snooze
 from fairlead.runtime.loop import Loop
@@ -113,7 +114,11 @@ async def report(session: Session, outcome: Outcome) -> bool:
 
 
 async def _confirm(session: Session, batch: Sequence[Confirmed]) -> set[str]:
-    return await completed_before(session, _SCOPE, leases=[one.held.claimed for one in batch])
+    """Ask which were completed, and give back the slots that the handlers' transactions kept."""
+    accepted = await completed_before(session, _SCOPE, leases=[one.held.claimed for one in batch])
+    if any(one.held.claimed.counted and one.held.claimed.id in accepted for one in batch):
+        await correct_slots(session, _SCOPE)
+    return accepted
 
 
 async def _complete(session: Session, batch: Sequence[Completed]) -> set[str]:

@@ -1,3 +1,6 @@
+-- fairlead.engine.reconcile.ONE_AT_A_TIME
+select pg_advisory_xact_lock(4919111418901031126)
+
 -- fairlead.engine.reconcile.COUNT_LATE
 with working as materialized (
     select i.ctid as row, i.organization_id, i.queue_id, i.id
