@@ -9,11 +9,10 @@ from psycopg import sql
 from tests.fixtures.catalogue import differences, snapshot
 from tests.fixtures.databases import LOGIN, as_login, database_of
 from tests.fixtures.revisions import do
-from tests.fixtures.waiting import until_in_thread
 
 from fairlead.db import migrate
 from fairlead.db.migrating import run
-from fairlead.db.migrating.events import Adopted, Applying, Event
+from fairlead.db.migrating.events import Adopted, Applying, Event, Waiting
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import MigrationsUnknown, OperatorError
 from fairlead.schema.row_security import ROLES
@@ -28,10 +27,6 @@ ALL = [
     "20261126_priority_index_alone",
     "20261126_cancel_requests",
 ]
-_LOCK_WAITS = """
-select 1 from pg_locks where locktype = 'advisory' and not granted
-    and database = (select oid from pg_database where datname = current_database())
-"""
 
 
 def test_up_down_up_leaves_nothing_behind(empty_url: str) -> None:
@@ -63,20 +58,21 @@ def test_each_revision_is_told_and_applied_once(empty_url: str) -> None:
 
 def test_two_runs_at_once_apply_each_revision_once(empty_url: str) -> None:
     """Of two runs at the same time one applies everything; the other waits, finds nothing to do, and does not fail."""
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(empty_url, autocommit=True) as observer:
-        first_has_started = threading.Event()
-
-        def the_other_waits() -> bool:
-            return observer.execute(_LOCK_WAITS).fetchone() is not None
+    first_has_started, the_other_waits = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
 
         def hold_until_the_other_waits(event: Event) -> None:
             if isinstance(event, Applying) and event.revision == ALL[0]:
                 first_has_started.set()
-                until_in_thread(the_other_waits, what="the second run waits for the first")
+                assert the_other_waits.wait(timeout=20)
+
+        def note(event: Event) -> None:
+            if isinstance(event, Waiting):
+                the_other_waits.set()
 
         first = threads.submit(migrate.migrate, empty_url, tell=hold_until_the_other_waits)
         assert first_has_started.wait(timeout=20)
-        second = threads.submit(migrate.migrate, empty_url)
+        second = threads.submit(migrate.migrate, empty_url, tell=note)
         assert (first.result(timeout=30), second.result(timeout=30)) == (ALL, [])
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from tests.fixtures.databases import database_of
@@ -34,6 +36,17 @@ def test_a_planted_drift_is_told(fresh_url: str, declared: Catalogue, ddl: str) 
     told = _told(_read(fresh_url), declared)
     expected = DRIFTS.get(ddl) or FOUND_ONLY[ddl]
     assert any(expected in sentence for sentence in told), told
+
+
+def test_an_owner_hides_no_definition(fresh_url: str, declared: Catalogue) -> None:
+    """What a function does is told also when it has another owner or comment."""
+    found = _read(fresh_url)
+    key, thing = next((key, thing) for key, thing in found.items() if key.kind is Kind.TABLE)
+    facts = {"definition": "security invoker", "owner": "somebody", "comment": "planted"}
+    other = replace(thing, facts={**thing.facts, **facts})
+    (told,) = _told({**declared, key: other}, declared)
+    assert "security invoker" in told
+    assert "somebody" in told
 
 
 @pytest.fixture

@@ -61,6 +61,14 @@ def test_a_declarative_base_will_do(project: Path) -> None:
     assert isinstance(load_target(project).metadata, MetaData)
 
 
+def test_models_that_raise(project: Path) -> None:
+    """Whatever an application's module raises is told in one sentence that names it."""
+    (project / "raising_models.py").write_text("settings = {}\nsettings['URL']\n")
+    _write(project, 'metadata = "raising_models:metadata"\nmigrations = "migrations"')
+    with pytest.raises(TargetInvalid, match="cannot be imported: KeyError: 'URL'"):
+        load_target(project)
+
+
 @pytest.mark.parametrize(
     ("section", "sentence"),
     [

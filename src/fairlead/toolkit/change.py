@@ -11,7 +11,8 @@ from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing
 
 MODELS: Final = "the models"
 _LONGEST: Final = 300
-_WHOLE: Final = {"definition", "columns"}  # not said when anything else differs too: they repeat it
+_WHOLE: Final = {"definition", "columns"}  # not said when a part of it differs too: they repeat it
+_BESIDE: Final = {"owner", "comment", "fires", "valid"}  # are no part of it
 _HOLDS_ROWS: Final = {Kind.TABLE, Kind.COLUMN, Kind.SEQUENCE}
 
 
@@ -127,8 +128,9 @@ def _named(thing: Thing) -> str:
 
 
 def _telling_facts(facts: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    others = {fact: values for fact, values in facts.items() if fact not in _WHOLE}
-    return others or facts
+    if not facts.keys() - _WHOLE - _BESIDE:
+        return facts
+    return {fact: values for fact, values in facts.items() if fact not in _WHOLE}
 
 
 def _said(fact: str, values: tuple[Any, Any], place: str, wanted: str) -> str:

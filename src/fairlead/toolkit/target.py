@@ -127,8 +127,10 @@ def _metadata(reference: str, path: Path) -> MetaData:
     module, _, attribute = reference.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute or "metadata")
-    except (ImportError, AttributeError, ValueError) as error:
-        raise TargetInvalid(f"{_SECTION} in {path}: `metadata = {reference!r}` cannot be imported: {error}") from error
+    except Exception as error:
+        problem = str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+        told = f"`metadata = {reference!r}` cannot be imported: {problem}"
+        raise TargetInvalid(f"{_SECTION} in {path}: {told}") from error
     found = getattr(found, "metadata", found)
     if not isinstance(found, MetaData):
         raise TargetInvalid(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import psycopg
@@ -230,6 +232,23 @@ def test_another_run_that_does_not_end(empty_url: str, shop: Shop) -> None:
             run.upgrade(empty_url, shop.migrations, patience=Patience(other_run_seconds=0.05), tell=told.append)
     assert told.kinds() == ["Waiting"]
     assert "the first run" in str(told[0])
+
+
+def test_a_run_that_waits_holds_up_no_index(empty_url: str, shop: Shop) -> None:
+    """While a second run waits, the first builds an index concurrently: neither waits for the other for ever."""
+    do(empty_url, TABLE)
+    waits = threading.Event()
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(empty_url, autocommit=True) as first:
+        first.execute("select pg_advisory_lock(%s)", [shop.migrations.lock_key])
+        second = threads.submit(run.upgrade, empty_url, shop.migrations, tell=lambda _event: waits.set())
+        try:
+            assert waits.wait(timeout=20)
+            with psycopg.connect(empty_url, autocommit=True) as building:
+                building.execute("set statement_timeout = '5s'")
+                building.execute("create index concurrently orders_later_idx on orders (id)")
+        finally:
+            first.execute("select pg_advisory_unlock_all()")
+        assert second.result(timeout=20) == []
 
 
 def test_a_role_with_a_time_limit(empty_url: str, shop: Shop) -> None:

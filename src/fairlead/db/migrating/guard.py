@@ -7,6 +7,8 @@ killed is waited for as long as the server still works on its last statement.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, LiteralString
@@ -21,6 +23,7 @@ from fairlead.db.migrating.revisions import Migrations
 from fairlead.errors import Busy
 
 APPLICATION: Final = "fairlead db migrate"
+_ASK_SECONDS: Final = 0.1
 _HOLDERS = """
 select a.pid, a.application_name, coalesce(a.usename, ''), coalesce(a.state, ''),
     extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), a.query
@@ -66,16 +69,20 @@ def at_work(driver: Driver, migrations: Migrations, *, wait_seconds: float | Non
 
 
 def _hold(driver: Driver, key: int, work: int, *, wait_seconds: float | None, tell: Tell) -> None:
-    """Take the lock `key` for as long as the connection lasts, saying who is at work under `work` meanwhile."""
-    if driver.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() == (True,):
-        return
-    tell(Waiting(_holders(driver, work) or _holders(driver, key)))
-    driver.execute("set statement_timeout = 0")  # a role may have one
-    driver.execute(f"set lock_timeout = {int((wait_seconds or 0) * 1000)}".encode())
-    try:
-        driver.execute("select pg_advisory_lock(%s)", [key])
-    except psycopg.errors.LockNotAvailable as error:
-        raise Busy(f"Another run of migrations was still at work after {wait_seconds:.0f} s.") from error
+    """Take the lock `key` for as long as the connection lasts, saying who is at work under `work` meanwhile.
+
+    It is asked for again and again: a statement that waited would hold a snapshot, for which an index that the holder
+    builds concurrently would wait in turn, and no deadlock would be seen in that.
+    """
+    patience_ends = math.inf if wait_seconds is None else time.monotonic() + wait_seconds
+    told = False
+    while driver.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() != (True,):
+        if not told:
+            tell(Waiting(_holders(driver, work) or _holders(driver, key)))
+            told = True
+        if time.monotonic() >= patience_ends:
+            raise Busy(f"Another run of migrations was still at work after {wait_seconds:.0f} s.")
+        time.sleep(_ASK_SECONDS)
 
 
 def blockers(driver: Driver, pid: int) -> tuple[Session, ...]:
