@@ -127,10 +127,13 @@ def test_a_text_becomes_a_number(empty_url: str) -> None:
     """A text that would not come back as it was is a loss too, though PostgreSQL converts it when it is told to."""
     pushed(empty_url, _users(_text("code")))
     _filled(empty_url, "1, '007'", "2, '12'", columns="id, code")
+    wanted, cast = _users(Column("code", Integer)), {"users.code": "code::integer"}
+    with pytest.raises(DecisionNeeded, match='--cast "users.code=code::integer"'):
+        pushed(empty_url, wanted)
     with pytest.raises(DestructiveRefused) as raised:
-        pushed(empty_url, _users(Column("code", Integer)))
+        pushed(empty_url, wanted, casts=cast)
     assert "1 row" in raised.value.details["--allow-drop users.code"]
-    pushed(empty_url, _users(Column("code", Integer)), allowed=["users.code"])
+    pushed(empty_url, wanted, casts=cast, allowed=["users.code"])
     assert rows(empty_url, "select code from users order by id") == [(7,), (12,)]
 
 
@@ -140,7 +143,7 @@ def test_values_that_cannot_be_converted(empty_url: str) -> None:
     _filled(empty_url, "1, '12'", "2, 'many'", columns="id, total")
     wanted = _users(Column("total", Integer))
     with pytest.raises(PushFailed) as raised:
-        pushed(empty_url, wanted)
+        pushed(empty_url, wanted, casts={"users.total": "total::integer"})
     assert "invalid input syntax" in raised.value.details["users.total"]
     assert '--cast "users.total=' in raised.value.details["users.total"]
     cast = {"users.total": "case when total ~ '^[0-9]+$' then total::integer end"}
