@@ -128,7 +128,7 @@ def test_a_text_becomes_a_number(empty_url: str) -> None:
     pushed(empty_url, _users(_text("code")))
     _filled(empty_url, "1, '007'", "2, '12'", columns="id, code")
     wanted, cast = _users(Column("code", Integer)), {"users.code": "code::integer"}
-    with pytest.raises(DecisionNeeded, match='--cast "users.code=code::integer"'):
+    with pytest.raises(DecisionNeeded, match=r'--cast "users\.code=code::integer"'):
         pushed(empty_url, wanted)
     with pytest.raises(DestructiveRefused) as raised:
         pushed(empty_url, wanted, casts=cast)
