@@ -61,7 +61,7 @@ class Journal:
 
     @property
     def _driver(self) -> Driver:
-        driver: Driver = self._connection.connection.driver_connection  # type: ignore[assignment]
+        driver: Driver = self._connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the only one
         return driver
 
     @contextmanager

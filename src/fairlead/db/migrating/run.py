@@ -81,7 +81,7 @@ def look(url: str, migrations: Migrations) -> State:
     """Return where the database at `url` stands."""
     script = revisions.read(migrations)
     with connected(url) as connection, explained(), connection.begin():
-        driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]
+        driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the only one
         return states.read(driver, migrations, script)
 
 

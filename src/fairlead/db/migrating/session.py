@@ -56,7 +56,7 @@ class Run:
     @property
     def driver(self) -> Driver:
         """The driver's own connection, in whatever transaction it is."""
-        driver: Driver = self.connection.connection.driver_connection  # type: ignore[assignment]
+        driver: Driver = self.connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the only one
         return driver
 
     def settle(self) -> None:
@@ -78,7 +78,7 @@ def running(url: str, migrations: Migrations, patience: Patience, tell: Tell) ->
         alone(url, migrations, wait_seconds=patience.other_run_seconds, tell=tell),
         connected(url) as connection,
     ):
-        driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]
+        driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the only one
         with explained(denied=migrations.denied), connection.begin():
             at_work(driver, migrations, wait_seconds=patience.other_run_seconds, tell=tell)
         watch = Watch(url, driver.info.backend_pid, tell)
