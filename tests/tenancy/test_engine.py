@@ -40,7 +40,7 @@ from fairlead.engine.fail import Failure, fail
 from fairlead.engine.fold import fold, recount
 from fairlead.engine.promote import promote
 from fairlead.engine.prune import prune, prune_periods
-from fairlead.engine.reconcile import count_late, reconcile
+from fairlead.engine.reconcile import correct_slots, count_late, reconcile
 from fairlead.engine.release import release
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
@@ -99,6 +99,10 @@ async def _cancel(session: Session, scope: Scope, victim: Victim) -> object:
 async def _clear(session: Session, scope: Scope, victim: Victim) -> None:
     assert isinstance(scope, TenantScope)
     await clear(session, scope, queue_id=victim.owner.queue_id)
+
+
+async def _correct_slots(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await correct_slots(session, FLEET)
 
 
 async def _count_late(session: Session, scope: Scope, _victim: Victim) -> None:
@@ -251,6 +255,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
 # These take a SystemScope, so for them the application has no organization to check: row security is the only wall.
 SYSTEM_ATTACKS: dict[str, Attack] = {
     "advance": _advance,
+    "correct_slots": _correct_slots,
     "fold": _fold,
     "promote": _promote,
     "prune": _prune,
