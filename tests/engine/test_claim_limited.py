@@ -81,6 +81,19 @@ async def test_an_organization_shares_its_limit(database: Database) -> None:
     assert await differences(database) == []
 
 
+async def test_a_claim_that_opens_one_queue_asks_no_other_twice(database: Database) -> None:
+    """Beside a queue that is claimed from for the first time, another one gives no more than it is asked for."""
+    opened = await make_tenant(database, max_concurrency=9)
+    unopened = await second_queue(database, opened, max_concurrency=9)
+    assert await claim_some(database, opened) == []
+    for queue in (opened, unopened):
+        await enqueue_some(database, queue, 5)
+    sources = [Source(queue.organization_id, queue.queue_id, 2) for queue in (opened, unopened)]
+    async with database.unit_of_work(FLEET) as session:
+        items = await claim(session, FLEET, sources=sources, worker_id="w")
+    assert [sum(item.queue_id == queue.queue_id for item in items) for queue in (opened, unopened)] == [2, 2]
+
+
 async def test_another_organizations_limit_is_its_own(database: Database) -> None:
     """A full organization holds up nobody else in the same claim."""
     full, free = await make_tenant(database), await make_tenant(database)

@@ -6,8 +6,9 @@ Index: slots' key; queue_items_queue_idx.
 
 A queue with a limit of its own or of its organization's gives what is left of it, and takes as many slots. The rate
 counts in slices of a nineteenth of its period, of which the last twenty may hold no more than the rate together: so
-nowhere in time does a whole period hold more. The slots of a queue that is claimed from for the first time are opened,
-and nothing is given yet: its name comes back instead, to be asked for again.
+nowhere in time does a whole period hold more. Where one of the queues is claimed from for the first time, its slots are
+opened, and none of the limited gives anything yet: their names come back instead, all to be asked for again, so that
+what they share is shared as ever and each gives no more than was asked for.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from fairlead.db.statement import Statement
 from fairlead.engine.accounts import counters_of
 from fairlead.engine.claim_parts import ANSWER, SOURCE, claimed
 
-_OPENED: Final = """(
-    select organization_id, queue_id from wanted w
-    where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot))"""
+_OPENING: Final = "(select count(*) from wanted) > (select count(*) from slot)"
+_AGAIN: Final = "(select organization_id, queue_id from wanted w where w.queue_id <> '' and {opening})"
 
 _CLAIM: Final = """
 with {source},
@@ -71,10 +71,9 @@ room as materialized (
             s.left_in_queue + s.own - sum(s.own) over (partition by s.organization_id, s.queue_id order by s.place),
             s.left_in_all + s.own - sum(s.own) over (partition by s.organization_id order by s.place)) as take
     from (
-        select l.*, case when l.unopened then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
+        select l.*, case when l.limited and {opening} then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
         from (
-            select s.*, s.limited and (q.taken is null or a.taken is null) as unopened,
-                s.most_in_all - a.taken as left_in_all,
+            select s.*, s.most_in_all - a.taken as left_in_all,
                 least(s.max_concurrency - q.taken,
                     s.rate_limit - (select coalesce(sum(n), 0) from unnest(r.started) n)) as left_in_queue
             from source s
@@ -115,7 +114,8 @@ def _statement(*, walks: bool) -> Statement:
         source=SOURCE,
         claimed=claimed("(select * from room where take > 0 order by place)", limited="s.limited", walks=walks),
         counters=counters_of("claimed", waiting="-count(*)", processing="count(*)"),
-        answer=ANSWER.replace("{again}", _OPENED),
+        answer=ANSWER.replace("{again}", _AGAIN),
+        opening=_OPENING,
     )
 
 

@@ -63,10 +63,9 @@ room as materialized (
             s.left_in_queue + s.own - sum(s.own) over (partition by s.organization_id, s.queue_id order by s.place),
             s.left_in_all + s.own - sum(s.own) over (partition by s.organization_id order by s.place)) as take
     from (
-        select l.*, case when l.unopened then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
+        select l.*, case when l.limited and (select count(*) from wanted) > (select count(*) from slot) then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
         from (
-            select s.*, s.limited and (q.taken is null or a.taken is null) as unopened,
-                s.most_in_all - a.taken as left_in_all,
+            select s.*, s.most_in_all - a.taken as left_in_all,
                 least(s.max_concurrency - q.taken,
                     s.rate_limit - (select coalesce(sum(n), 0) from unnest(r.started) n)) as left_in_queue
             from source s
@@ -130,9 +129,7 @@ select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
     null, null, null, null, null, null, null, null, null, null, null, null, null, null
-from (
-    select organization_id, queue_id from wanted w
-    where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a
+from (select organization_id, queue_id from wanted w where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a
 
 -- fairlead.engine.claim_limited.CLAIM_LIMITED_WALKS
 with source as materialized (
@@ -199,10 +196,9 @@ room as materialized (
             s.left_in_queue + s.own - sum(s.own) over (partition by s.organization_id, s.queue_id order by s.place),
             s.left_in_all + s.own - sum(s.own) over (partition by s.organization_id order by s.place)) as take
     from (
-        select l.*, case when l.unopened then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
+        select l.*, case when l.limited and (select count(*) from wanted) > (select count(*) from slot) then 0 else greatest(0, least(l.take, l.left_in_queue)) end as own
         from (
-            select s.*, s.limited and (q.taken is null or a.taken is null) as unopened,
-                s.most_in_all - a.taken as left_in_all,
+            select s.*, s.most_in_all - a.taken as left_in_all,
                 least(s.max_concurrency - q.taken,
                     s.rate_limit - (select coalesce(sum(n), 0) from unnest(r.started) n)) as left_in_queue
             from source s
@@ -272,6 +268,4 @@ select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
     null, null, null, null, null, null, null, null, null, null, null, null, null, null
-from (
-    select organization_id, queue_id from wanted w
-    where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a
+from (select organization_id, queue_id from wanted w where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a
