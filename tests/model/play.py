@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.model.administration import Administration
-from tests.model.stage import Stage, staged
+from tests.model.stage import Stage, repeatable_draws, staged
 
 from fairlead.db.scratch import ScratchServer, scratch_database
 
@@ -47,4 +47,5 @@ def _play(stage: Stage, *, number: int, steps: int, shrink: bool) -> None:
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.normal,
     )
-    run_state_machine_as_test(seed(number)(Play), settings=options)
+    with repeatable_draws():
+        run_state_machine_as_test(seed(number)(Play), settings=options)

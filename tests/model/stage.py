@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import uvloop
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from tests.fixtures.clock import START, ClockedDatabase, install_clock
 from tests.model.observed import Observer
 from tests.model.steps import Fate, Step, attempt, compare
@@ -77,6 +78,17 @@ def staged(url: str) -> Iterator[Stage]:
             yield stage
         finally:
             stage.close()
+
+
+@contextmanager
+def repeatable_draws() -> Iterator[None]:
+    """Let a seed draw the same in every process.
+
+    Now and then Hypothesis draws a number that it found in the source of some module that is loaded, so that the plays
+    of a seed would depend on what had run before them.
+    """
+    with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_args, **_options: None):
+        yield
 
 
 @contextmanager
