@@ -140,7 +140,7 @@ class AccessError(FairleadError):
 
 
 class Unauthenticated(AccessError):
-    """Send a valid API key as 'Authorization: Bearer <key>'."""
+    """Send a valid API key, or the token of a session, as 'Authorization: Bearer …'."""
 
     code, status = "UNAUTHENTICATED", 401
 

@@ -20,6 +20,7 @@ from fairlead.domain.permissions import KEY_SCOPES, Permission
 from fairlead.services.audit import Actor
 
 pytestmark = pytest.mark.anyio
+REFUSED = "Send a valid API key, or the token of a session, as 'Authorization: Bearer …'."
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ async def test_without_a_valid_key_nothing_is_answered(stranger: httpx.AsyncClie
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == "Bearer"
     assert refused.json() | {"requestId": ""} == {
-        "error": "Send a valid API key as 'Authorization: Bearer <key>'.",
+        "error": REFUSED,
         "code": "UNAUTHENTICATED",
         "details": {},
         "requestId": "",
@@ -75,7 +76,7 @@ async def test_keys_end(client: httpx.AsyncClient, key: Key, database: Database,
     refused = await client.get("/api/queues")
 
     assert refused.status_code == 401
-    assert refused.json()["error"] == "Send a valid API key as 'Authorization: Bearer <key>'."
+    assert refused.json()["error"] == REFUSED
 
 
 async def test_key_is_asked_for_before_the_body_is_read(stranger: httpx.AsyncClient, ours: Tenant) -> None:

@@ -11,13 +11,14 @@ from tests.api.conftest import make_key
 from tests.fixtures.items import FLEET, claimed, row_of
 from tests.fixtures.organizations import Tenant
 
+from fairlead.api.mounting import ORGANIZATION
 from fairlead.api.openapi import document
 from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 
 pytestmark = pytest.mark.anyio
 LEASE = {"lease": 1}
-BODIES: dict[str, dict[str, Any]] = {
+SHORT_BODIES: dict[str, dict[str, Any]] = {
     "POST /api/queues/{queueId}/items": {"payload": {}},
     "POST /api/queues/{queueId}/items/batch": {"items": [{"payload": {}}]},
     "POST /api/queues/{queueId}/claim": {"limit": 1},
@@ -26,6 +27,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/items/{itemId}/fail": {**LEASE, "error": "no"},
     "POST /api/items/{itemId}/release": LEASE,
 }
+BODIES = SHORT_BODIES | {
+    f"POST {ORGANIZATION}{name.removeprefix('POST /api')}": body for name, body in SHORT_BODIES.items()
+}
+BODIES |= {f"POST {ORGANIZATION}/queues": {"name": "more"}}
 
 
 def routes_with_ids() -> list[tuple[str, str]]:
@@ -40,7 +45,7 @@ def routes_with_ids() -> list[tuple[str, str]]:
 
 def test_every_route_with_an_id_is_tried() -> None:
     """Each route that takes an id and a body has a valid body here, so that only the id is wrong."""
-    assert len(routes_with_ids()) == 10
+    assert len(routes_with_ids()) == 22
     assert {f"{method} {path}" for method, path in routes_with_ids() if method == "POST"} == BODIES.keys()
 
 
@@ -52,12 +57,12 @@ async def test_theirs_is_as_unknown_as_nothing(
     [lease] = await claimed(database, theirs)
     before = (await row_of(database, theirs, lease.id), await _everything_of(database, theirs))
     body = BODIES.get(f"{method} {path}")
-    real = {"queueId": theirs.queue_id, "itemId": lease.id}
+    real = {"organizationId": theirs.organization_id, "queueId": theirs.queue_id, "itemId": lease.id}
     headers = {"x-request-id": "the-same"}
 
     answers = [
         await client.request(method, path.format(**ids), json=body, headers=headers)
-        for ids in (real, {"queueId": new_id(), "itemId": new_id()}, {"queueId": "malformed", "itemId": "malformed"})
+        for ids in (real, {name: new_id() for name in real}, dict.fromkeys(real, "malformed"))
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from fairlead.api.mounting import ORGANIZATION
 from fairlead.api.openapi import document
 
 STATIC = Path(__file__).parent.parent.parent / "src/fairlead/api/static"
@@ -28,7 +29,7 @@ def expected_statuses(method: str, path: str) -> set[str]:
     statuses |= {"400", "413", "415"} if method == "POST" else set()
     statuses |= {"404"} if "{" in path else set()
     statuses |= {"400"} if method == "GET" and path.endswith(("/queues", "/items")) else set()
-    statuses |= {"409"} if path == "/api/queues" and method == "POST" else set()
+    statuses |= {"409"} if path.endswith("/queues") and method == "POST" else set()
     statuses |= {"409"} if "/items/{itemId}/" in path else set()
     return statuses
 
@@ -47,7 +48,18 @@ def test_every_operation_documents_its_answers() -> None:
             assert path == "/ready" or content["examples"]
         assert operation["description"]
         seen += 1
-    assert seen == 14
+    assert seen == 26
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    """Operations are named for clients in camelCase, each once; the long address has the short name."""
+    names = [operation["operationId"] for _, path, operation in operations()]
+    short = {operation["operationId"] for _, path, operation in operations() if not path.startswith(ORGANIZATION)}
+    long = {operation["operationId"] for _, path, operation in operations() if path.startswith(ORGANIZATION)}
+
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in names)
+    assert {name.removesuffix("InOrganization") for name in long} <= short
 
 
 def test_creating_answers_201_and_has_a_body() -> None:
@@ -67,6 +79,7 @@ def test_key_is_documented() -> None:
     assert made["security"] == [{"apiKey": []}]
     for _method, path, operation in operations():
         assert (operation.get("security") == []) == (not path.startswith("/api/"))
+        assert ({"session": []} in operation.get("security", [])) == path.startswith(ORGANIZATION)
 
 
 def test_bodies_document_their_limits() -> None:

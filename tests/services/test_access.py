@@ -16,7 +16,7 @@ ORGANIZATION, QUEUE = new_id(), new_id()
 
 def principal(*scopes: str, queue_ids: frozenset[str] | None = None, organization_id: str = ORGANIZATION) -> Principal:
     """A program with some scopes."""
-    return Principal(organization_id, new_id(), new_id(), frozenset(scopes), queue_ids)
+    return Principal(organization_id, new_id(), frozenset(scopes), api_key_id=new_id(), queue_ids=queue_ids)
 
 
 @pytest.mark.parametrize("permission", Permission)

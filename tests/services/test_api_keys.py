@@ -90,7 +90,11 @@ async def test_key_is_whom_it_says(database: Database, ours: Tenant) -> None:
     assert raw.startswith(made.key_prefix)
     assert raw.startswith("flk_test_")
     assert await knock(database, raw) == Principal(
-        ours.organization_id, made.id, user_id, frozenset({"items:claim", "items:read"}), frozenset({ours.queue_id})
+        ours.organization_id,
+        user_id,
+        frozenset({"items:claim", "items:read"}),
+        api_key_id=made.id,
+        queue_ids=frozenset({ours.queue_id}),
     )
 
 
@@ -247,7 +251,11 @@ async def test_user_comes_with_a_key(database: Database, ours: Tenant) -> None:
 
     assert (made.user_id, made.name, user.organization_id) == (user.id, "ci", ours.organization_id)
     assert await knock(database, raw) == Principal(
-        ours.organization_id, made.id, user.id, frozenset({"items:read"}), frozenset({ours.queue_id})
+        ours.organization_id,
+        user.id,
+        frozenset({"items:read"}),
+        api_key_id=made.id,
+        queue_ids=frozenset({ours.queue_id}),
     )
 
 
@@ -315,7 +323,7 @@ async def test_rotation_replaces_a_key(database: Database, ours: Tenant) -> None
     ends = (await read(database, ours, old.id)).expires_at
     assert ends is not None
     assert began + GRACE <= ends <= await clock(database) + GRACE
-    assert (await knock(database, old_raw)).scopes == (await knock(database, raw)).scopes
+    assert (await knock(database, old_raw)).permissions == (await knock(database, raw)).permissions
     await end_in(database, old.id, time=timedelta())
     assert (await opens(database, old_raw), await opens(database, raw)) == (False, True)
 
@@ -389,7 +397,7 @@ async def test_lost_scopes_do_not_come_back(database: Database, ours: Tenant) ->
         await set_roles(session, ours.scope, user_id=user_id, role_ids=["admin"])
 
     assert new.scopes == ["items:read"]
-    assert (await knock(database, raw)).scopes == {"items:read"}
+    assert (await knock(database, raw)).permissions == {"items:read"}
 
 
 async def test_nobody_rotates_a_key_into_their_hands(database: Database, ours: Tenant) -> None:
@@ -501,7 +509,7 @@ async def test_only_what_is_given_changes(database: Database, ours: Tenant) -> N
         expected = changed
 
     assert await update(database, ours, key.id) == expected
-    assert (await knock(database, raw)).scopes == {"items:claim", "items:enqueue"}
+    assert (await knock(database, raw)).permissions == {"items:claim", "items:enqueue"}
     widened = await update(database, ours, key.id, queue_ids=None, expires_at=None)
     assert (widened.queue_ids, widened.expires_at) == (None, None)
 

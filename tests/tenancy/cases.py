@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tests.tenancy.access_cases import SYSTEM_ACCESS_CASES
 from tests.tenancy.case import Case
 from tests.tenancy.query_cases import SYSTEM_QUERIES, TENANT_QUERIES
 from tests.tenancy.schedule_cases import SCHEDULE_CASES, SYSTEM_SCHEDULE_CASES
@@ -41,7 +42,13 @@ WEAK: Final = audit.Actor("user", permissions=frozenset({"members:manage"}))
 
 
 def _principal(own: Target, *, queue_ids: frozenset[str] | None) -> access.Principal:
-    return access.Principal(own.organization_id, own.api_key_id, own.owner_id, frozenset({"items:read"}), queue_ids)
+    return access.Principal(
+        own.organization_id,
+        own.owner_id,
+        frozenset({"items:read"}),
+        api_key_id=own.api_key_id,
+        queue_ids=queue_ids,
+    )
 
 
 async def _keep(session: Session, scope: Any, _own: Target, at: Target) -> object:
@@ -311,6 +318,7 @@ TENANT_CASES: Final[dict[str, Case]] = (
 SYSTEM_CASES: Final[dict[str, Case]] = (
     SYSTEM_QUERIES
     | SYSTEM_SCHEDULE_CASES
+    | SYSTEM_ACCESS_CASES
     | {
         "services.accounts.reconcile_slots": Case(lambda s, scope, _, __: accounts.reconcile_slots(s, scope)),
         "services.api_keys.authenticate": Case(

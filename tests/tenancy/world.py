@@ -17,6 +17,7 @@ from fairlead.db.tenancy import TenantScope, system, tenant
 from fairlead.domain.api_keys import new_key
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES
+from fairlead.domain.tokens import SESSION_PREFIX, new_token, token_hash
 from fairlead.services.api_keys import create_api_key, rotate_api_key
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import cancel_items, enqueue_items
@@ -36,6 +37,11 @@ insert into invitations (id, organization_id, email, role_id, role_scope, token_
 values (:id, :organization, 'invited@example.org', :role, :organization, :id, now() + interval '1 day')
 """)
 
+_SIGN_IN: Final = text("""
+insert into sessions (id, user_id, token_hash, idle_expires_at, expires_at)
+values (:id, :user, :hash, now() + interval '1 day', now() + interval '1 day')
+""")
+
 
 @dataclass(frozen=True)
 class Target:
@@ -53,6 +59,7 @@ class Target:
     api_key_id: str
     rotated_key_id: str
     raw_key: str
+    session_token: str
     queue_id: str
     queue_name: str
     deleted_queue_id: str
@@ -81,7 +88,7 @@ def ghost_of(target: Target) -> Target:
         "queue_name": f"q{new_id()}",
         "schedule_name": f"c{new_id()}",
     }
-    return replace(target, **ids, **names, raw_key=new_key())
+    return replace(target, **ids, **names, raw_key=new_key(), session_token=new_token(SESSION_PREFIX))
 
 
 async def make_target(database: Database, *, mark: str) -> Target:
@@ -97,6 +104,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
             owner_name=name,
             queue_name=f"q{new_id()}",
         )
+        token = new_token(SESSION_PREFIX)
+        await session.execute(_SIGN_IN.bindparams(id=new_id(), user=founded.owner.id, hash=token_hash(token)))
     scope = tenant(founded.organization.id)
     async with database.unit_of_work(scope) as session:
         member = await create_user(session, scope, email=f"{new_id()}@example.org", name=name)
@@ -153,6 +162,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         api_key_id=key.id,
         rotated_key_id=old.id,
         raw_key=raw,
+        session_token=token,
         queue_id=founded.queue.id,
         queue_name=founded.queue.name,
         deleted_queue_id=closed.id,

@@ -47,7 +47,7 @@ async def home(database: Database) -> Tenant:
 async def scopes_of(database: Database, raw: str, *, secret: str = SECRET) -> frozenset[str]:
     """Return what whoever shows a key may do, at a server with this secret."""
     async with database.unit_of_work(FLEET) as session:
-        return (await authenticate(session, FLEET, raw=raw, pepper=secret.encode())).scopes
+        return (await authenticate(session, FLEET, raw=raw, pepper=secret.encode())).permissions
 
 
 async def test_schedules(database: Database, home: Tenant) -> None:

@@ -27,7 +27,7 @@ def create_app(resources: Resources) -> FastAPI:
     app.state.resources = resources
     app.state.key_use = KeyUse(resources.database)
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
-    for router in (*openapi.NOUNS, openapi.router):
+    for router in (*openapi.ROUTERS, openapi.router):
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Edge)

@@ -1,13 +1,14 @@
 """What handlers are given: who asks, checked for one permission, and ids that can exist.
 
-A route of this API checks the key before it reads a byte of the body, then parses the body strictly.
+A route of this API checks the credential before it reads a byte of the body, then parses the body strictly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Path, Query
 from fastapi.routing import APIRoute
@@ -16,52 +17,106 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.body import read_json
+from fairlead.api.credentials import person_of, principal_of
 from fairlead.bootstrap import Resources
-from fairlead.db.tenancy import TenantScope, system
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
 from fairlead.domain.ids import is_id
-from fairlead.domain.limits import PAGE_ITEMS
+from fairlead.domain.limits import NAME_CHARACTERS, PAGE_ITEMS
+from fairlead.domain.names import name_problem
 from fairlead.domain.permissions import Permission
-from fairlead.errors import NotFound, Unauthenticated
+from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import LAST_PAGE, Window
-from fairlead.services.access import Principal, require
-from fairlead.services.api_keys import authenticate
+from fairlead.services.access import Person, Principal, require
 from fairlead.services.audit import Actor
-from fairlead.services.key_use import KeyUse
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, for what permission, and what the process works with."""
+    """Who asks in an organization, for what permission, and what the process works with.
+
+    `base` is where the address that was asked begins: what an answer names is found under it, too.
+    """
 
     principal: Principal
     permission: Permission
     resources: Resources
     request_id: str
+    base: str = "/api"
 
     @property
     def actor(self) -> Actor:
         """The caller as the audit trail names them."""
-        return Actor("api_key", self.principal.api_key_id, self.request_id, self.principal.scopes)
+        who, permissions = self.principal, self.principal.permissions
+        if who.api_key_id is not None:
+            return Actor("api_key", who.api_key_id, self.request_id, permissions)
+        return Actor("user", who.user_id, self.request_id, permissions)
+
+    @property
+    def name(self) -> str:
+        """What to call the caller where it gives itself no name."""
+        who = self.principal
+        return f"key:{who.api_key_id}" if who.api_key_id is not None else f"user:{who.user_id}"
 
     def scope(self, *, queue_id: str | None = None) -> TenantScope:
         """Return the caller's scope; raises NotFound for a queue that the key is not for."""
         return require(self.principal, self.permission, queue_id=queue_id)
 
+    @asynccontextmanager
+    async def unit_of_work(self, *, queue_id: str | None = None) -> AsyncIterator[tuple[Session, TenantScope]]:
+        """Open a transaction in the caller's scope; raises as `scope` and `Database.unit_of_work` do."""
+        scope = self.scope(queue_id=queue_id)
+        async with self.resources.database.unit_of_work(scope) as session:
+            yield session, scope
 
-class KeyedRoute(APIRoute):
-    """A route that needs an API key."""
+    def at(self, path: str) -> str:
+        """Return the address of `path`, such as `/queues/…`, for this caller."""
+        return self.base + path
+
+
+@dataclass(frozen=True, slots=True)
+class Individual:
+    """A person who is signed in and asks for themselves, and what the process works with."""
+
+    person: Person
+    resources: Resources
+    request_id: str
+
+    @property
+    def actor(self) -> Actor:
+        """The person as the audit trail names them; what they may do here is what they may do to themselves."""
+        return Actor("user", self.person.user_id, self.request_id)
+
+
+class CheckedRoute(APIRoute):
+    """A route that asks `authenticate` who is there before it reads the body; what it says is in `request.state`."""
+
+    authenticate: ClassVar[staticmethod[[Request], Coroutine[Any, Any, Any]]]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the usual handler: first the key, then the body."""
+        """Wrap the usual handler: first the credential, then the body."""
         answer = super().get_route_handler()
         has_body = self.body_field is not None
+        authenticate = type(self).authenticate
 
         async def handle(request: Request) -> Response:
-            request.state.principal = await _authenticated(request)
+            request.state.who = await authenticate(request)
             body, value = await read_json(request) if has_body else (b"", None)
             return await answer(_ParsedRequest(request, body, value))
 
         return handle
+
+
+class TenantRoute(CheckedRoute):
+    """A route inside one organization, for its members and its API keys."""
+
+    authenticate = staticmethod(principal_of)
+
+
+class PersonRoute(CheckedRoute):
+    """A route of a person who is signed in, in no organization."""
+
+    authenticate = staticmethod(person_of)
 
 
 class _ParsedRequest(Request):
@@ -80,29 +135,29 @@ def may(permission: Permission) -> Any:
     """Return the dependency that lets callers with `permission` in; raises Forbidden naming it."""
 
     def check(request: Request) -> Caller:
-        principal: Principal = request.state.principal
+        principal: Principal = request.state.who
         require(principal, permission)
-        return Caller(principal, permission, request.app.state.resources, request.state.request_id)
+        named = request.path_params.get("organizationId")
+        base = "/api" if named is None else f"/api/organizations/{named}"
+        return Caller(principal, permission, request.app.state.resources, request.state.request_id, base)
 
     return Depends(check)
 
 
-async def _authenticated(request: Request) -> Principal:
-    resources: Resources = request.app.state.resources
-    scheme, _, raw = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated
-    scope = system("authenticate a request")
-    async with resources.database.unit_of_work(scope) as session:
-        principal = await authenticate(session, scope, raw=raw.strip(), pepper=resources.pepper)
-    key_use: KeyUse = request.app.state.key_use
-    key_use.note(principal.api_key_id)
-    return principal
+def _individual(request: Request) -> Individual:
+    return Individual(request.state.who, request.app.state.resources, request.state.request_id)
 
 
-def _known_form(text: str) -> str:
+def known_form(text: str) -> str:
+    """Return an id of a path; raises NotFound for what cannot be one."""
     if not is_id(text):
         raise NotFound
+    return text
+
+
+def _searchable(text: str) -> str:
+    if text and (problem := name_problem(text)):
+        raise ValidationFailed(details={"search": problem})
     return text
 
 
@@ -112,10 +167,15 @@ def _window(
     return Window(page, limit)
 
 
-_EXAMPLE_ID = "k3f9x2m7q1w8e5r4t6y0u2i9"
-QueueId = Annotated[str, Path(alias="queueId", examples=[_EXAMPLE_ID]), AfterValidator(_known_form)]
-ItemId = Annotated[str, Path(alias="itemId", examples=[_EXAMPLE_ID]), AfterValidator(_known_form)]
+EXAMPLE_ID = "k3f9x2m7q1w8e5r4t6y0u2i9"
+OrganizationId = Annotated[str, Path(alias="organizationId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+QueueId = Annotated[str, Path(alias="queueId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+ItemId = Annotated[str, Path(alias="itemId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 PageWindow = Annotated[Window, Depends(_window)]
+Search = Annotated[
+    str, Query(max_length=NAME_CHARACTERS, description="Part of the name, in any case."), AfterValidator(_searchable)
+]
+SignedIn = Annotated[Individual, Depends(_individual)]
 QueueReader = Annotated[Caller, may(Permission.QUEUES_READ)]
 QueueManager = Annotated[Caller, may(Permission.QUEUES_MANAGE)]
 Producer = Annotated[Caller, may(Permission.ITEMS_ENQUEUE)]

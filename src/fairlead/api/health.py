@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import one
+from fairlead.api.mounting import short_name
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
 from fairlead.errors import DatabaseUnavailable
@@ -18,7 +19,7 @@ from fairlead.wire.error import ErrorBody
 from fairlead.wire.page import Data
 
 READY_SECONDS: Final = 2.0
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=short_name)
 _OPEN: Final[dict[str, Any]] = {"security": []}
 
 
@@ -28,7 +29,7 @@ class Health(Sent):
     status: Literal["live", "ready"]
 
 
-@router.get("/live", response_model=Data[Health], openapi_extra=_OPEN)
+@router.get("/live", name="live", response_model=Data[Health], openapi_extra=_OPEN)
 async def live() -> Response:
     """Tell that the process answers; asks nobody."""
     return one(Health(status="live"), Health)

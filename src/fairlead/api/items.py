@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import changing, one, page_of, reading
-from fairlead.api.deps import Caller, ItemId, ItemReader, KeyedRoute, PageWindow, Producer, QueueId
+from fairlead.api.deps import Caller, ItemId, ItemReader, PageWindow, Producer, QueueId, TenantRoute
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
 from fairlead.errors import DatabaseUnavailable, NotFound, TemporaryError, ValidationFailed
@@ -21,47 +21,57 @@ from fairlead.services.items import enqueue_items
 from fairlead.wire.items import EnqueueBatch, Enqueued, EnqueueItem, ItemOut
 from fairlead.wire.page import Data, PageData
 
-router = APIRouter(prefix="/api", tags=["items"], route_class=KeyedRoute)
+router = APIRouter(tags=["items"], route_class=TenantRoute)
 _OF_QUEUE: Final = "/queues/{queueId}/items"
 _ITEM: Final = "/items/{itemId}"
 
 
-@router.post(_OF_QUEUE, status_code=201, response_model=Data[ItemOut], responses=changing(NotFound))
+@router.post(
+    _OF_QUEUE, name="enqueue_item", status_code=201, response_model=Data[ItemOut], responses=changing(NotFound)
+)
 async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
     """Enqueue one item; once this is answered, it is durable. Scope: `items:enqueue`."""
     scope = caller.scope(queue_id=queue_id)
     enqueuer: Enqueuer = request.app.state.enqueuer
     item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=_given(body))
     item = await _enqueued(caller, scope, item_id)
-    return one(item, ItemOut, status=201, location=f"/api/items/{item_id}")
+    return one(item, ItemOut, status=201, location=caller.at(f"/items/{item_id}"))
 
 
-@router.post(_OF_QUEUE + "/batch", status_code=201, response_model=Data[Enqueued], responses=changing(NotFound))
+@router.post(
+    _OF_QUEUE + "/batch",
+    name="enqueue_items",
+    status_code=201,
+    response_model=Data[Enqueued],
+    responses=changing(NotFound),
+)
 async def enqueue_many(caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
     """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`."""
-    scope = caller.scope(queue_id=queue_id)
-    async with caller.resources.database.unit_of_work(scope) as session:
+    async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
         ids = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(item) for item in body.items])
     caller.resources.notifier.announce(queue_id)
     return one(Enqueued(ids=ids), Enqueued, status=201)
 
 
-@router.get(_OF_QUEUE, response_model=PageData[ItemOut], responses=reading(ValidationFailed, NotFound))
+@router.get(
+    _OF_QUEUE,
+    name="list_items",
+    response_model=PageData[ItemOut],
+    responses=reading(ValidationFailed, NotFound),
+)
 async def read_page(
     caller: ItemReader, queue_id: QueueId, window: PageWindow, status: Annotated[ItemStatus | None, Query()] = None
 ) -> Response:
     """List a queue's items, newest first. Scope: `items:read`."""
-    scope = caller.scope(queue_id=queue_id)
-    async with caller.resources.database.unit_of_work(scope) as session:
+    async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
         page = await get_item_page(session, scope, queue_id=queue_id, window=window, status=status)
     return page_of(page, ItemOut)
 
 
-@router.get(_ITEM, response_model=Data[ItemOut], responses=reading(NotFound))
+@router.get(_ITEM, name="read_item", response_model=Data[ItemOut], responses=reading(NotFound))
 async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
     """Read an item, waiting or long finished. Scope: `items:read`."""
-    scope = caller.scope()
-    async with caller.resources.database.unit_of_work(scope) as session:
+    async with caller.unit_of_work() as (session, scope):
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         item = await get_item(session, scope, item_id=item_id)
     return one(item, ItemOut)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import changing, many, one
-from fairlead.api.deps import Caller, Consumer, ItemId, KeyedRoute, QueueId
+from fairlead.api.deps import Caller, Consumer, ItemId, QueueId, TenantRoute
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.errors import ItemCancelled, LeaseLost, NotFound
@@ -35,13 +35,13 @@ from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem
 from fairlead.wire.page import Data
 
 POLL_SECONDS: Final = 0.25
-router = APIRouter(prefix="/api", tags=["leases"], route_class=KeyedRoute)
+router = APIRouter(tags=["leases"], route_class=TenantRoute)
 _CLAIM: Final = "/queues/{queueId}/claim"
 _ITEM: Final = "/items/{itemId}"
 _OUTCOME = changing(NotFound, LeaseLost, ItemCancelled)
 
 
-@router.post(_CLAIM, response_model=Data[list[HeldItemOut]], responses=changing(NotFound))
+@router.post(_CLAIM, name="claim_items", response_model=Data[list[HeldItemOut]], responses=changing(NotFound))
 async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: ClaimItems) -> Response:
     """Claim up to `limit` items, waiting up to `waitSeconds` for the first. Scope: `items:claim`."""
     loop = asyncio.get_running_loop()
@@ -54,11 +54,10 @@ async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: Cla
         await asyncio.sleep(min(POLL_SECONDS, remaining))
 
 
-@router.post(_ITEM + "/renew", response_model=Data[HeldItemOut], responses=_OUTCOME)
+@router.post(_ITEM + "/renew", name="renew_item", response_model=Data[HeldItemOut], responses=_OUTCOME)
 async def renew(caller: Consumer, item_id: ItemId, body: RenewItem) -> Response:
     """Extend a lease, never shorten it. `ITEM_CANCELLED`: stop, then report any outcome. Scope: `items:claim`."""
-    scope = caller.scope()
-    async with caller.resources.database.unit_of_work(scope) as session:
+    async with caller.unit_of_work() as (session, scope):
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         held = await renew_item(
             session,
@@ -71,7 +70,7 @@ async def renew(caller: Consumer, item_id: ItemId, body: RenewItem) -> Response:
     return one(_held(held), HeldItemOut)
 
 
-@router.post(_ITEM + "/complete", response_model=Data[ItemOut], responses=_OUTCOME)
+@router.post(_ITEM + "/complete", name="complete_item", response_model=Data[ItemOut], responses=_OUTCOME)
 async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Response:
     """Report success; repeating an accepted report answers the same. Scope: `items:claim`."""
     async with _reported(caller, item_id, lease=body.lease) as (session, scope):
@@ -79,7 +78,7 @@ async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Res
     return one(item, ItemOut)
 
 
-@router.post(_ITEM + "/fail", response_model=Data[ItemOut], responses=_OUTCOME)
+@router.post(_ITEM + "/fail", name="fail_item", response_model=Data[ItemOut], responses=_OUTCOME)
 async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
     """Report that the attempt failed; the item waits for its next one or has failed. Scope: `items:claim`."""
     async with _reported(caller, item_id, lease=body.lease) as (session, scope):
@@ -95,7 +94,7 @@ async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
     return one(item, ItemOut)
 
 
-@router.post(_ITEM + "/release", response_model=Data[ItemOut], responses=_OUTCOME)
+@router.post(_ITEM + "/release", name="release_item", response_model=Data[ItemOut], responses=_OUTCOME)
 async def release(caller: Consumer, item_id: ItemId, body: ReleaseItem) -> Response:
     """Give an item back that was not worked on. Scope: `items:claim`."""
     async with _reported(caller, item_id, lease=body.lease) as (session, scope):
@@ -110,28 +109,25 @@ async def _reported(caller: Caller, item_id: str, *, lease: int) -> AsyncIterato
 
     For whoever reports an outcome has stopped. The refusal changes nothing, so that takes another transaction.
     """
-    scope = caller.scope()
-    unit_of_work = caller.resources.database.unit_of_work
     try:
-        async with unit_of_work(scope) as session:
+        async with caller.unit_of_work() as (session, scope):
             await require_item(session, scope, principal=caller.principal, item_id=item_id)
             yield session, scope
     except ItemCancelled:
-        async with unit_of_work(scope) as session:
+        async with caller.unit_of_work() as (session, scope):
             item = await end_cancelled_item(session, scope, item_id=item_id, lease=lease)
         caller.resources.notifier.announce(item.queue_id)  # its slot is free
         raise
 
 
 async def _claimed(caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:
-    scope = caller.scope(queue_id=queue_id)
-    async with caller.resources.database.unit_of_work(scope) as session:
+    async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
         return await claim_items(
             session,
             scope,
             queue_id=queue_id,
             limit=body.limit,
-            worker_id=body.worker_id or f"key:{caller.principal.api_key_id}",
+            worker_id=body.worker_id or caller.name,
             lease_seconds=body.lease_seconds,
         )
 

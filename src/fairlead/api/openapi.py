@@ -14,13 +14,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from fairlead.api import health, items, leases, queues
+from fairlead.api.credentials import COOKIE
+from fairlead.api.mounting import ORGANIZATION, mounted
 
-NOUNS: Final = (queues.router, items.router, leases.router, health.router)
+TENANT_NOUNS: Final = (items.router, leases.router, queues.router)  # mounted at two addresses, the busiest first
+PERSON_NOUNS: Final = ()  # of people who are signed in, or are about to be
+ROUTERS: Final = (mounted(*TENANT_NOUNS), *PERSON_NOUNS, health.router)
 router = APIRouter(include_in_schema=False)
 _STATIC: Final = Path(__file__).parent / "static"
 _DESCRIPTION: Final = """\
 Fair, multi-tenant work queues on PostgreSQL. Send an API key as `Authorization: Bearer <key>`; it implies the
-organization. Errors all have one shape, see `ErrorBody`; quote `requestId` when asking for help."""
+organization. People who are signed in send the token of their session in the same way, or their browser its cookie,
+and name the organization in the path. Errors all have one shape, see `ErrorBody`; quote `requestId`
+when asking for help."""
 
 
 @cache
@@ -30,15 +36,19 @@ def document() -> dict[str, Any]:
         title="Fairlead",
         version=version("fairlead"),
         description=_DESCRIPTION,
-        routes=[route for noun in NOUNS for route in noun.routes],
+        routes=[route for router in ROUTERS for route in router.routes],
     )
-    for operations in made["paths"].values():
+    for path, operations in made["paths"].items():
         for operation in operations.values():
             operation["responses"].pop("422", None)
+            if path.startswith(ORGANIZATION):
+                operation["security"] = [{"apiKey": []}, {"session": []}, {"cookie": []}]
     for unused in ("HTTPValidationError", "ValidationError"):
         made["components"]["schemas"].pop(unused, None)
     made["components"]["securitySchemes"] = {
-        "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `flk_live_…` or `flk_test_…`."}
+        "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `flk_live_…` or `flk_test_…`."},
+        "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `fls_…`."},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The same, kept by a browser."},
     }
     made["security"] = [{"apiKey": []}]
     return made

@@ -1,7 +1,7 @@
 """Access: what somebody who showed a credential may do.
 
-A `Principal` comes only from a credential that was checked (`services/api_keys.authenticate`); `require` turns it
-into the scope of its organization for one permission.
+A `Person` comes only from a session that was checked, a `Principal` only from an API key that was checked or from a
+person who is a member (`enter`); `require` turns it into the scope of its organization for one permission.
 """
 
 from __future__ import annotations
@@ -9,32 +9,55 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fairlead.db.session import Session
-from fairlead.db.tenancy import TenantScope, tenant
+from fairlead.db.tenancy import SystemScope, TenantScope, tenant
 from fairlead.domain.ids import is_id
 from fairlead.domain.permissions import Permission
 from fairlead.errors import Forbidden, NotFound
 from fairlead.queries.items import get_item
+from fairlead.queries.members import find_permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in, in no organization yet."""
+
+    user_id: str
+    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A program that showed an API key. `queue_ids` None means every queue of the organization."""
+    """Somebody in one organization: a member who is signed in, or a program that showed an API key.
+
+    `permissions` are what the member's roles allow today, of a key those of its scopes that its maker still has.
+    `queue_ids` None means every queue of the organization.
+    """
 
     organization_id: str
-    api_key_id: str
     user_id: str
-    scopes: frozenset[str]
+    permissions: frozenset[str]
+    api_key_id: str | None = None
+    session_id: str | None = None
     queue_ids: frozenset[str] | None = None
+
+
+async def enter(session: Session, scope: SystemScope, *, person: Person, organization_id: str) -> Principal:
+    """Return what a person may do in an organization; raises NotFound where they are no member of it."""
+    permissions = await find_permissions(session, scope, organization_id=organization_id, user_id=person.user_id)
+    if permissions is None:
+        raise NotFound
+    return Principal(organization_id, person.user_id, permissions, session_id=person.session_id)
 
 
 def require(principal: Principal, permission: Permission, *, queue_id: str | None = None) -> TenantScope:
     """Return the scope of the principal's organization.
 
-    Raises Forbidden, naming the scope that is missing, and NotFound for a queue that the key is not for: to this key
-    it looks as if it did not exist.
+    Raises Forbidden, naming the permission that is missing, and NotFound for a queue that the key is not for: to this
+    key it looks as if it did not exist.
     """
-    if permission.value not in principal.scopes:
-        raise Forbidden(f"This API key lacks the scope '{permission.value}'.")
+    if permission.value not in principal.permissions:
+        who = "Your role here lacks the permission" if principal.api_key_id is None else "This API key lacks the scope"
+        raise Forbidden(f"{who} '{permission.value}'.")
     if queue_id is not None and not _reaches(principal, queue_id):
         raise NotFound
     return tenant(principal.organization_id)

@@ -229,9 +229,9 @@ async def authenticate(session: Session, scope: SystemScope, *, raw: str, pepper
         raise Unauthenticated
     return Principal(
         organization_id=holder.organization_id,
-        api_key_id=holder.api_key_id,
         user_id=holder.user_id,
-        scopes=holder.scopes & holder.permissions,
+        permissions=holder.scopes & holder.permissions,
+        api_key_id=holder.api_key_id,
         queue_ids=holder.queue_ids,
     )
 
