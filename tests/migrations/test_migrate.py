@@ -13,20 +13,12 @@ from tests.fixtures.revisions import do
 from fairlead.db import migrate
 from fairlead.db.migrating import run
 from fairlead.db.migrating.events import Adopted, Applying, Event, Waiting
+from fairlead.db.migrating.revisions import in_order, read
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import MigrationsUnknown, OperatorError
 from fairlead.schema.row_security import ROLES
 
-ALL = [
-    "20261122_baseline",
-    "20261123_data_layer",
-    "20261124_engine",
-    "20261125_engine_checks",
-    "20261126_reader",
-    "20261126_priority_index",
-    "20261126_priority_index_alone",
-    "20261126_cancel_requests",
-]
+ALL = [script.revision for script in in_order(read(migrate.OWN))]
 
 
 def test_up_down_up_leaves_nothing_behind(empty_url: str) -> None:

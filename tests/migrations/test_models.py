@@ -23,7 +23,7 @@ def test_the_migrated_schema_is_the_declared_one(empty_url: str, model_url: str)
     _create_from_models(model_url)
     migrated = snapshot(empty_url)
     assert differences(migrated, snapshot(model_url)) == []
-    assert {kind for kind, rows in migrated.items() if not rows} == {
+    assert {kind for kind, rows in migrated.items() if not rows} <= {
         "triggers",
         "column grants",
         "default grants",

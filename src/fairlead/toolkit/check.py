@@ -20,7 +20,7 @@ from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import MODELS, Change, changes, telling
 from fairlead.toolkit.environment import connected, current, downgrade_one, scripts, upgrade_one
 from fairlead.toolkit.plugin.comparator import declared_catalogue
-from fairlead.toolkit.rendering import rendered_files
+from fairlead.toolkit.rendering import outdated
 from fairlead.toolkit.shadow import scratch, shadow
 from fairlead.toolkit.target import Target
 
@@ -145,12 +145,9 @@ def _checked_meanwhile(change: Change) -> bool:
 
 
 def _stale_files(target: Target) -> Iterator[Finding]:
-    """Yield the rendered files that are not what their revision sends; a revision may have none."""
-    for revision in scripts(target).walk_revisions():
-        for path, wanted in rendered_files(target, revision.revision).items():
-            if path.is_file() and path.read_text(encoding="utf-8") != wanted:
-                sentence = f"{path.name} is not what {revision.revision} sends: write it again, or mend the revision"
-                yield Finding("rendered", path.name, sentence)
+    for path in outdated(target):
+        sentence = f"{path.name} is not what its revision sends: run 'fairlead db render', or mend the revision"
+        yield Finding("rendered", path.name, sentence)
 
 
 def _pending(target: Target, connection: Connection) -> Iterator[Finding]:

@@ -21,6 +21,19 @@ def rendered_files(target: Target, revision: str) -> dict[Path, str]:
     }
 
 
+def outdated(target: Target) -> dict[Path, str]:
+    """Return the files beside revisions that are not what is sent, with what they should be; a revision may have none.
+
+    The newest come first.
+    """
+    return {
+        path: wanted
+        for revision in scripts(target).walk_revisions()
+        for path, wanted in rendered_files(target, revision.revision).items()
+        if path.is_file() and path.read_text(encoding="utf-8") != wanted
+    }
+
+
 def rendered(target: Target, revision: str, *, forward: bool = True) -> str:
     """Return the SQL of one revision, up or down."""
     script = scripts(target)

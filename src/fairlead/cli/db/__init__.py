@@ -14,6 +14,7 @@ from fairlead.cli.db import (
     push,
     reconcile,
     recount,
+    render,
     review,
     rollback,
     stamp,
@@ -30,6 +31,7 @@ def root() -> None:
 
 
 group.command("generate")(generate.generate)
+group.command("render")(render.render)
 group.command("check")(check.check)
 group.command("export")(export.export)
 group.command("migrate")(migrate.migrate)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fairlead.cli.db.place import TargetName, chosen_target, workshop
+from fairlead.cli.db.place import TargetName, chosen_target, near, workshop
 from fairlead.cli.db.questions import ask_rename, ask_value
 from fairlead.cli.output import AsJson, answers, messages, show_json
 from fairlead.cli.running import command
@@ -77,10 +77,6 @@ def _tell(drafts: list[Draft], written: list[Path]) -> None:
         for sentence in draft.sentences if written else ():
             messages.print(f"  {sentence}", markup=False)
     for path in written:
-        messages.print(f"Wrote {_near(path)}", markup=False, soft_wrap=True)
+        messages.print(f"Wrote {near(path)}", markup=False, soft_wrap=True)
     if written:
         messages.print("Read it, then apply it: fairlead db review, fairlead db migrate", markup=False)
-
-
-def _near(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -50,3 +50,8 @@ def workshop() -> Iterator[str]:
     """Give the URL of a server where throw-away databases can be made (`toolkit/shadow.py`)."""
     with shadow_server(loaded()) as url:
         yield url
+
+
+def near(path: Path) -> Path:
+    """Return the path as it is found from the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
