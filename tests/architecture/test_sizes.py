@@ -5,6 +5,7 @@ import ast
 from tests.architecture.source_tree import Function, functions, insist, product, suite
 
 FILE_LINES, TEST_FILE_LINES, FUNCTION_LINES = 400, 600, 50
+MIGRATIONS = "src/fairlead/db/migrations/versions/"  # generated, one statement after the other, as long as the change
 
 
 def test_no_file_is_too_long() -> None:
@@ -29,6 +30,7 @@ def test_no_function_is_too_long() -> None:
         [
             f"{source.at(function)} {function.name}: {lines} lines"
             for source in product()
+            if not str(source.path).startswith(MIGRATIONS)
             for function in functions(source)
             if (lines := _body_lines(function)) > FUNCTION_LINES
         ],

@@ -45,7 +45,7 @@ def source(draft: Draft) -> str:
         upgrade="\n".join(_body(draft.up, draft.owner)),
         downgrade="\n".join(_body(draft.down, draft.owner)),
         upgrade_doc=_doc(draft.up),
-        downgrade_doc=f"Undo the upgrade. {_doc(draft.down)}" if draft.down.alone else "Undo the upgrade",
+        downgrade_doc=f"Undo it. {_doc(draft.down)}" if draft.down.alone else "Undo the upgrade",
     )
 
 
