@@ -44,6 +44,8 @@ Database errors become these in one place, `db/sqlstate.py`.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar
 
@@ -248,6 +250,18 @@ class DecisionNeeded(OperatorError):
     """Somebody has to decide before this can be done."""
 
     code = "DECISION_NEEDED"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, str] | None = None,
+        choices: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    ) -> None:
+        """Take `choices`, where there are such: for each open thing the arguments of which one has to be passed."""
+        self.choices = dict(choices or {})
+        told = {thing: " or ".join(map(shlex.join, answers)) for thing, answers in self.choices.items()}
+        super().__init__(message, details={**told, **(details or {})})
 
 
 class DestructiveRefused(OperatorError):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 
+import orjson
 import pytest
 import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from fairlead.cli.app import app
+from fairlead.cli.app import app, main
 
 
 def _commands() -> list[list[str]]:
@@ -46,3 +48,25 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert done.exit_code == 2
     assert "Usage:" in done.output
     assert isinstance(app, typer.Typer)
+
+
+@pytest.mark.parametrize("arguments", [["db", "generate"], ["db", "migrate", "--nonsense"], ["db", "nonsense"]])
+def test_wrong_usage_with_json(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --json wrong usage is one JSON object like every error, and exits with 2 all the same."""
+    monkeypatch.setattr(sys, "argv", ["fairlead", *arguments, "--json"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert {"code", "error", "details"} == orjson.loads(told.err).keys()
+    assert orjson.loads(told.err)["code"] == "WRONG_USAGE"
+
+
+@pytest.mark.parametrize("name", ["generate", "status", "check"])
+def test_help_shows_what_is_in_brackets(name: str) -> None:
+    """The section of pyproject.toml that a help text names is to be read there."""
+    assert "[tool.fairlead.db]" in CliRunner().invoke(app, ["db", name, "--help"]).output

@@ -361,7 +361,7 @@ def test_without_an_answer_nothing_is_written(shop: ShopCopy, server_url: str) -
         _generated(shop, server_url, Hints())
     assert raised.value.details == {
         "shop.customers.fullname": "--rename shop.customers.fullname=shop.customers.name"
-        " or --drop shop.customers.fullname"
+        " or --allow-drop shop.customers.fullname"
     }
     assert list((shop.directory / "migrations" / "versions").iterdir()) == before
 

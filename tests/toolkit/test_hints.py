@@ -47,7 +47,7 @@ def test_without_an_answer_it_says_what_to_pass() -> None:
         decide([ASKED], Hints(), None)
     assert raised.value.details == {
         "users.fullname": "--rename users.fullname=users.name or --rename users.fullname=users.title"
-        " or --drop users.fullname"
+        " or --allow-drop users.fullname"
     }
 
 

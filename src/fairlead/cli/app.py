@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fairlead.cli import bench, create, db, demo, dev, doctor, queues, schedules, serve, worker
+from fairlead.cli.output import show_wrong_usage
 
 app = typer.Typer(
     name="fairlead",
@@ -55,5 +57,16 @@ app.add_typer(schedules.group, name="schedule")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; wrong usage is told as JSON where that is what was asked for."""
+    if "--json" not in sys.argv:
+        app()
+    try:
+        sys.exit(app(standalone_mode=False))
+    except _WRONG_USAGE as error:
+        show_wrong_usage(error.format_message())
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(1)
+
+
+_WRONG_USAGE: Any = typer.BadParameter.__base__  # of every error in options and arguments; Typer gives it no name

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from fairlead.errors import FairleadError
+from fairlead.errors import DecisionNeeded, FairleadError
 
 _WIDEST: Final = 10_000
 messages = Console(stderr=True, highlight=False)
@@ -58,13 +58,21 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
 def show_error(error: FairleadError, *, as_json: bool) -> None:
     """Print an error for people, or as the object that the API would answer."""
     if as_json:
-        sys.stderr.write(
-            orjson.dumps({"error": error.message, "code": error.code, "details": error.details}).decode() + "\n"
-        )
+        choices = {"choices": error.choices} if isinstance(error, DecisionNeeded) else {}
+        _show_error_json({"error": error.message, "code": error.code, "details": error.details, **choices})
         return
     messages.print(f"[red]Error:[/red] {_escaped(error.message)}")
     for name, sentence in error.details.items():
         messages.print(f"  {_escaped(name)}: {_escaped(sentence)}", soft_wrap=True)
+
+
+def show_wrong_usage(sentence: str) -> None:
+    """Print what is wrong with the options or the arguments as the object that an error of ours would be."""
+    _show_error_json({"error": sentence, "code": "WRONG_USAGE", "details": {}})
+
+
+def _show_error_json(plain: dict[str, Any]) -> None:
+    sys.stderr.write(orjson.dumps(plain).decode() + "\n")
 
 
 def to_json(value: Any) -> Any:

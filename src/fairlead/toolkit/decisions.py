@@ -23,7 +23,7 @@ from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
 from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
-from fairlead.toolkit.renames import Question, Rename, followers, questions
+from fairlead.toolkit.renames import Question, Rename, dropped, followers, questions
 from fairlead.toolkit.target import Target
 
 Operations: TypeAlias = list[ops.MigrateOperation]
@@ -93,9 +93,9 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
         for rename in decide(new, hints, deciding.ask_rename):
             renames.extend(_carried_out(shadow, rename))
             hints = hints.following(rename)
-    if astray := unused(hints, asked.values()):
+    if astray := unused(hints, asked.values(), gone=dropped(differing.changes)):
         raise DecisionNeeded(
-            "These hints answer no question: nothing of that name left the models while something came in beside it.",
+            "These hints answer no question: nothing of that name left the models, or nothing came in beside it.",
             details=dict.fromkeys(astray, "Leave it out, or mend the name."),
         )
     return renames, list(flat(differing.upgrade.ops))

@@ -10,6 +10,7 @@ happens in the caller's transaction.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ def _values_gone(change: Change, connection: Connection) -> Iterator[Obstacle]:
                 yield Obstacle(
                     f"{enum}.{value}",
                     f"The value {value} goes from {enum}, and {_rows(rows)} of {table} have it in {column}.",
-                    f"Give them another one first, or say that it was renamed: --rename {enum}.{value}=…",
+                    "Give them another one first, or say that it was renamed: "
+                    f"{shlex.join(('--rename', f'{enum}.{value}=…'))}",
                     rows,
                 )
 
@@ -149,7 +151,8 @@ def _retyped(
         yield Obstacle(
             name,
             f"The column {name} cannot become {wanted}: {first_line(error)}.",
-            f'Change the values first, or say how they are converted: --cast "{name}=<SQL expression>"',
+            "Change the values first, or say how they are converted: "
+            f"{shlex.join(('--cast', f'{name}=<SQL expression>'))}",
             _count(connection, table, f"{column} is not null"),
         )
         return

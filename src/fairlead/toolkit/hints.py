@@ -7,10 +7,11 @@ A file is JSON: {"renames": {"users.fullname": "users.name"}, "drops": ["users.n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -126,11 +127,16 @@ def decide(asked: Iterable[Question], hints: Hints, ask: AskRename | None) -> li
         elif (chosen := ask(question)) is not None:
             decided.append(Rename(question.gone, chosen))
     if open_questions:
-        raise DecisionNeeded(
-            "Renamed, or dropped with all that is in it? Pass one answer for each.",
-            details={str(question.gone): _answers(question) for question in open_questions},
-        )
+        raise undecided(open_questions)
     return decided
+
+
+def undecided(open_questions: Iterable[Question]) -> DecisionNeeded:
+    """Return the error that says what to pass."""
+    return DecisionNeeded(
+        "Renamed, or dropped with all that is in it? Pass one answer for each.",
+        choices={str(question.gone): _answers(question) for question in open_questions},
+    )
 
 
 def _candidate(question: Question, wanted: str) -> str:
@@ -139,13 +145,13 @@ def _candidate(question: Question, wanted: str) -> str:
             return candidate.name
     raise DecisionNeeded(
         f"{question.gone} cannot have become {wanted}, which is not new in the models.",
-        details={str(question.gone): _answers(question)},
+        choices={str(question.gone): _answers(question)},
     )
 
 
-def _answers(question: Question) -> str:
-    renames = [f"--rename {question.gone}={candidate}" for candidate in question.candidates]
-    return " or ".join([*renames, f"--drop {question.gone}"])
+def _answers(question: Question) -> list[tuple[str, str]]:
+    renames = [("--rename", f"{question.gone}={candidate}") for candidate in question.candidates]
+    return [*renames, ("--allow-drop", str(question.gone))]
 
 
 def valued(needed: Iterable[ValueNeeded], given: Mapping[str, str], ask: AskValue | None) -> dict[str, str]:
@@ -160,16 +166,24 @@ def valued(needed: Iterable[ValueNeeded], given: Mapping[str, str], ask: AskValu
         else:
             values[need.column] = ask(need)
     if unknown:
-        raise DecisionNeeded(
-            "Existing rows need a value that the models do not give.",
-            details={
-                need.column: f'{need.reason} Pass --{need.option} "{need.column}={need.example}".' for need in unknown
-            },
-        )
+        raise unvalued(unknown)
     return values
 
 
-def unused(hints: Hints, asked: Iterable[Any]) -> list[str]:
-    """Return the renames and drops that answer no question: misspelt, or done already."""
+def unvalued(unknown: Sequence[ValueNeeded]) -> DecisionNeeded:
+    """Return the error that says what to pass."""
+    answers = {need.column: (f"--{need.option}", f"{need.column}={need.example}") for need in unknown}
+    return DecisionNeeded(
+        "Existing rows need a value that the models do not give.",
+        details={need.column: f"{need.reason} Pass {shlex.join(answers[need.column])}." for need in unknown},
+        choices={column: [answer] for column, answer in answers.items()},
+    )
+
+
+def unused(hints: Hints, asked: Iterable[Question], *, gone: Iterable[str] = ()) -> list[str]:
+    """Return the hints that mean nothing, misspelt or done already: renames nobody asks about, drops of what stays.
+
+    `gone` is what is dropped without a question.
+    """
     known = {str(question.gone) for question in asked}
-    return sorted(name for name in {*hints.renames, *hints.drops} if name not in known)
+    return sorted({*(hints.renames.keys() - known), *(hints.drops - known - set(gone))})

@@ -10,6 +10,7 @@ then at it already, which `stamp` says.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,12 +18,12 @@ from alembic.operations import ops
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
+from fairlead.errors import DestructiveRefused, PushFailed
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
 from fairlead.toolkit.environment import first_line
-from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded
+from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded, undecided, unvalued
 from fairlead.toolkit.operations import flat, path_of, quoted, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question
@@ -104,7 +105,7 @@ def apply(
     if refused := planned.refused(allowed):
         raise DestructiveRefused(
             "This would destroy something; nothing was changed. Pass for each that is meant:",
-            details={f"--allow-drop {loss.name}": loss.sentence for loss in refused},
+            details={shlex.join(("--allow-drop", loss.name)): loss.sentence for loss in refused},
         )
     with live.owned():
         for statement in planned.statements:
@@ -130,15 +131,10 @@ def _renamer(allowed: Collection[str], ask: AskRename | None) -> AskRename:
     """Return who is asked about renames: nobody about what is allowed to be dropped."""
 
     def answer(question: Question) -> str | None:
-        gone = str(question.gone)
-        if gone in allowed:
+        if str(question.gone) in allowed:
             return None
         if ask is None:
-            renames = [f"--rename {gone}={candidate}" for candidate in question.candidates]
-            raise DecisionNeeded(
-                "Renamed, or dropped with all that is in it? Pass one answer.",
-                details={gone: " or ".join([*renames, f"--allow-drop {gone}"])},
-            )
+            raise undecided([question])
         return ask(question)
 
     return answer
@@ -155,12 +151,7 @@ def _valuer(live: Shadow, ask: AskValue | None) -> AskValue:
             if not rows:
                 return "NULL"
         if ask is None:
-            raise DecisionNeeded(
-                "Rows that are there need a value that the models do not give.",
-                details={
-                    need.column: f'{need.reason} Pass --{need.option} "{need.column}={need.example}".',
-                },
-            )
+            raise unvalued([need])
         return ask(need)
 
     return answer

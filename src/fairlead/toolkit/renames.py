@@ -106,6 +106,11 @@ def questions(changes: Iterable[Change]) -> list[Question]:
     return asked
 
 
+def dropped(changes: Iterable[Change]) -> set[str]:
+    """Return what is gone from the models, as a question would name it."""
+    return {str(place) for action, place in _places(list(changes)) if action is Action.REMOVE}
+
+
 def _places(changes: list[Change]) -> Iterator[tuple[Action, Place]]:
     whole = {change.key[1:3] for change in changes if change.kind is Kind.TABLE and change.action is not Action.ALTER}
     for change in changes:

@@ -18,7 +18,7 @@ def describe(operation: ops.MigrateOperation) -> str:
     for kind, say in _SAID.items():
         if isinstance(operation, kind):
             return say(operation)
-    return type(operation).__name__
+    return f"alter {path_of(getattr(operation, 'schema', None), getattr(operation, 'table_name', None))}"
 
 
 def _change(operation: CatalogueOp) -> str:
@@ -86,6 +86,12 @@ _SAID: Final[dict[Any, Callable[[Any], str]]] = {
         f"drop column {path_of(operation.schema, operation.table_name, operation.column_name)} with its values"
     ),
     ops.AlterColumnOp: _altered,
+    ops.CreateTableCommentOp: lambda operation: (
+        f"comment on table {path_of(operation.schema, operation.table_name)}: {operation.comment}"
+    ),
+    ops.DropTableCommentOp: lambda operation: (
+        f"drop the comment of table {path_of(operation.schema, operation.table_name)}"
+    ),
     ops.CreateIndexOp: lambda operation: (
         f"add {'unique ' if operation.unique else ''}index {operation.index_name} on "
         f"{path_of(operation.schema, operation.table_name)}"

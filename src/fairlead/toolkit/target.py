@@ -21,9 +21,9 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy import MetaData
 
 from fairlead.db import migrate
@@ -48,6 +48,10 @@ class Target:
     owner: str | None = None  # the role that owns the tables, as which revisions work; None: the login's own
 
 
+def _several(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,7 +60,7 @@ class _Section(BaseModel):
     name: str = ""
     version_table: str = "alembic_version"
     version_schema: str | None = None
-    schemas: tuple[str, ...] = ()
+    schemas: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     owner: str | None = None
 
 

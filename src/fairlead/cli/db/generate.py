@@ -26,9 +26,9 @@ def generate(
     rename: Annotated[
         list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="users.fullname=users.name, users=people, …")
     ] = None,
-    drop: Annotated[
+    allow_drop: Annotated[
         list[str] | None,
-        typer.Option("--drop", metavar="NAME", help="This is no rename: it goes, with all that is in it."),
+        typer.Option("--allow-drop", metavar="NAME", help="This is no rename: it goes, with all that is in it."),
     ] = None,
     backfill: Annotated[
         list[str] | None,
@@ -44,7 +44,7 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Write the revision that leads from the migrations to the models, with its SQL beside it; asks about renames."""
-    given = read_hints(hints, renames=rename or (), drops=drop or (), backfills=backfill or (), casts=cast or ())
+    given = read_hints(hints, renames=rename or (), drops=allow_drop or (), backfills=backfill or (), casts=cast or ())
     target = chosen_target(target_name)
     wanted = revisions.Wanted(message, datetime.now(UTC).date())
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()

@@ -19,7 +19,7 @@ TargetName = Annotated[
     typer.Option(
         "--target",
         metavar="NAME",
-        help="Which schema: by default what pyproject.toml names in [tool.fairlead.db]; 'fairlead' is Fairlead's own.",
+        help=r"Which schema: by default what \[tool.fairlead.db] of pyproject.toml names; 'fairlead': Fairlead's own.",
     ),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,20 +56,20 @@ def push(
 
     Exits with 2 when a decision is needed, and with 3 when something would be destroyed that nobody allowed.
     """
-    given = read_hints(hints, renames=rename or (), drops=(), backfills=backfill or (), casts=cast or ())
+    given = read_hints(hints, renames=rename or (), drops=allow_drop or (), backfills=backfill or (), casts=cast or ())
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     with place(target_name) as here, workshop() as server_url:
         if mark:
             _mark(here)
         declared = declared_catalogue(here.target, server_url)
-        planned = _planned(here, declared, given, allowed=set(allow_drop or ()), asking=asking)
+        planned = _planned(here, declared, given, asking=asking)
         if not as_json:
             _tell(planned)
         if planned.statements and not explain:
-            confirmed = {loss.name for loss in planned.refused(allow_drop or ()) if asking and _confirmed(loss)}
+            confirmed = {loss.name for loss in planned.refused(given.drops) if asking and _confirmed(loss)}
             with one_transaction(here.url) as (connection, keep):
                 live = Shadow(here.target, connection, declared)
-                pushes.apply(live, planned, allowed={*(allow_drop or ()), *confirmed})
+                pushes.apply(live, planned, allowed=given.drops | confirmed)
                 keep()
         if as_json:
             show_json({**_plain(planned), "applied": bool(planned.statements) and not explain})
@@ -84,11 +85,13 @@ def _mark(here: Place) -> None:
         keep()
 
 
-def _planned(here: Place, declared: Catalogue, given: Hints, *, allowed: set[str], asking: bool) -> Plan:
-    deciding = Deciding(given, ask_rename if asking else None, ask_value if asking else None)
+def _planned(here: Place, declared: Catalogue, given: Hints, *, asking: bool) -> Plan:
+    deciding = Deciding(
+        replace(given, drops=frozenset()), ask_rename if asking else None, ask_value if asking else None
+    )
     with one_transaction(here.url) as (connection, _):
         need_development(connection)
-        return pushes.plan(Shadow(here.target, connection, declared), deciding, allowed=allowed)
+        return pushes.plan(Shadow(here.target, connection, declared), deciding, allowed=given.drops)
 
 
 def _tell(planned: Plan) -> None:
