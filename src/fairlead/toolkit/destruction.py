@@ -24,6 +24,7 @@ from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA
 from fairlead.toolkit.change import Change
 from fairlead.toolkit.environment import first_line
+from fairlead.toolkit.hints import value_option
 from fairlead.toolkit.operations import literal, path_of, quoted, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
@@ -152,7 +153,7 @@ def _retyped(
             name,
             f"The column {name} cannot become {wanted}: {first_line(error)}.",
             "Change the values first, or say how they are converted: "
-            f"{shlex.join(('--cast', f'{name}=<SQL expression>'))}",
+            f"{value_option('--cast', f'{name}=<SQL expression>')}",
             _count(connection, table, f"{column} is not null"),
         )
         return

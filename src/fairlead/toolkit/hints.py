@@ -7,11 +7,11 @@ A file is JSON: {"renames": {"users.fullname": "users.name"}, "drops": ["users.n
 from __future__ import annotations
 
 import json
-import shlex
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -170,12 +170,21 @@ def valued(needed: Iterable[ValueNeeded], given: Mapping[str, str], ask: AskValu
     return values
 
 
+def value_option(option: str, value: str) -> str:
+    """Return an option as a shell takes it, in quotes that leave room for SQL's own."""
+    return f'{option} "{_SPECIAL.sub(_ESCAPED, value)}"'
+
+
+_SPECIAL: Final = re.compile(r'([\\"$`])')
+_ESCAPED: Final = r"\\\1"
+
+
 def unvalued(unknown: Sequence[ValueNeeded]) -> DecisionNeeded:
     """Return the error that says what to pass."""
     answers = {need.column: (f"--{need.option}", f"{need.column}={need.example}") for need in unknown}
     return DecisionNeeded(
         "Existing rows need a value that the models do not give.",
-        details={need.column: f"{need.reason} Pass {shlex.join(answers[need.column])}." for need in unknown},
+        details={need.column: f"{need.reason} Pass {value_option(*answers[need.column])}." for need in unknown},
         choices={column: [answer] for column, answer in answers.items()},
     )
 
