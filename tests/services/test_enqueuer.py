@@ -130,6 +130,15 @@ async def test_a_unique_key_that_is_held_harms_no_other(database: Database, enqu
     assert await _ids(database, ours) == [*answers[:6], *answers[8:]]
 
 
+async def test_keys_that_are_held_cost_no_second_insert(database: Database, enqueuer: Enqueuer, ours: Tenant) -> None:
+    """However many of those who come together are refused, one transaction puts the others in."""
+    items = [ItemInput({"n": number}, unique_key=str(number // 2)) for number in range(40)]
+    answers = await _together(enqueuer, ours, items)
+    assert [isinstance(answer, Conflict) for answer in answers] == [False, True] * 20
+    async with database.unit_of_work(FLEET) as session:
+        assert await value_of(session, INSERTS) == 1
+
+
 async def test_a_full_queue_takes_what_it_can(database: Database) -> None:
     """Where there is room for some of those who come together, so many get in and the others are told."""
     narrow = await make_tenant(database, max_depth=7)

@@ -4,9 +4,10 @@ While one insert for a queue is under way, the items that come for the same queu
 timer, so a lone item does not wait, and under load an item costs a fraction of a transaction.
 
 Promises: a caller gets the id after its item's commit. Items of one queue enter in the order in which they came. What
-is wrong with one item, or becomes of its caller, harms no other: items that are refused together are tried apart. When
-the database goes away, every caller of that insert is told, and nobody knows whether it was kept. Wake-ups are
-announced once an insert, after its commit. Half of the pool's connections, at most, are used at once.
+is wrong with one item, or becomes of its caller, harms no other: a key that is held and a queue that is full refuse
+items one by one (`services/each_item.py`), and one that the database cannot store is found by trying halves. When the
+database goes away, every caller of that insert is told, and nobody knows whether it was kept. Wake-ups are announced
+once an insert, after its commit. Half of the pool's connections, at most, are used at once.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import is_id, new_ids
 from fairlead.engine.enqueue import enqueue
-from fairlead.errors import NotFound, RequestError
+from fairlead.errors import NotFound, ValidationFailed
+from fairlead.services.each_item import Answer, enqueue_each
 from fairlead.services.item_rules import ItemInput, check_items
-from fairlead.services.items import enqueue_items, new_item
+from fairlead.services.items import new_item
 
 _BYTES: Final = 4 * 1024 * 1024  # of payloads in one insert; a single item's may be as large as the limit for it
 
@@ -113,35 +115,44 @@ class Enqueuer:
                 left.answer.cancel()
 
     async def _put_in(self, lane: _Lane, batch: Sequence[_Waiting]) -> None:
-        """Put items in together, apart when they are refused, and tell each caller what became of its own."""
+        """Put items in together, and tell each caller what became of its own."""
         try:
-            ids = await self._enqueued(lane, [waiting.item for waiting in batch])
-        except RequestError as error:
+            answers = await self._enqueued(lane, [waiting.item for waiting in batch])
+        except ValidationFailed as error:
             if len(batch) == 1:
-                _refuse(batch, error)
+                _refuse(batch[0], error)
                 return
             middle = len(batch) // 2
             await self._put_in(lane, batch[:middle])
             await self._put_in(lane, batch[middle:])
         except Exception as error:  # noqa: BLE001 - it is the callers', whatever it is
-            _refuse(batch, error)
+            for waiting in batch:
+                _refuse(waiting, error)
         else:
-            if self._on_enqueued is not None:
-                self._on_enqueued(lane.queue_id)
-            for waiting, item_id in zip(batch, ids, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(item_id)
+            self._tell(lane.queue_id, batch, answers)
 
-    async def _enqueued(self, lane: _Lane, items: Sequence[ItemInput]) -> list[str]:
+    def _tell(self, queue_id: str, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        if self._on_enqueued is not None and any(isinstance(answer, str) for answer in answers):
+            self._on_enqueued(queue_id)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.answer.done():
+                continue  # its caller was cancelled
+            if isinstance(answer, str):
+                waiting.answer.set_result(answer)
+            else:
+                waiting.answer.set_exception(answer)
+
+    async def _enqueued(self, lane: _Lane, items: Sequence[ItemInput]) -> Sequence[Answer]:
         """Enqueue items in one message where neither they nor their queue ask for more, else in a unit of work."""
         scope, queue_id = lane
-        if all(item.unique_key is None for item in items):
-            ids = new_ids(len(items))
-            plain = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
-            if await enqueue(self._database.alone(scope), scope, queue_id=queue_id, items=plain):
-                return ids
+        ids = new_ids(len(items))
+        new = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
+        plain = all(item.unique_key is None for item in items)
+        if plain and await enqueue(self._database.alone(scope), scope, queue_id=queue_id, items=new):
+            return ids
+        policies = [item.on_conflict for item in items]
         async with self._database.unit_of_work(scope) as session:
-            return await enqueue_items(session, scope, queue_id=queue_id, items=items)
+            return await enqueue_each(session, scope, queue_id=queue_id, items=new, policies=policies)
 
 
 def _next_batch(waiting: deque[_Waiting]) -> Sequence[_Waiting]:
@@ -156,10 +167,9 @@ def _next_batch(waiting: deque[_Waiting]) -> Sequence[_Waiting]:
     return batch
 
 
-def _refuse(batch: Sequence[_Waiting], error: Exception) -> None:
-    """Give each caller the error, an own one: a raised error remembers by whom it was."""
-    for waiting in batch:
-        if not waiting.answer.done():
-            own = copy.copy(error)
-            own.__cause__ = error
-            waiting.answer.set_exception(own)
+def _refuse(waiting: _Waiting, error: Exception) -> None:
+    """Give a caller the error, an own one: a raised error remembers by whom it was."""
+    if not waiting.answer.done():
+        own = copy.copy(error)
+        own.__cause__ = error
+        waiting.answer.set_exception(own)

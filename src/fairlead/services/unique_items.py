@@ -18,7 +18,7 @@ from fairlead.errors import Conflict, QueueFull, TransactionConflict
 
 OnConflict: TypeAlias = Literal["reject", "return", "replace"]
 _STRICTEST: Final = ("return", "replace", "reject")  # of several that one key has in a batch, the last of these counts
-_TRIES: Final = 10  # each after the key's holder has given it up in the very moment it was asked for
+TRIES: Final = 10  # each after the key's holder has given it up in the very moment it was asked for
 
 
 async def enqueue_within_limits(
@@ -39,7 +39,7 @@ async def enqueue_within_limits(
         named = {item.id: item.id for item in entering}
         asked = _policy_of_each_key(items, policies)
         left, entered = entering, sum(item.unique_key is None for item in entering)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             _check_room(room, entered)
             made = await enqueue_limited(session, scope, queue_id=queue_id, items=left)
             entered += sum(item.unique_key is not None and item.id in made for item in left)
@@ -77,7 +77,7 @@ async def _held(
     again = [item for key, item in keyed.items() if key not in holders]
     for key, holder_id in sorted(holders.items(), key=lambda held: held[1]):
         item = keyed[key]
-        if policies[key] == "replace" and not await _replaced(
+        if policies[key] == "replace" and not await replaced(
             session, scope, queue_id=queue_id, holder_id=holder_id, item=item
         ):
             again.append(item)
@@ -86,7 +86,7 @@ async def _held(
     return again
 
 
-async def _replaced(session: Session, scope: TenantScope, *, queue_id: str, holder_id: str, item: NewItem) -> bool:
+async def replaced(session: Session, scope: TenantScope, *, queue_id: str, holder_id: str, item: NewItem) -> bool:
     """Give the holder the payload; False when it has just given up the key, so that the item enters after all.
 
     A holder that keeps its key though it does not wait any more stays as it is.
