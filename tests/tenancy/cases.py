@@ -22,6 +22,7 @@ from fairlead.services import (
     access,
     accounts,
     audit,
+    each_item,
     item_streams,
     items,
     key_rules,
@@ -296,6 +297,20 @@ TENANT_CASES: Final[dict[str, Case]] = (
         ),
         "services.unique_items.enqueue_within_limits": Case(
             lambda s, scope, _, at: unique_items.enqueue_within_limits(
+                s,
+                scope,
+                queue_id=at.queue_id,
+                items=[NewItem(new_id(), {}, unique_key="theirs", unique_while="active")],
+                policies=["replace"],
+            )
+        ),
+        "services.unique_items.replaced": Case(
+            lambda s, scope, _, at: unique_items.replaced(
+                s, scope, queue_id=at.queue_id, holders={at.waiting_id: NewItem(new_id(), {}, unique_key="theirs")}
+            )
+        ),
+        "services.each_item.enqueue_each": Case(
+            lambda s, scope, _, at: each_item.enqueue_each(
                 s,
                 scope,
                 queue_id=at.queue_id,

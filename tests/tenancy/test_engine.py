@@ -48,7 +48,7 @@ from fairlead.engine.rescue import rescue
 from fairlead.engine.retry import retry
 from fairlead.engine.schedule import schedule
 from fairlead.engine.snooze import Snooze, snooze
-from fairlead.engine.update import update
+from fairlead.engine.update import replace_payloads, update
 from fairlead.errors import NotFound
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +150,11 @@ async def _recount(session: Session, scope: Scope, victim: Victim) -> object:
     return await recount(session, scope, queue_id=victim.owner.queue_id)
 
 
+async def _replace_payloads(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await replace_payloads(session, scope, payloads={victim.waiting: {"stolen": True}})
+
+
 async def _retry(session: Session, scope: Scope, victim: Victim) -> object:
     assert isinstance(scope, TenantScope)
     return await retry(session, scope, item_ids=victim.ids)
@@ -247,6 +252,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
     "recount": _recount,
     "release": _release,
     "renew": _renew,
+    "replace_payloads": _replace_payloads,
     "retry": _retry,
     "room_for": _room_for,
     "snooze": _snooze,

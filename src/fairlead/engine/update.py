@@ -10,7 +10,7 @@ organization's stays as it is, and nothing comes back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict
@@ -101,6 +101,14 @@ class Updated(NamedTuple):
 
     before: ItemTerms
     after: ItemTerms
+
+
+async def replace_payloads(
+    session: Session, scope: TenantScope, *, payloads: Mapping[str, dict[str, Any]]
+) -> frozenset[str]:
+    """Give items, by their ids, other payloads; return the ids of those that wait and have them now."""
+    reports = [{"organization_id": scope.organization_id, "id": id_, "payload": new} for id_, new in payloads.items()]
+    return frozenset(row[1] for row in await run_fenced(session, UPDATE, {}, reports=reports))
 
 
 async def update(session: Session, scope: TenantScope, *, item_id: str, changes: ItemChanges) -> Updated | None:

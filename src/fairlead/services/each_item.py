@@ -87,12 +87,11 @@ async def _unheld(
     """Answer those whose keys are held; return the others, among them whose holder has given its key up just now."""
     keyed = {wish.item.unique_key: wish for wish in wishes if wish.item.unique_key}
     holders = await holders_of(session, scope, queue_id=queue_id, keys=keyed) if keyed else {}
-    answered = set[str]()
-    for key, holder_id in sorted(holders.items(), key=lambda held: held[1]):
-        wish = keyed[key]
-        if "replace" not in wish.asked.values() or await replaced(
-            session, scope, queue_id=queue_id, holder_id=holder_id, item=wish.item
-        ):
-            answers.update(wish.held_by(holder_id))
-            answered.add(wish.item.id)
-    return [wish for wish in wishes if wish.item.id not in answered]
+    found = {holder_id: keyed[key] for key, holder_id in holders.items()}
+    replacing = {holder_id: wish.item for holder_id, wish in found.items() if "replace" in wish.asked.values()}
+    gone = replacing.keys() - await replaced(session, scope, queue_id=queue_id, holders=replacing)
+    held = {wish.item.id: holder_id for holder_id, wish in found.items() if holder_id not in gone}
+    for wish in wishes:
+        if wish.item.id in held:
+            answers.update(wish.held_by(held[wish.item.id]))
+    return [wish for wish in wishes if wish.item.id not in held]

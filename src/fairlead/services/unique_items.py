@@ -6,14 +6,14 @@ again. Keys that come twice in one batch are the same item: the first one's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.engine.enqueue import NewItem
 from fairlead.engine.enqueue_limited import enqueue_limited, holders_of, room_for
-from fairlead.engine.update import update
+from fairlead.engine.update import replace_payloads
 from fairlead.errors import Conflict, QueueFull, TransactionConflict
 
 OnConflict: TypeAlias = Literal["reject", "return", "replace"]
@@ -74,26 +74,28 @@ async def _held(
             "An item with this unique key is there already.",
             details={"unique_key": ", ".join(map(repr, rejected)) + " is held by another item of this queue"},
         )
-    again = [item for key, item in keyed.items() if key not in holders]
-    for key, holder_id in sorted(holders.items(), key=lambda held: held[1]):
-        item = keyed[key]
-        if policies[key] == "replace" and not await replaced(
-            session, scope, queue_id=queue_id, holder_id=holder_id, item=item
-        ):
-            again.append(item)
-        else:
-            named[item.id] = holder_id
-    return again
+    replacing = {holder_id: keyed[key] for key, holder_id in holders.items() if policies[key] == "replace"}
+    gone = replacing.keys() - await replaced(session, scope, queue_id=queue_id, holders=replacing)
+    held = {keyed[key].id: holder_id for key, holder_id in holders.items() if holder_id not in gone}
+    named.update(held)
+    return [item for item in keyed.values() if item.id not in held]
 
 
-async def replaced(session: Session, scope: TenantScope, *, queue_id: str, holder_id: str, item: NewItem) -> bool:
-    """Give the holder the payload; False when it has just given up the key, so that the item enters after all.
+async def replaced(
+    session: Session, scope: TenantScope, *, queue_id: str, holders: Mapping[str, NewItem]
+) -> frozenset[str]:
+    """Give holders, by their ids, the payloads of the items whose keys they hold; return those that hold them still.
 
-    A holder that keeps its key though it does not wait any more stays as it is.
+    A holder that keeps its key though it does not wait any more stays as it is. One that has just given up its key does
+    not come back: the item may enter after all.
     """
-    if await update(session, scope, item_id=holder_id, changes={"payload": item.payload}):
-        return True
-    return holder_id in (await holders_of(session, scope, queue_id=queue_id, keys=[item.unique_key or ""])).values()
+    if not holders:
+        return frozenset()
+    payloads = {holder_id: item.payload for holder_id, item in holders.items()}
+    done = await replace_payloads(session, scope, payloads=payloads)
+    left = [item.unique_key for holder_id, item in holders.items() if holder_id not in done and item.unique_key]
+    still = await holders_of(session, scope, queue_id=queue_id, keys=left) if left else {}
+    return done | (holders.keys() & still.values())
 
 
 def _policy_of_each_key(items: Sequence[NewItem], policies: Sequence[OnConflict]) -> dict[str, OnConflict]:
