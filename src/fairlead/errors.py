@@ -7,6 +7,7 @@ FairleadError
 │   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
+│   ├── PreconditionFailed         412 PRECONDITION_FAILED somebody changed it since you looked
 │   ├── QueueFull                  429 QUEUE_FULL          as many items as the queue or the organization may hold
 │   └── Conflict                   409 CONFLICT            something with that name is already there
 │       ├── LastOwner              409 LAST_OWNER          an organization always has an owner
@@ -127,6 +128,12 @@ class ItemCancelled(LeaseLost):
     """This item was cancelled while it was worked on: stop; its outcome was refused, and nothing is kept of it."""
 
     code = "ITEM_CANCELLED"
+
+
+class PreconditionFailed(RequestError):
+    """Somebody else changed this since you looked; look again, and decide anew."""
+
+    code, status = "PRECONDITION_FAILED", 412
 
 
 class QueueFull(RequestError):

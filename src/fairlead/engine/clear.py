@@ -1,7 +1,8 @@
-"""Clear: remove all items of a queue that is being deleted, with everything that is kept about them.
+"""Clear: remove all items of a queue that is being deleted or emptied, with everything that is kept about them.
 
 waiting, processing and every finished status → -.  The caller holds the queue's row alone, so that nobody enqueues,
-finishes or retries items of it.  Locks: its live items in the order of their ids, which waits for claims under way; the
+finishes or retries items of it.  A queue that is only emptied keeps its slots and its turn: a rate goes on counting
+what was started before.  Locks: its live items in the order of their ids, which waits for claims under way; the
 organization's slots.  Index: queue_items_queue_idx cannot serve all of them, so the organization's part of the primary
 key is read; it takes as long as the organization is full.
 """
@@ -36,6 +37,21 @@ select count(*) from gone
     slots=slots_of("gone"),
 )
 
+EMPTY_REST: Final = Statement("""
+with finished as (
+    delete from queue_items i
+    where i.organization_id = :organization_id and i.queue_id = :queue_id and i.finished_at < 'infinity'
+    returning i.id
+),
+counters as (
+    delete from item_counters c where c.organization_id = :organization_id and c.queue_id = :queue_id
+),
+turns as (
+    delete from ordering_turns t where t.organization_id = :organization_id and t.queue_id = :queue_id
+)
+select count(*) from finished
+""")
+
 CLEAR_REST: Final = Statement("""
 with finished as (
     delete from queue_items i
@@ -69,6 +85,14 @@ async def clear(session: Session, scope: TenantScope, *, queue_id: str) -> None:
     named = {"organization_id": scope.organization_id, "queue_id": queue_id}
     await session.run(CLEAR_LIVE, named)
     await session.run(CLEAR_REST, named)
+
+
+async def empty(session: Session, scope: TenantScope, *, queue_id: str) -> int:
+    """Remove all items of a queue that stays, whose row the caller has locked alone; return how many they were."""
+    named = {"organization_id": scope.organization_id, "queue_id": queue_id}
+    [(live,)] = await session.run(CLEAR_LIVE, named)
+    [(finished,)] = await session.run(EMPTY_REST, named)
+    return int(live) + int(finished)
 
 
 async def forget(session: Session, scope: Scope, *, organization_id: str) -> None:

@@ -58,6 +58,9 @@ class Item:
     finished_at: datetime | None
     created_at: datetime
     cancel_requested_at: datetime | None  # while it is worked on: it is being cancelled
+    unique_key: str | None
+    ordering_key: str | None
+    worker_id: str | None  # who works on it, or who did last
 
 
 class ItemFilters(TypedDict, total=False):
@@ -102,12 +105,12 @@ where i.organization_id = :organization_id and i.id = any (:ids)
 )
 
 OUTCOME_RULES: Final = Statement("""
-select i.queue_id, i.attempts, q.lease_seconds,
+select i.id, i.queue_id, i.attempts, q.lease_seconds,
     q.backoff_policy, q.backoff_base_seconds, q.backoff_factor, q.backoff_cap_seconds, q.backoff_jitter,
     q.backoff_delays
 from queue_items i
 join queues q on q.organization_id = i.organization_id and q.id = i.queue_id
-where i.organization_id = :organization_id and i.id = :item_id
+where i.organization_id = :organization_id and i.id = any (:ids)
 """)
 
 # Written, never bound: it tells the planner which leaves to read.
@@ -133,12 +136,19 @@ async def find_items(
 
 async def get_outcome_rules(session: Session, scope: TenantScope, *, item_id: str) -> OutcomeRules:
     """Return what an outcome has to know; raises NotFound as `get_item` does, but not for a deleted queue's item."""
-    rows = await session.run(OUTCOME_RULES, {"organization_id": scope.organization_id, "item_id": item_id})
-    if not rows:
+    found = await find_outcome_rules(session, scope, item_ids=[item_id])
+    if not found:
         raise NotFound
-    queue_id, attempts, lease_seconds, policy, base, factor, cap, jitter, delays = rows[0]
-    backoff = Backoff(policy, base, factor, cap, jitter, tuple(delays))
-    return OutcomeRules(queue_id, attempts, lease_seconds, backoff)
+    return found[item_id]
+
+
+async def find_outcome_rules(
+    session: Session, scope: TenantScope, *, item_ids: Collection[str]
+) -> dict[str, OutcomeRules]:
+    """Return by id what outcomes have to know of those of these items that are here, deleted queues' included."""
+    ids = [item_id for item_id in item_ids if is_id(item_id)]
+    rows = await session.run(OUTCOME_RULES, {"organization_id": scope.organization_id, "ids": ids})
+    return {row[0]: _outcome_rules(*row[1:]) for row in rows}
 
 
 async def get_item_page(
@@ -190,12 +200,29 @@ async def find_item_ids(
 
     One that is being cancelled is neither.
     """
+    items, where = await _listed_half(session, scope, queue_id=queue_id, live=live, filters=filters)
+    ids = select(items.id).where(*where).order_by(items.created_at, items.id).limit(most)
+    return list((await session.execute(ids)).scalars())
+
+
+async def count_items(
+    session: Session, scope: TenantScope, *, queue_id: str | None = None, live: bool, filters: ItemFilters
+) -> int:
+    """Return how many items `find_item_ids` would find were there no most; counts them row by row, and raises as it."""
+    items, where = await _listed_half(session, scope, queue_id=queue_id, live=live, filters=filters)
+    count = select(func.count()).select_from(items).where(*where)
+    return int((await session.execute(count)).scalar_one())
+
+
+async def _listed_half(
+    session: Session, scope: TenantScope, *, queue_id: str | None, live: bool, filters: ItemFilters
+) -> tuple[type[QueueItem], list[ColumnElement[bool]]]:
+    """Return what `_listed` does, narrowed to the items that can still be cancelled, or to those that have ended."""
     items, where = await _listed(session, scope, queue_id=queue_id, deleted=False, filters=filters)
     where.append(items.status.in_(LIVE if live else FINISHED))
     if live:
         where.append(or_(items.cancel_requested_at.is_(None), items.status == ItemStatus.WAITING))
-    ids = select(items.id).where(*where).order_by(items.created_at, items.id).limit(most)
-    return list((await session.execute(ids)).scalars())
+    return items, where
 
 
 async def _listed(
@@ -267,6 +294,11 @@ def _created(items: type[QueueItem], filters: ItemFilters) -> list[ColumnElement
 
 def _storable(text: str) -> bool:
     return json_values.problem(text) is None
+
+
+def _outcome_rules(queue_id: str, attempts: int, lease_seconds: int, *backoff: Any) -> OutcomeRules:
+    *rules, delays = backoff
+    return OutcomeRules(queue_id, attempts, lease_seconds, Backoff(*rules, tuple(delays)))
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -71,10 +71,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The part of a list that is asked for: up to `limit` rows after a position; None is the beginning."""
+    """The part of a list that is asked for: up to `limit` rows after a position; None is the beginning.
+
+    `skipped` rows are passed over first, which costs what they do.
+    """
 
     position: Position | None = None
     limit: int = 20
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no list has."""
@@ -131,6 +135,8 @@ async def read_slice(
     if after.position is not None:
         place = tuple_(literal(after.position.created_at), literal(after.position.id))
         statement = statement.where(tuple_(table.created_at, table.id) < place)
+    if after.skipped:
+        statement = statement.offset(after.skipped)
     rows = await read_rows(session, statement.limit(after.limit + 1), model=model)
     return sliced(rows, limit=after.limit)
 

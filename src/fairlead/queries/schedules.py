@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from sqlalchemy import false
 
-from fairlead.db.rows import get_row, read_clock, visible
+from fairlead.db.rows import get_row, one_of, read_clock, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import SystemScope, TenantScope
@@ -48,19 +49,22 @@ async def get_schedule_page(
     window: Window,
     search: str | None = None,
     queue_id: str | None = None,
+    queue_ids: Collection[str] | None = None,
     paused: bool | None = None,
     failing: bool | None = None,
 ) -> Page[Schedule]:
     """Return a page of schedules, newest first; each filter that is None lets every schedule through.
 
-    `search` is found anywhere in the name, in any case, and taken literally; `failing` ones could not enqueue what they
-    owed last.
+    `search` is found anywhere in the name, in any case, and taken literally; `queue_ids` limits the list to the
+    schedules of some queues; `failing` ones could not enqueue what they owed last.
     """
     where = visible(scope, ScheduleTable)
     if search:
         where.append(matches(search, ScheduleTable.name))
     if queue_id is not None:
         where.append(ScheduleTable.queue_id == queue_id if is_id(queue_id) else false())
+    if queue_ids is not None:
+        where.append(one_of(ScheduleTable.queue_id, [found for found in queue_ids if is_id(found)]))
     if paused is not None:
         where.append(ScheduleTable.paused_at.is_not(None) if paused else ScheduleTable.paused_at.is_(None))
     if failing is not None:

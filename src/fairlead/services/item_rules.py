@@ -12,7 +12,16 @@ from fairlead.domain import json_values, limits
 from fairlead.domain.names import name_problem
 from fairlead.engine.enqueue import UniqueWhile
 from fairlead.errors import ValidationFailed
-from fairlead.services.checks import Check, instant_problem, is_batch, named, range_problem, ranged, refuse_fields
+from fairlead.services.checks import (
+    Check,
+    instant_problem,
+    is_batch,
+    named,
+    range_problem,
+    ranged,
+    refuse,
+    refuse_fields,
+)
 from fairlead.services.unique_items import OnConflict
 
 
@@ -70,8 +79,12 @@ def check_changes(changes: Mapping[str, Any]) -> None:
 
 def check_object(field: str, value: object, *, most_bytes: int) -> None:
     """Raise ValidationFailed unless `value` is None or a JSON object that can be stored."""
-    if value is not None and (problem := _object_problem(value, most_bytes)):
-        raise ValidationFailed(details={field: problem})
+    refuse({field: optional_object_problem(value, most_bytes=most_bytes)})
+
+
+def optional_object_problem(value: object, *, most_bytes: int) -> str | None:
+    """Return why `value` is neither None nor a JSON object that can be stored."""
+    return None if value is None else _object_problem(value, most_bytes)
 
 
 def _is_plainly_fine(item: Any) -> bool:

@@ -21,7 +21,7 @@ from fairlead.engine.enqueue_limited import room_for
 from fairlead.engine.retry import Retried, retry
 from fairlead.engine.update import ItemChanges, update
 from fairlead.errors import Conflict, FairleadError, NotFound, QueueFull, TransactionConflict, ValidationFailed
-from fairlead.queries.items import Item, ItemFilters, find_item_ids, find_items, get_item
+from fairlead.queries.items import Item, ItemFilters, count_items, find_item_ids, find_items, get_item
 from fairlead.services import audit
 from fairlead.services.checks import is_batch, range_problem, ranged, refuse
 from fairlead.services.item_rules import ItemInput, check_changes, check_items, has_only_payload
@@ -199,6 +199,23 @@ async def cancel_matching(
     return await cancel_items(session, scope, item_ids=ids, deadline_seconds=deadline_seconds, actor=actor)
 
 
+async def count_cancellable(
+    session: Session, scope: TenantScope, *, queue_id: str | None = None, **filters: Unpack[ItemFilters]
+) -> int:
+    """Return how many items `cancel_matching` would cancel now, call after call. Raises as `get_item_page` does."""
+    return await count_items(session, scope, queue_id=queue_id, live=True, filters=filters)
+
+
+async def count_retryable(
+    session: Session, scope: TenantScope, *, queue_id: str | None = None, **filters: Unpack[ItemFilters]
+) -> int:
+    """Return how many items `retry_matching` would try to retry now, call after call. Raises as `get_item_page` does.
+
+    One whose unique key another item holds by now is counted, and would not be retried.
+    """
+    return await count_items(session, scope, queue_id=queue_id, live=False, filters=_failed_unless_said(filters))
+
+
 async def retry_matching(
     session: Session,
     scope: TenantScope,
@@ -213,9 +230,13 @@ async def retry_matching(
     Call again while any come back. Raises as `get_item_page` does, and QueueFull.
     """
     refuse({"most": ranged(1, limits.BATCH_ITEMS)(most)})
-    chosen: ItemFilters = {"status": ItemStatus.FAILED, **filters}
+    chosen = _failed_unless_said(filters)
     ids = await find_item_ids(session, scope, queue_id=queue_id, live=False, most=most, filters=chosen)
     return await retry_items(session, scope, item_ids=ids, actor=actor) if ids else []
+
+
+def _failed_unless_said(filters: ItemFilters) -> ItemFilters:
+    return {"status": ItemStatus.FAILED, **filters}
 
 
 async def _limited_queues(session: Session, scope: TenantScope, *, item_ids: Collection[str]) -> set[str]:

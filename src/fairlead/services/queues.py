@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from fairlead.db.rows import NOW, delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
-from fairlead.domain import limits
 from fairlead.domain.ids import new_id
-from fairlead.domain.retry import BACKOFF_POLICIES, Backoff
-from fairlead.engine.clear import clear
+from fairlead.engine.clear import clear, empty
 from fairlead.engine.reconcile import count_late
 from fairlead.queries.queues import get_queue
 from fairlead.queries.users import is_member
 from fairlead.rows import Queue
 from fairlead.schema.queues import Queue as QueueTable
 from fairlead.services import audit
-from fairlead.services.checks import (
-    Check,
-    instant_problem,
-    named,
-    problems,
-    range_problem,
-    ranged,
-    refuse,
-    refuse_fields,
-    text_problem,
-)
+from fairlead.services.checks import instant_problem, problems, refuse, refuse_fields
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
-
-_BACKOFF_FACTOR: Final = 100
-_BACKOFF_DELAYS: Final = 100
-
-
-class QueueRules(TypedDict, total=False):
-    """How a queue's items are worked. A limit of None is none; times are in seconds."""
-
-    description: str | None
-    max_concurrency: int | None
-    max_attempts: int
-    lease_seconds: int
-    backoff: Backoff
-    rate_limit: int | None
-    rate_period_seconds: int
-    max_depth: int | None
-    retention_seconds: int | None
-
-
-class QueueChanges(QueueRules, total=False):
-    """The fields of a queue that can be changed; what is not given stays."""
-
-    name: str
+from fairlead.services.queue_rules import QUEUE_CHECKS, QueueChanges, QueueRules, columns_of
+from fairlead.services.versions import refuse_other_version
 
 
 class QueueWithItems(NamedTuple):
@@ -63,45 +29,6 @@ class QueueWithItems(NamedTuple):
 
     queue: Queue
     item_ids: list[str]
-
-
-def _policy_problem(value: Any) -> str | None:
-    return None if value in BACKOFF_POLICIES else f"must be one of {', '.join(BACKOFF_POLICIES)}"
-
-
-def _delays_problem(value: Any) -> str | None:
-    if not isinstance(value, list) or len(value) > _BACKOFF_DELAYS:
-        return f"must be up to {_BACKOFF_DELAYS} numbers of seconds"
-    found = (range_problem(delay, least=0, most=limits.DELAY_SECONDS) for delay in value)
-    return next((f"one of them {problem}" for problem in found if problem), None)
-
-
-def _switch_problem(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
-
-
-def _backoff_problem(value: Any) -> str | None:
-    return None if isinstance(value, Backoff) else "must be a Backoff"
-
-
-_CHECKS: Final[dict[str, Check]] = {
-    "name": named,
-    "description": text_problem,
-    "backoff": _backoff_problem,
-    "max_concurrency": ranged(1, limits.MAX_CONCURRENCY, optional=True),
-    "max_attempts": ranged(1, limits.MAX_ATTEMPTS),
-    "lease_seconds": ranged(1, limits.LEASE_SECONDS),
-    "backoff_policy": _policy_problem,
-    "backoff_base_seconds": ranged(0, limits.DELAY_SECONDS, whole=False),
-    "backoff_factor": ranged(1, _BACKOFF_FACTOR, whole=False),
-    "backoff_cap_seconds": ranged(0, limits.DELAY_SECONDS, whole=False),
-    "backoff_jitter": _switch_problem,
-    "backoff_delays": _delays_problem,
-    "rate_limit": ranged(1, limits.RATE, optional=True),
-    "rate_period_seconds": ranged(1, limits.DELAY_SECONDS),
-    "max_depth": ranged(1, limits.QUEUE_DEPTH, optional=True),
-    "retention_seconds": ranged(0, limits.RETENTION_SECONDS, optional=True),
-}
 
 
 async def create_queue(
@@ -117,8 +44,8 @@ async def create_queue(
 
     Raises ValidationFailed, and Conflict when another queue of the organization has that name.
     """
-    values = _columns({"name": name, **rules})
-    refuse({**problems(values, checks=_CHECKS), "created_by": await _maker_problem(session, scope, created_by)})
+    values = columns_of({"name": name, **rules})
+    refuse({**problems(values, checks=QUEUE_CHECKS), "created_by": await _maker_problem(session, scope, created_by)})
     keys = {"id": new_id(), "created_by": created_by}
     made = await insert_row(session, scope, QueueTable, values={**keys, **values}, model=Queue)
     await audit.record_change(session, scope, actor=actor, action="queue.created", kind="queue", after=made)
@@ -146,15 +73,19 @@ async def update_queue(
     scope: TenantScope,
     *,
     queue_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[QueueChanges],
 ) -> Queue:
     """Change the fields given, and only those; they hold from the next claim on.
 
-    Raises ValidationFailed, NotFound, and Conflict when another queue has that name.
+    `expected` is the version that the caller saw. Raises ValidationFailed, NotFound, Conflict when another queue has
+    that name, and PreconditionFailed for another version.
     """
     values = _checked(changes)
-    before, after = await update_row(session, scope, QueueTable, key={"id": queue_id}, values=values, model=Queue)
+    key = {"id": queue_id}
+    refuse_other_version(await lock_row(session, scope, QueueTable, key=key, model=Queue), expected=expected)
+    before, after = await update_row(session, scope, QueueTable, key=key, values=values, model=Queue)
     if after.max_concurrency is not None and before.max_concurrency is None:
         await count_late(session, scope)
     await audit.record_change(
@@ -212,15 +143,37 @@ async def delete_queue(
     await audit.record_change(session, scope, actor=actor, action="queue.deleted", kind="queue", before=gone)
 
 
-async def soft_delete_queue(
+async def purge_queue(
     session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+) -> int:
+    """Remove all items of a queue for good, whatever their status, and return how many; the queue stays.
+
+    Whoever works on one is told at the next report that it is not there. It waits for those who are enqueueing, and
+    takes as long as the queue is full. Raises NotFound.
+    """
+    await lock_row(session, scope, QueueTable, key={"id": queue_id}, model=Queue, alone=True)
+    removed = await empty(session, scope, queue_id=queue_id)
+    event = audit.Event("queue.purged", audit.Subject("queue", queue_id), after={"items": removed})
+    await audit.record(session, scope, actor=actor, events=[event])
+    return removed
+
+
+async def soft_delete_queue(
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> Queue:
     """Let a queue be as good as gone until restored: nothing is enqueued or claimed, held items may be finished.
 
-    It waits for those who are enqueueing, and they for it. Raises NotFound.
+    It waits for those who are enqueueing, and they for it. Raises NotFound, and PreconditionFailed for another version
+    than the `expected`.
     """
     key = {"id": queue_id}
-    await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True)
+    held = await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True)
+    refuse_other_version(held, expected=expected)
     before, after = await soft_delete_row(session, scope, QueueTable, key=key, model=Queue)
     await audit.record_change(
         session, scope, actor=actor, action="queue.soft_deleted", kind="queue", before=before, after=after
@@ -247,19 +200,6 @@ async def _maker_problem(session: Session, scope: TenantScope, user_id: Any) -> 
 
 
 def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    values = _columns(given)
-    refuse_fields(values, checks=_CHECKS)
+    values = columns_of(given)
+    refuse_fields(values, checks=QUEUE_CHECKS)
     return values
-
-
-def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
-    values = dict(given)
-    if isinstance(backoff := values.get("backoff"), Backoff):
-        del values["backoff"]
-        values |= {f"backoff_{field}": value for field, value in asdict(backoff).items()}
-        values["backoff_delays"] = _listed(backoff.delays)
-    return values
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -28,6 +28,7 @@ from fairlead.services import audit
 from fairlead.services.checks import Check, named, problems, range_problem, ranged, refuse, refuse_fields
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
+from fairlead.services.versions import refuse_other_version
 
 
 class ScheduleRules(TypedDict, total=False):
@@ -119,18 +120,20 @@ async def update_schedule(
     scope: TenantScope,
     *,
     schedule_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[ScheduleChanges],
 ) -> Schedule:
     """Change the fields given, and only those; a tick that is due and not run yet is run as the schedule is then.
 
     Only another expression or time zone begins anew, with its first tick after now: what the old one owed is dropped.
-    Raises as `create_schedule` does.
+    `expected` is the version that the caller saw. Raises as `create_schedule` does, and PreconditionFailed for another.
     """
     refuse_fields(changes, checks=_CHECKS)
     if "queue_id" in changes:
         await get_queue(session, scope, queue_id=changes["queue_id"])
     held = await lock_row(session, scope, ScheduleTable, key={"id": schedule_id}, model=Schedule)
+    refuse_other_version(held, expected=expected)
     values: dict[str, Any] = {**changes}
     if any(changes.get(field, getattr(held, field)) != getattr(held, field) for field in ("cron", "time_zone")):
         values |= await _beginning_anew(session, held, changes)
@@ -166,9 +169,16 @@ async def resume_schedule(
 
 
 async def delete_schedule(
-    session: Session, scope: TenantScope, *, schedule_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    schedule_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
-    """Delete a schedule for good; the items it made stay. Raises NotFound."""
+    """Delete a schedule for good; the items it made stay. Raises NotFound, and PreconditionFailed as an update does."""
+    held = await lock_row(session, scope, ScheduleTable, key={"id": schedule_id}, model=Schedule)
+    refuse_other_version(held, expected=expected)
     gone = await delete_row(session, scope, ScheduleTable, key={"id": schedule_id}, model=Schedule)
     await audit.record_change(session, scope, actor=actor, action="schedule.deleted", kind="schedule", before=gone)
 

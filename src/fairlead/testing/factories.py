@@ -26,7 +26,8 @@ from fairlead.services.api_keys import create_api_key
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.services.organizations import create_organization, found_organization, update_organization
-from fairlead.services.queues import QueueRules, create_queue
+from fairlead.services.queue_rules import QueueRules
+from fairlead.services.queues import create_queue
 from fairlead.services.roles import create_role
 from fairlead.services.schedules import ScheduleRules, create_schedule
 from fairlead.services.users import create_user

@@ -6,6 +6,8 @@ from the queries' dataclasses.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -14,6 +16,22 @@ class Received(BaseModel):
     """A body that a caller sends."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, frozen=True)
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Changes(Received):
+    """A body of fields to be changed: one that is not given stays as it is, so that none shows a default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, by their names in Python."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Sent(BaseModel):

@@ -44,6 +44,13 @@ class FailItem(Received):
     delay_seconds: DelaySeconds | None = None
 
 
+class SnoozeItem(Received):
+    """Not now: the item is due again after the delay, and the attempt does not count."""
+
+    lease: LeaseNumber
+    delay_seconds: DelaySeconds
+
+
 class ReleaseItem(Received):
     """Give the item back; the attempt does not count."""
 

@@ -31,3 +31,23 @@ class PageData(Sent, Generic[T]):
 
     data: list[T]
     pagination: Pagination
+
+
+class SlicePagination(Sent):
+    """Which part of a list without end this is. `nextCursor` leads to the next part, and is null after the last.
+
+    `page` is null where a cursor was given; `total` is null where nobody keeps count under such a filter.
+    """
+
+    page: int | None = Field(ge=1, examples=[1])
+    limit: int = Field(ge=1, le=100, examples=[20])
+    total: int | None = Field(ge=0, examples=[41])
+    total_pages: int | None = Field(ge=0, examples=[3])
+    next_cursor: str | None
+
+
+class SliceData(Sent, Generic[T]):
+    """A part of a list without end."""
+
+    data: list[T]
+    pagination: SlicePagination

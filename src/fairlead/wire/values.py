@@ -18,6 +18,7 @@ from fairlead.domain.names import name_problem
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 T = TypeVar("T")
+EXAMPLE_ID: Final = "k3f9x2m7q1w8e5r4t6y0u2i9"
 _YEARS: Final = range(1970, 9999)  # every zone's reading of an instant stays within what datetime can hold
 
 
@@ -46,6 +47,10 @@ def _tag(text: str) -> str:
     return _accepted(text, name_problem(text, most=limits.TAG_CHARACTERS))
 
 
+def _text(text: str) -> str:
+    return _accepted(text, "contains a character that cannot be stored" if json_values.problem(text) else None)
+
+
 def _due(instant: datetime) -> datetime:
     return _accepted(instant, due_problem(instant))
 
@@ -66,6 +71,9 @@ Payload = Annotated[dict[str, Any], Field(examples=[{"url": "https://example.org
 Result = Annotated[dict[str, Any], Field(examples=[{"bytes": 1024}]), AfterValidator(_result)]
 Name = Annotated[str, Field(min_length=1, max_length=limits.NAME_CHARACTERS), AfterValidator(_name)]
 Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_CHARACTERS), AfterValidator(_tag)]
+Text = Annotated[str, AfterValidator(_text)]
+Key = Annotated[str, Field(min_length=1, max_length=limits.KEY_CHARACTERS), AfterValidator(_text)]
+AnId = Annotated[str, Field(max_length=limits.KEY_CHARACTERS, examples=[EXAMPLE_ID]), AfterValidator(_text)]
 DueTime = Annotated[datetime, Strict(strict=False), BeforeValidator(_rfc_3339), AfterValidator(_due)]
 Priority = Annotated[int, Field(ge=-limits.PRIORITY, le=limits.PRIORITY)]
 MaxAttempts = Annotated[int, Field(ge=1, le=limits.MAX_ATTEMPTS)]
