@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 ITEM_FIELDS = {
     "id", "queueId", "payload", "status", "priority", "attempts", "maxAttempts", "errorMessage", "errors", "result",
     "progress", "task", "tags", "scheduledFor", "startedAt", "completedAt", "finishedAt", "createdAt",
-    "cancelRequestedAt",
+    "cancelRequestedAt", "uniqueKey", "orderingKey", "workerId",
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ async def test_every_wrong_field_is_named_at_once(client: httpx.AsyncClient, our
     batch = [
         {"payload": payload_of(limits.PAYLOAD_BYTES + 1), "priority": True},
         {"payload": {}},
-        {"payload": {}, "maxAttempts": 0, "delaySeconds": "5", "tags": ["", "fine"], "uniqueKey": "a"},
+        {"payload": {}, "maxAttempts": 0, "delaySeconds": "5", "tags": ["", "fine"], "nobodyKnows": "a"},
         {"scheduledFor": "2030-01-01T00:00:00Z", "delaySeconds": 1},
     ]
 
@@ -91,7 +91,7 @@ async def test_every_wrong_field_is_named_at_once(client: httpx.AsyncClient, our
         "items[2].maxAttempts",
         "items[2].delaySeconds",
         "items[2].tags[0]",
-        "items[2].uniqueKey",
+        "items[2].nobodyKnows",
         "items[3].payload",
         "items[3].delaySeconds",
     }
@@ -109,6 +109,10 @@ async def test_every_wrong_field_is_named_at_once(client: httpx.AsyncClient, our
         ("task", "t" * limits.NAME_CHARACTERS, "t" * (limits.NAME_CHARACTERS + 1)),
         ("tags", ["t"] * limits.TAGS, ["t"] * (limits.TAGS + 1)),
         ("tags", ["t" * limits.TAG_CHARACTERS], ["t" * (limits.TAG_CHARACTERS + 1)]),
+        ("uniqueKey", "k" * limits.KEY_CHARACTERS, "k" * (limits.KEY_CHARACTERS + 1)),
+        ("orderingKey", "k" * limits.KEY_CHARACTERS, ""),
+        ("uniqueWhile", "waiting", "always"),
+        ("onConflict", "return", "ignore"),
         ("scheduledFor", "2030-01-31T09:30:00.5+02:00", "2030-01-31T09:30:00"),
         ("scheduledFor", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z"),
         ("scheduledFor", "9998-12-31T23:59:59Z", "9999-01-01T00:00:00Z"),
@@ -191,3 +195,35 @@ async def test_unknown_items_are_not_found(client: httpx.AsyncClient, *, item_id
         "details": {},
         "requestId": "",
     }
+
+
+async def test_a_unique_key_is_held_once(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """While a unique key is held, another item with it is a conflict, or the holder, as the item says."""
+    path = f"/api/queues/{ours.queue_id}/items"
+    sent = {"payload": {"n": 1}, "uniqueKey": "k", "uniqueSeconds": 60, "orderingKey": "o"}
+
+    first = (await client.post(path, json=sent)).json()["data"]
+    rejected = await client.post(path, json=sent)
+    returned = await client.post(path, json={**sent, "payload": {"n": 2}, "onConflict": "return"})
+    replaced = await client.post(path, json={**sent, "payload": {"n": 3}, "onConflict": "replace"})
+    lonely = await client.post(path, json={"payload": {}, "uniqueSeconds": 60})
+
+    assert (first["uniqueKey"], first["orderingKey"]) == ("k", "o")
+    assert (rejected.status_code, rejected.json()["details"].keys()) == (409, {"uniqueKey"})
+    assert returned.json()["data"] == first
+    assert (replaced.json()["data"]["id"], replaced.json()["data"]["payload"]) == (first["id"], {"n": 3})
+    assert lonely.json()["details"] == {"uniqueSeconds": "needs a uniqueKey"}
+
+
+async def test_a_full_queue_says_so(client: httpx.AsyncClient, database: Database) -> None:
+    """What would exceed a queue's depth is 429 QUEUE_FULL, one or many; what fits exactly is let in."""
+    small = await make_tenant(database, max_depth=2)
+    client.headers.update((await make_key(database, small)).headers)
+    path = f"/api/queues/{small.queue_id}/items"
+
+    many = await client.post(f"{path}/batch", json={"items": [{"payload": {}}] * 3})
+    fits = await client.post(f"{path}/batch", json={"items": [{"payload": {}}] * 2})
+    one = await client.post(path, json={"payload": {}})
+
+    assert fits.status_code == 201
+    assert {(answer.status_code, answer.json()["code"]) for answer in (many, one)} == {(429, "QUEUE_FULL")}

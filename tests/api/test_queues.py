@@ -50,6 +50,11 @@ async def test_rules_can_be_given(client: httpx.AsyncClient) -> None:
         "backoffFactor": 1,
         "backoffCapSeconds": 60,
         "backoffJitter": False,
+        "backoffDelays": [1, 2.5],
+        "rateLimit": 100,
+        "ratePeriodSeconds": 3600,
+        "maxDepth": 1000,
+        "retentionSeconds": None,
     }
 
     queue = (await client.post("/api/queues", json={"name": "rules", **rules})).json()["data"]
@@ -81,6 +86,11 @@ async def test_names_are_unique_in_an_organization(
         ("maxConcurrency", 1, 0),
         ("maxAttempts", limits.MAX_ATTEMPTS, limits.MAX_ATTEMPTS + 1),
         ("leaseSeconds", limits.LEASE_SECONDS, limits.LEASE_SECONDS + 1),
+        ("rateLimit", limits.RATE, limits.RATE + 1),
+        ("rateLimit", 1, 0),
+        ("ratePeriodSeconds", limits.DELAY_SECONDS, limits.DELAY_SECONDS + 1),
+        ("maxDepth", limits.QUEUE_DEPTH, limits.QUEUE_DEPTH + 1),
+        ("retentionSeconds", limits.RETENTION_SECONDS, limits.RETENTION_SECONDS + 1),
         ("backoffFactor", 100, 100.5),
         ("backoffPolicy", "linear", "random"),
         ("backoffJitter", True, 1),
@@ -155,3 +165,96 @@ async def test_deleted_queue_is_gone(client: httpx.AsyncClient, database: Databa
     assert (await client.get(f"{queue}/items")).status_code == 404
     assert (await client.post(f"{queue}/items", json={"payload": {}})).status_code == 404
     assert (await client.post(f"{queue}/claim", json={"limit": 1})).status_code == 404
+
+
+async def test_a_queue_is_changed_in_part(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """Only the fields given change, null lifts a limit, and what is wrong is refused by name."""
+    path = f"/api/queues/{ours.queue_id}"
+    before = (await client.get(path)).json()["data"]
+
+    same = await client.patch(path, json={})
+    changed = await client.patch(
+        path, json={"name": "more", "backoffFactor": 3, "maxDepth": 7, "retentionSeconds": None}
+    )
+    lifted = await client.patch(path, json={"maxDepth": None})
+    refused = await client.patch(path, json={"maxAttempts": None, "name": " ", "id": "x"})
+    listless = await client.patch(path, json={"backoffPolicy": "list"})
+
+    assert same.json()["data"] == before
+    named = {"name": "more", "backoffFactor": 3, "maxDepth": 7, "retentionSeconds": None}
+    assert before | named | {"updatedAt": changed.json()["data"]["updatedAt"]} == changed.json()["data"]
+    assert lifted.json()["data"]["maxDepth"] is None
+    assert (refused.status_code, refused.json()["details"].keys()) == (400, {"maxAttempts", "name", "id"})
+    assert (listless.status_code, listless.json()["details"].keys()) == (400, {"backoffDelays"})
+
+
+async def test_a_change_holds_for_what_was_seen(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """With If-Match a change of another version than the one named is 412 and changes nothing; `*` names any."""
+    path = f"/api/queues/{ours.queue_id}"
+    seen = (await client.get(path)).headers["etag"]
+
+    first = await client.patch(path, json={"maxAttempts": 4}, headers={"If-Match": seen})
+    second = await client.patch(path, json={"maxAttempts": 5}, headers={"If-Match": seen})
+    gone = await client.delete(path, headers={"If-Match": seen})
+    wild = await client.patch(path, json={"maxAttempts": 6}, headers={"If-Match": "*"})
+    removed = await client.delete(path, headers={"If-Match": wild.headers["etag"]})
+
+    assert first.status_code == wild.status_code == 200
+    assert first.headers["etag"] != seen
+    assert [answer.json()["code"] for answer in (second, gone)] == ["PRECONDITION_FAILED"] * 2
+    assert second.status_code == gone.status_code == 412
+    assert removed.status_code == 204
+
+
+async def test_a_deleted_queue_can_be_restored(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """Deleting hides a queue with its items until it is restored; deleting it for good leaves nothing."""
+    path = f"/api/queues/{ours.queue_id}"
+    await client.post(f"{path}/items", json={"payload": {}})
+
+    gone = [await client.delete(path), await client.get(path), await client.delete(path)]
+    listed = (await client.get("/api/queues", params={"deleted": "true"})).json()["data"]
+    restored = await client.post(f"{path}/restore")
+    waiting = (await client.get(f"{path}/stats")).json()["data"]["waiting"]
+    for_good = [await client.delete(path, params={"permanently": "true"}), await client.post(f"{path}/restore")]
+
+    assert [answer.status_code for answer in gone] == [204, 404, 404]
+    assert [queue["deletedAt"] is None for queue in listed] == [False]
+    assert (restored.status_code, restored.json()["data"]["deletedAt"], waiting) == (200, None, 1)
+    assert [answer.status_code for answer in for_good] == [204, 404]
+
+
+async def test_a_paused_queue_takes_and_does_not_give(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """A pause, with or without an end, lets items in and none out until it is over."""
+    path = f"/api/queues/{ours.queue_id}"
+    later = "2999-01-01T00:00:00Z"
+
+    forever = (await client.post(f"{path}/pause")).json()["data"]
+    until = (await client.post(f"{path}/pause", json={"resumeAt": later})).json()["data"]
+    paused = (await client.get("/api/queues", params={"paused": "true"})).json()["pagination"]["total"]
+    taken = await client.post(f"{path}/items", json={"payload": {}})
+    held_back = (await client.post(f"{path}/claim", json={"limit": 1})).json()["data"]
+    resumed = (await client.post(f"{path}/resume")).json()["data"]
+    given = (await client.post(f"{path}/claim", json={"limit": 1})).json()["data"]
+
+    assert forever["resumeAt"] is None
+    assert (until["pausedAt"], until["resumeAt"], paused) == (forever["pausedAt"], later, 1)
+    assert (taken.status_code, held_back) == (201, [])
+    assert (resumed["pausedAt"], resumed["resumeAt"], len(given)) == (None, None, 1)
+
+
+async def test_stats_and_purge(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """Stats count by status and name the oldest; a purge removes every item, also the one that is worked on."""
+    path = f"/api/queues/{ours.queue_id}"
+    ids = (await client.post(f"{path}/items/batch", json={"items": [{"payload": {}}] * 3})).json()["data"]["ids"]
+    [held] = (await client.post(f"{path}/claim", json={"limit": 1})).json()["data"]
+
+    stats = (await client.get(f"{path}/stats")).json()["data"]
+    purged = await client.post(f"{path}/purge")
+    after = (await client.get(f"{path}/stats")).json()["data"]
+    late = await client.post(f"/api/items/{held['id']}/complete", json={"lease": held["lease"]})
+
+    assert stats | {"waiting": 2, "processing": 1, "oldestId": ids[1], "queueName": "work"} == stats
+    assert stats["oldestSeconds"] >= 0
+    assert purged.json()["data"] == {"items": 3}
+    assert after | {"waiting": 0, "processing": 0, "oldestId": None, "oldestSeconds": None} == after
+    assert late.status_code == 404

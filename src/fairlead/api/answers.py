@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from fairlead.api.versions import etag_of
 from fairlead.errors import (
     Busy,
     DatabaseUnavailable,
@@ -30,16 +31,17 @@ _ANY_TIME: Final = (Unauthenticated, Forbidden, FairleadError, DatabaseUnavailab
 _WITH_BODY: Final = (ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
 
 
-def answer(body: BaseModel, *, status: int = 200, location: str | None = None) -> Response:
+def answer(body: BaseModel, *, status: int = 200, location: str | None = None, etag: str | None = None) -> Response:
     """Return `body` as JSON."""
-    headers = None if location is None else {"Location": location}
+    headers = {name: value for name, value in (("Location", location), ("ETag", etag)) if value is not None}
     text = body.model_dump_json(by_alias=True)
     return Response(text, status_code=status, media_type="application/json", headers=headers)
 
 
 def one(value: Any, shape: type[Shape], *, status: int = 200, location: str | None = None) -> Response:
-    """Return one thing in `shape`."""
-    return answer(Data[shape](data=shape.model_validate(value)), status=status, location=location)  # type: ignore[valid-type]  # pydantic's generic is made at run time
+    """Return one thing in `shape`, with its ETag when it is something that can be edited."""
+    body = Data[shape](data=shape.model_validate(value))  # type: ignore[valid-type]  # pydantic's generic is made at run time
+    return answer(body, status=status, location=location, etag=etag_of(value))
 
 
 def many(values: Sequence[Any], shape: type[Shape]) -> Response:

@@ -36,6 +36,11 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
     return body, parse_json(body)
 
 
+def announces_body(request: Request) -> bool:
+    """Tell whether a request comes with a body at all; an operation may do without one."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
 def parse_json(body: bytes) -> Any:
     """Parse strictly; raises ValidationFailed that says what is wrong and where."""
     _check_depth(body)

@@ -16,7 +16,7 @@ from pydantic import AfterValidator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.body import read_json
+from fairlead.api.body import announces_body, read_json
 from fairlead.api.credentials import person_of, principal_of
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
@@ -29,6 +29,7 @@ from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import LAST_PAGE, Window
 from fairlead.services.access import Person, Principal, require
 from fairlead.services.audit import Actor
+from fairlead.wire.values import EXAMPLE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,13 @@ class CheckedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the usual handler: first the credential, then the body."""
         answer = super().get_route_handler()
-        has_body = self.body_field is not None
+        field = self.body_field
         authenticate = type(self).authenticate
 
         async def handle(request: Request) -> Response:
             request.state.who = await authenticate(request)
-            body, value = await read_json(request) if has_body else (b"", None)
+            needed = field is not None and (field.field_info.is_required() or announces_body(request))
+            body, value = await read_json(request) if needed else (b"", None)
             return await answer(_ParsedRequest(request, body, value))
 
         return handle
@@ -167,10 +169,10 @@ def _window(
     return Window(page, limit)
 
 
-EXAMPLE_ID = "k3f9x2m7q1w8e5r4t6y0u2i9"
 OrganizationId = Annotated[str, Path(alias="organizationId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 QueueId = Annotated[str, Path(alias="queueId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 ItemId = Annotated[str, Path(alias="itemId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+ScheduleId = Annotated[str, Path(alias="scheduleId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 PageWindow = Annotated[Window, Depends(_window)]
 Search = Annotated[
     str, Query(max_length=NAME_CHARACTERS, description="Part of the name, in any case."), AfterValidator(_searchable)
@@ -181,3 +183,4 @@ QueueManager = Annotated[Caller, may(Permission.QUEUES_MANAGE)]
 Producer = Annotated[Caller, may(Permission.ITEMS_ENQUEUE)]
 Consumer = Annotated[Caller, may(Permission.ITEMS_CLAIM)]
 ItemReader = Annotated[Caller, may(Permission.ITEMS_READ)]
+ItemManager = Annotated[Caller, may(Permission.ITEMS_MANAGE)]

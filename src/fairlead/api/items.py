@@ -12,7 +12,7 @@ from fairlead.api.answers import changing, one, page_of, reading
 from fairlead.api.deps import Caller, ItemId, ItemReader, PageWindow, Producer, QueueId, TenantRoute
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
-from fairlead.errors import DatabaseUnavailable, NotFound, TemporaryError, ValidationFailed
+from fairlead.errors import Conflict, DatabaseUnavailable, NotFound, QueueFull, TemporaryError, ValidationFailed
 from fairlead.queries.items import Item, get_item, get_item_page
 from fairlead.services.access import require_item
 from fairlead.services.enqueuer import Enqueuer
@@ -27,7 +27,11 @@ _ITEM: Final = "/items/{itemId}"
 
 
 @router.post(
-    _OF_QUEUE, name="enqueue_item", status_code=201, response_model=Data[ItemOut], responses=changing(NotFound)
+    _OF_QUEUE,
+    name="enqueue_item",
+    status_code=201,
+    response_model=Data[ItemOut],
+    responses=changing(NotFound, Conflict, QueueFull),
 )
 async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
     """Enqueue one item; once this is answered, it is durable. Scope: `items:enqueue`."""
@@ -43,7 +47,7 @@ async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, bod
     name="enqueue_items",
     status_code=201,
     response_model=Data[Enqueued],
-    responses=changing(NotFound),
+    responses=changing(NotFound, Conflict, QueueFull),
 )
 async def enqueue_many(caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
     """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`."""
@@ -96,4 +100,9 @@ def _given(body: EnqueueItem) -> ItemInput:
         scheduled_for=body.scheduled_for,
         delay_seconds=body.delay_seconds,
         tags=body.tags,
+        ordering_key=body.ordering_key,
+        unique_key=body.unique_key,
+        unique_while=body.unique_while,
+        unique_seconds=body.unique_seconds,
+        on_conflict=body.on_conflict,
     )

@@ -29,9 +29,10 @@ from fairlead.services.leases import (
     fail_item,
     release_item,
     renew_item,
+    snooze_item,
 )
 from fairlead.wire.items import HeldItemOut, ItemOut
-from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem
+from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem, SnoozeItem
 from fairlead.wire.page import Data
 
 POLL_SECONDS: Final = 0.25
@@ -99,6 +100,15 @@ async def release(caller: Consumer, item_id: ItemId, body: ReleaseItem) -> Respo
     """Give an item back that was not worked on. Scope: `items:claim`."""
     async with _reported(caller, item_id, lease=body.lease) as (session, scope):
         item = await release_item(session, scope, item_id=item_id, lease=body.lease)
+    caller.resources.notifier.announce(item.queue_id)
+    return one(item, ItemOut)
+
+
+@router.post(_ITEM + "/snooze", name="snooze_item", response_model=Data[ItemOut], responses=_OUTCOME)
+async def snooze(caller: Consumer, item_id: ItemId, body: SnoozeItem) -> Response:
+    """Put an item off for a while; the attempt does not count. Scope: `items:claim`."""
+    async with _reported(caller, item_id, lease=body.lease) as (session, scope):
+        item = await snooze_item(session, scope, item_id=item_id, lease=body.lease, delay_seconds=body.delay_seconds)
     caller.resources.notifier.announce(item.queue_id)
     return one(item, ItemOut)
 

@@ -13,11 +13,20 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from fairlead.api import health, items, leases, queues
+from fairlead.api import bulk, health, item_changes, items, lease_batches, leases, queues, schedules, workers
 from fairlead.api.credentials import COOKIE
 from fairlead.api.mounting import ORGANIZATION, mounted
 
-TENANT_NOUNS: Final = (items.router, leases.router, queues.router)  # mounted at two addresses, the busiest first
+TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
+    items.router,
+    leases.router,
+    lease_batches.router,
+    item_changes.router,
+    bulk.router,
+    queues.router,
+    schedules.router,
+    workers.router,
+)
 PERSON_NOUNS: Final = ()  # of people who are signed in, or are about to be
 ROUTERS: Final = (mounted(*TENANT_NOUNS), *PERSON_NOUNS, health.router)
 router = APIRouter(include_in_schema=False)

@@ -297,8 +297,9 @@ def _storable(text: str) -> bool:
 
 
 def _outcome_rules(queue_id: str, attempts: int, lease_seconds: int, *backoff: Any) -> OutcomeRules:
-    *rules, delays = backoff
-    return OutcomeRules(queue_id, attempts, lease_seconds, Backoff(*rules, tuple(delays)))
+    policy, base, factor, cap, jitter, delays = backoff
+    rules = Backoff(policy, base, factor, cap, jitter, tuple(delays))
+    return OutcomeRules(queue_id, attempts, lease_seconds, rules)
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -15,13 +15,19 @@ _BACKOFF_DELAYS: Final = 100
 
 
 class QueueRules(TypedDict, total=False):
-    """How a queue's items are worked. A limit of None is none; times are in seconds."""
+    """How a queue's items are worked. A limit of None is none; times are in seconds; back-off is whole or in parts."""
 
     description: str | None
     max_concurrency: int | None
     max_attempts: int
     lease_seconds: int
     backoff: Backoff
+    backoff_policy: BackoffPolicy
+    backoff_base_seconds: float
+    backoff_factor: float
+    backoff_cap_seconds: float
+    backoff_jitter: bool
+    backoff_delays: list[float]
     rate_limit: int | None
     rate_period_seconds: int
     max_depth: int | None
@@ -29,15 +35,9 @@ class QueueRules(TypedDict, total=False):
 
 
 class QueueChanges(QueueRules, total=False):
-    """The fields of a queue that can be changed; what is not given stays. Back-off changes as a whole or in part."""
+    """The fields of a queue that can be changed; what is not given stays."""
 
     name: str
-    backoff_policy: BackoffPolicy
-    backoff_base_seconds: float
-    backoff_factor: float
-    backoff_cap_seconds: float
-    backoff_jitter: bool
-    backoff_delays: list[float]
 
 
 def _policy_problem(value: Any) -> str | None:

@@ -130,14 +130,21 @@ async def _switched(
 
 
 async def delete_queue(
-    session: Session, scope: TenantScope, *, queue_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
-    """Delete a queue for good, soft-deleted or not, with all its items. Raises NotFound.
+    """Delete a queue for good, soft-deleted or not, with all its items.
 
-    It takes as long as the queue is full; `soft_delete_queue` takes no time.
+    It takes as long as the queue is full; `soft_delete_queue` takes no time. Raises NotFound, and PreconditionFailed
+    for another version than the `expected`.
     """
     key = {"id": queue_id}
-    await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True, deleted=True)
+    held = await lock_row(session, scope, QueueTable, key=key, model=Queue, alone=True, deleted=True)
+    refuse_other_version(held, expected=expected)
     await clear(session, scope, queue_id=queue_id)
     gone = await delete_row(session, scope, QueueTable, key=key, model=Queue, deleted=True)
     await audit.record_change(session, scope, actor=actor, action="queue.deleted", kind="queue", before=gone)

@@ -34,6 +34,20 @@ given_back as (
 )
 select count(*) from gone
 
+-- fairlead.engine.clear.EMPTY_REST
+with finished as (
+    delete from queue_items i
+    where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s and i.finished_at < 'infinity'
+    returning i.id
+),
+counters as (
+    delete from item_counters c where c.organization_id = %(organization_id)s and c.queue_id = %(queue_id)s
+),
+turns as (
+    delete from ordering_turns t where t.organization_id = %(organization_id)s and t.queue_id = %(queue_id)s
+)
+select count(*) from finished
+
 -- fairlead.engine.clear.CLEAR_REST
 with finished as (
     delete from queue_items i
