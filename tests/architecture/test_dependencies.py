@@ -99,6 +99,7 @@ def test_the_domain_is_pure() -> None:
 INSTANTS = {
     "src/fairlead/domain/cron.py": "turns wall times into instants",
     "src/fairlead/domain/schedules.py": "tells which instants are owed",
+    "src/fairlead/domain/versions.py": "writes the instant of a change down as a version",
 }
 
 

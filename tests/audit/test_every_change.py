@@ -290,6 +290,10 @@ CASES: Final[dict[str, Case]] = {
         lambda s, o, w: queues.delete_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
         lambda w, _: [Event("queue.deleted", "queue", w.queue.id, before=w.queue)],
     ),
+    "queues.purge_queue": Case(
+        lambda s, o, w: queues.purge_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
+        lambda w, made: [Event("queue.purged", "queue", w.queue.id, after={"items": made})],
+    ),
     "queues.soft_delete_queue": Case(
         lambda s, o, w: queues.soft_delete_queue(s, o, queue_id=w.queue.id, actor=ACTOR),
         lambda w, _: [deletion("queue", w.queue.id)],

@@ -7,7 +7,8 @@ from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
 
 from fairlead.db.session import Database
-from fairlead.engine.clear import clear, forget
+from fairlead.domain.item_status import ItemStatus
+from fairlead.engine.clear import clear, empty, forget
 from fairlead.engine.enqueue import NewItem
 from fairlead.engine.enqueue_limited import enqueue_limited, room_for
 
@@ -82,3 +83,21 @@ async def test_periods_go_with_their_queue(database: Database, ours: Tenant) -> 
     await tell(database, "delete from queues")
     assert await tell(database, "select 1 from unique_periods") == []
     assert await claim_some(database, ours) == []
+
+
+async def test_an_emptied_queue_keeps_what_its_limits_go_by(database: Database, ours: Tenant, theirs: Tenant) -> None:
+    """Items in every status go, and are counted; the accounts stay right, also of slots that were taken, and others'."""
+    await tell(database, "update queues set max_concurrency = 9, rate_limit = 99")
+    for owner in (ours, theirs):
+        await one_in_each_status(database, owner)
+        await enqueue_some(database, owner, 2, ordering_key="k")
+    before = await _left(database, theirs)
+    [[rate]] = await tell(database, "select rate_started from slots where queue_id = :id", id=ours.queue_id)
+    async with database.unit_of_work(ours.scope) as session:
+        removed = await empty(session, ours.scope, queue_id=ours.queue_id)
+    assert removed == len(ItemStatus) + 2
+    left = await _left(database, ours)
+    assert left == {"queue_items": 0, "item_counters": 0, "slots": 1, "depth_turns": 0, "ordering_turns": 0}
+    assert await tell(database, "select rate_started from slots where queue_id = :id", id=ours.queue_id) == [(rate,)]
+    assert await _left(database, theirs) == before
+    assert await differences(database) == []

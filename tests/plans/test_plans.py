@@ -11,7 +11,7 @@ from fairlead.engine.advance import ADVANCE
 from fairlead.engine.cancel import CANCEL
 from fairlead.engine.claim import CLAIM, CLAIM_WALKS
 from fairlead.engine.claim_limited import CLAIM_LIMITED, CLAIM_LIMITED_WALKS
-from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST
+from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST, EMPTY_REST
 from fairlead.engine.complete import COMPLETE, COMPLETE_KEEPING_SLOTS, COMPLETED_BEFORE
 from fairlead.engine.delete import DELETE
 from fairlead.engine.end_cancelled import END_CANCELLED
@@ -267,9 +267,10 @@ def test_a_clearing_reads_one_organization(seeded_url: str, role: str, organizat
     plan = _plan(seeded_url, CLEAR_LIVE, role=role, organization_id=organization_id, statistics=statistics)
     assert plan.indexes() <= {"queue_items_live_pkey", "slots_pkey"}
     assert "Seq Scan" not in plan.scans_of(LIVE, "slots")
-    rest = _plan(seeded_url, CLEAR_REST, role=role, organization_id=organization_id, statistics=statistics)
-    assert rest.scans_of(FINISHED) == {"Index Scan queue_items_finished_idx"}
-    assert "Seq Scan" not in rest.scans_of(LIVE, "slots", "item_counters", "depth_turns")
+    for statement in (CLEAR_REST, EMPTY_REST):
+        rest = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
+        assert rest.scans_of(FINISHED) == {"Index Scan queue_items_finished_idx"}
+        assert "Seq Scan" not in rest.scans_of(LIVE, "slots", "item_counters", "depth_turns")
 
 
 @ANY_STATISTICS

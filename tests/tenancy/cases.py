@@ -12,6 +12,7 @@ from tests.tenancy.access_cases import SYSTEM_ACCESS_CASES
 from tests.tenancy.case import Case
 from tests.tenancy.query_cases import SYSTEM_QUERIES, TENANT_QUERIES
 from tests.tenancy.schedule_cases import SCHEDULE_CASES, SYSTEM_SCHEDULE_CASES
+from tests.tenancy.work_cases import WORK_CASES
 from tests.tenancy.world import PEPPER, Target
 
 from fairlead.db.session import Session
@@ -60,6 +61,7 @@ async def _keep(session: Session, scope: Any, _own: Target, at: Target) -> objec
 TENANT_CASES: Final[dict[str, Case]] = (
     TENANT_QUERIES
     | SCHEDULE_CASES
+    | WORK_CASES
     | {
         "services.access.require_item": Case(
             lambda s, scope, own, at: access.require_item(

@@ -29,7 +29,7 @@ from fairlead.domain.ids import new_id
 from fairlead.engine.advance import advance
 from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
-from fairlead.engine.clear import clear, forget
+from fairlead.engine.clear import clear, empty, forget
 from fairlead.engine.complete import Completion, complete, completed_before
 from fairlead.engine.delete import delete
 from fairlead.engine.end_cancelled import end_cancelled
@@ -99,6 +99,11 @@ async def _cancel(session: Session, scope: Scope, victim: Victim) -> object:
 async def _clear(session: Session, scope: Scope, victim: Victim) -> None:
     assert isinstance(scope, TenantScope)
     await clear(session, scope, queue_id=victim.owner.queue_id)
+
+
+async def _empty(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await empty(session, scope, queue_id=victim.owner.queue_id) or []
 
 
 async def _correct_slots(session: Session, _scope: Scope, _victim: Victim) -> object:
@@ -242,6 +247,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
     "completed_before": _completed_before,
     "count_late": _count_late,
     "delete": _delete,
+    "empty": _empty,
     "end_cancelled": _end_cancelled,
     "enqueue": _enqueue,
     "enqueue_copy": _enqueue_copy,
