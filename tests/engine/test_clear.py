@@ -86,7 +86,7 @@ async def test_periods_go_with_their_queue(database: Database, ours: Tenant) -> 
 
 
 async def test_an_emptied_queue_keeps_what_its_limits_go_by(database: Database, ours: Tenant, theirs: Tenant) -> None:
-    """Items in every status go, and are counted; the accounts stay right, also of slots that were taken, and others'."""
+    """Items in every status go, and are counted; the accounts stay right, of taken slots and others too."""
     await tell(database, "update queues set max_concurrency = 9, rate_limit = 99")
     for owner in (ours, theirs):
         await one_in_each_status(database, owner)
