@@ -255,11 +255,10 @@ def older_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["this server", "PostgreSQL 15"])
+@pytest.fixture
 def any_url(request: pytest.FixtureRequest) -> str:
-    """A URL on the tests' server, and one on the oldest that is supported."""
-    name = "server_url" if request.param == "this server" else "older_url"
-    url = request.getfixturevalue(name)
+    """A URL on the server that the test names by its fixture."""
+    url = request.getfixturevalue(request.param)
     assert isinstance(url, str)
     return url
 
@@ -284,9 +283,22 @@ def _catalogue(shop: ShopCopy, url: str) -> Catalogue:
         return read_catalogue(connection, shop.target())
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_the_walk(shop: ShopCopy, any_url: str, change: Change) -> None:
+# On the oldest server that is supported go those whose SQL is the furthest from everyday; all of them go there when the
+# whole suite does.
+ON_OLDER = (
+    "add a column with a default that differs by row",
+    "rename a column that a policy, an index and a key use",
+    "add an enum value in the middle, and use it",
+    "add a table with a policy",
+    "set not null",
+)
+WALKS = [*(("server_url", name) for name in CHANGES), *(("older_url", name) for name in ON_OLDER)]
+
+
+@pytest.mark.parametrize(("any_url", "name"), WALKS, indirect=["any_url"])
+def test_the_walk(shop: ShopCopy, any_url: str, name: str) -> None:
     """Each kind of change reaches the models and comes back to the schema before; the rows live through it."""
+    change = CHANGES[name]
     with scratch(any_url) as url:
         _run(shop, url, "head")
         before = _catalogue(shop, url)

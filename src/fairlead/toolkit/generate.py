@@ -2,7 +2,7 @@
 
 The models are compared with a shadow database that stands at the newest revision, so no live database is needed and the
 outcome does not depend on one. What only a person can decide is asked or taken from hints (`decisions.py`). What is
-found is written as safe DDL (`rewrite.py`) and tried up and down on another shadow; only when that leads to the models
+found is written as safe DDL (`rewrite.py`) and tried up and down on a shadow; only when that leads to the models
 and back is a file written. Where something slow stands on what the same change makes or renames, a second revision
 follows. Nothing is ever overwritten.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -70,14 +71,17 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
     """
     head = _head(target)
     declared = declared_catalogue(target, server_url)
-    with shadow(server_url, target) as url, connected(url) as connection:
-        found = decided(Shadow(target, connection, declared), deciding)
-        if not found.renames and not found.operations:
-            return []
-        with connection.begin():
-            partitioned = frozenset(_partitioned(connection))
-    drafts = list(_drafts(target, found, partitioned, wanted=wanted, head=head))
-    rewritten = _tried(target, server_url, declared, drafts=drafts)
+    with shadow(server_url, target) as url:
+        with connected(url) as connection:
+            found = decided(Shadow(target, connection, declared), deciding)
+            if not found.renames and not found.operations:
+                return []
+            with connection.begin():
+                partitioned = frozenset(_partitioned(connection))
+        drafts = list(_drafts(target, found, partitioned, wanted=wanted, head=head))
+        # Renames were carried out on this shadow; without any it is as the migrations left it.
+        with shadow(server_url, target) if found.renames else nullcontext(url) as trial_url:
+            rewritten = _tried(target, trial_url, declared, drafts=drafts)
     return [replace(drafts[0], warnings=(*drafts[0].warnings, *map(_REWRITES.format, rewritten))), *drafts[1:]]
 
 
@@ -202,17 +206,16 @@ def _meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
     return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(changing))
 
 
-def _tried(target: Target, server_url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
-    """Return the tables that the drafts write anew.
+def _tried(target: Target, url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
+    """Try the drafts on a shadow, and return the tables that they write anew.
 
     Raises MigrationFailed unless they lead to the models, and their downgrades back.
     """
-    with shadow(server_url, target) as url:
-        before = _catalogue(target, url)
-        rewritten = try_out(target, url, (draft.up for draft in drafts))
-        _insist(_catalogue(target, url), declared, "The models are not reached")
-        try_out(target, url, (draft.down for draft in reversed(drafts)))
-        _insist(_catalogue(target, url), before, "The downgrade does not lead back")
+    before = _catalogue(target, url)
+    rewritten = try_out(target, url, (draft.up for draft in drafts))
+    _insist(_catalogue(target, url), declared, "The models are not reached")
+    try_out(target, url, (draft.down for draft in reversed(drafts)))
+    _insist(_catalogue(target, url), before, "The downgrade does not lead back")
     return rewritten
 
 

@@ -40,17 +40,7 @@ def push(tmp_path: Path, empty_url: str, workshop_url: str) -> Ran:
 
     def ran(columns: str, *options: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "notes_schema.py").write_text(_SCHEMA.format(columns=columns))
-        command = [sys.executable, "-m", "fairlead", "db", "push", *options]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=environment_of(tmp_path, empty_url),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return completed("db", "push", *options, environment=environment_of(tmp_path, empty_url), directory=tmp_path)
 
     return ran
 
