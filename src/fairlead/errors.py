@@ -8,6 +8,7 @@ FairleadError
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
 │   ├── PreconditionFailed         412 PRECONDITION_FAILED somebody changed it since you looked
+│   ├── IdempotencyKeyReused       422 IDEMPOTENCY_KEY_REUSED  the key was another request's
 │   ├── QueueFull                  429 QUEUE_FULL          as many items as the queue or the organization may hold
 │   └── Conflict                   409 CONFLICT            something with that name is already there
 │       ├── LastOwner              409 LAST_OWNER          an organization always has an owner
@@ -18,8 +19,9 @@ FairleadError
 │   └── Forbidden                  403 FORBIDDEN
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
-│   └── Busy                       503 BUSY                a lock or time limit stood in the way
-│       └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
+│   ├── Busy                       503 BUSY                a lock or time limit stood in the way
+│   │   └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
+│   └── IdempotencyInFlight        409 IDEMPOTENCY_IN_FLIGHT  the same request is being carried out
 ├── OperatorError                  somebody who runs the installation has to act
 │   ├── SettingsInvalid            500 SETTINGS_INVALID    names the variable
 │   ├── EmbeddedDatabaseFailed     500 EMBEDDED_DATABASE_FAILED
@@ -136,6 +138,12 @@ class PreconditionFailed(RequestError):
     code, status = "PRECONDITION_FAILED", 412
 
 
+class IdempotencyKeyReused(RequestError):
+    """This idempotency key was sent with another request before; take a new one."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+
+
 class QueueFull(RequestError):
     """The queue, or the organization, holds as many items as it may; try again when some are done."""
 
@@ -187,6 +195,12 @@ class TransactionConflict(Busy):
     """Another transaction changed the same rows at the same moment; nothing was changed."""
 
     code = "TRANSACTION_CONFLICT"
+
+
+class IdempotencyInFlight(TemporaryError):
+    """A request with this idempotency key is being carried out right now; ask again in a moment."""
+
+    code, status = "IDEMPOTENCY_IN_FLIGHT", 409
 
 
 class OperatorError(FairleadError):

@@ -74,6 +74,14 @@ def test_creating_is_a_post() -> None:
         assert "requestBody" in operation or method not in {"PATCH", "PUT"}
 
 
+def test_creating_can_be_made_once() -> None:
+    """What answers 201 in an organization takes an Idempotency-Key: write it with `Once` (api/once.py)."""
+    for method, path, operation in operations():
+        if "201" in operation["responses"] and path.startswith(ORGANIZATION):
+            assert "Idempotency-Key" in {named["name"] for named in _parameters(operation)}, f"{method} {path}"
+            assert {"409", "422"} <= operation["responses"].keys()
+
+
 def test_key_is_documented() -> None:
     """Every operation needs a bearer key, except health."""
     made = document()

@@ -39,7 +39,7 @@ from fairlead.engine.enqueue_limited import enqueue_limited, holders_of, room_fo
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.fold import fold, recount
 from fairlead.engine.promote import promote
-from fairlead.engine.prune import prune, prune_periods
+from fairlead.engine.prune import prune, prune_answers, prune_periods
 from fairlead.engine.reconcile import correct_slots, count_late, reconcile
 from fairlead.engine.release import release
 from fairlead.engine.renew import renew
@@ -212,6 +212,10 @@ async def _prune(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await prune(session, FLEET, most=100) or []
 
 
+async def _prune_answers(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await prune_answers(session, FLEET, seconds=0, most=100) or []
+
+
 async def _prune_periods(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await prune_periods(session, FLEET, most=100) or []
 
@@ -271,6 +275,7 @@ SYSTEM_ATTACKS: dict[str, Attack] = {
     "fold": _fold,
     "promote": _promote,
     "prune": _prune,
+    "prune_answers": _prune_answers,
     "prune_periods": _prune_periods,
     "reconcile": _reconcile,
     "rescue": _rescue,
@@ -311,6 +316,10 @@ _PAST_THE_ENGINE = (
     (
         "insert into unique_periods (organization_id, queue_id, unique_key, item_id, expires_at) "
         "select organization_id, id, 'over', id, statement_timestamp() from queues where id = :queue"
+    ),
+    (
+        "insert into idempotency_keys (organization_id, route, key, fingerprint, answer) "
+        "select organization_id, 'r', 'k', 'f', '' from queues where id = :queue"
     ),
     "update organizations set max_queue_depth = 99 where id in (select organization_id from queues where id = :queue)",
     "insert into slots (organization_id, queue_id, taken) select organization_id, id, 3 from queues where id = :queue",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from tests.tenancy.case import Case
-from tests.tenancy.world import Target
+from tests.tenancy.world import PEPPER, Target
 
 from fairlead.queries import items as item_queries
 from fairlead.queries import workers
-from fairlead.services import chosen_items, items, lease_batches, queues
+from fairlead.services import chosen_items, idempotency, items, lease_batches, queues
 from fairlead.services.chosen_items import Choice
+from fairlead.services.idempotency import Attempt
 from fairlead.services.lease_batches import Completed, Failed, Renewed
 
 
@@ -70,6 +71,14 @@ WORK_CASES: Final[dict[str, Case]] = {
     ),
     "services.lease_batches.release_items": Case(
         lambda s, scope, _, at: lease_batches.release_items(s, scope, leases={at.held_id: at.lease})
+    ),
+    "services.idempotency.recall_answer": Case(
+        lambda s, scope, _own, _at: idempotency.recall_answer(s, scope, attempt=Attempt("r", "k", "f"), secret=PEPPER)
+    ),
+    "services.idempotency.keep_answer": Case(
+        lambda s, scope, _own, _at: idempotency.keep_answer(
+            s, scope, attempt=Attempt("r", "another", "f"), answer=b"", secret=PEPPER
+        )
     ),
     "services.queues.purge_queue": Case(lambda s, scope, _, at: queues.purge_queue(s, scope, queue_id=at.queue_id)),
 }

@@ -14,7 +14,10 @@ from fairlead.errors import (
     DatabaseUnavailable,
     FairleadError,
     Forbidden,
+    IdempotencyInFlight,
+    IdempotencyKeyReused,
     PayloadTooLarge,
+    TemporaryError,
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
@@ -67,7 +70,7 @@ def reading(*kinds: type[FairleadError]) -> Responses:
         message = kind().message
         entry["description"] = f"{entry['description']} {message}".strip()
         entry["content"]["application/json"]["examples"][kind.code] = {"value": _example(kind, message)}
-        if kind in {DatabaseUnavailable, Busy}:
+        if issubclass(kind, TemporaryError):
             entry["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return described
 
@@ -75,6 +78,12 @@ def reading(*kinds: type[FairleadError]) -> Responses:
 def changing(*kinds: type[FairleadError]) -> Responses:
     """Describe the errors of an operation with a body."""
     return reading(*_WITH_BODY, *kinds)
+
+
+def creating(*kinds: type[FairleadError], body: bool = True) -> Responses:
+    """Describe the errors of an operation that makes something, once if it is asked to (`api/once.py`)."""
+    described = changing if body else reading
+    return described(IdempotencyInFlight, IdempotencyKeyReused, *(() if body else (ValidationFailed,)), *kinds)
 
 
 def _example(kind: type[FairleadError], message: str) -> dict[str, Any]:

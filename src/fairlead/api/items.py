@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, one, page_of, reading
+from fairlead.api.answers import creating, one, page_of, reading
 from fairlead.api.deps import Caller, ItemId, ItemReader, PageWindow, Producer, QueueId, TenantRoute
+from fairlead.api.once import Once
+from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
 from fairlead.errors import Conflict, DatabaseUnavailable, NotFound, QueueFull, TemporaryError, ValidationFailed
@@ -31,15 +33,23 @@ _ITEM: Final = "/items/{itemId}"
     name="enqueue_item",
     status_code=201,
     response_model=Data[ItemOut],
-    responses=changing(NotFound, Conflict, QueueFull),
+    responses=creating(NotFound, Conflict, QueueFull),
 )
-async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
+async def enqueue_one(request: Request, once: Once, caller: Producer, queue_id: QueueId, body: EnqueueItem) -> Response:
     """Enqueue one item; once this is answered, it is durable. Scope: `items:enqueue`."""
-    scope = caller.scope(queue_id=queue_id)
-    enqueuer: Enqueuer = request.app.state.enqueuer
-    item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=_given(body))
-    item = await _enqueued(caller, scope, item_id)
-    return one(item, ItemOut, status=201, location=caller.at(f"/items/{item_id}"))
+    if once.attempt is None:  # shares the insert of those that come at the same moment
+        scope = caller.scope(queue_id=queue_id)
+        enqueuer: Enqueuer = request.app.state.enqueuer
+        item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=_given(body))
+        return _made(caller, await _enqueued(caller, scope, item_id))
+
+    async def work(session: Session, scope: TenantScope) -> Response:
+        [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(body)])
+        return _made(caller, await get_item(session, scope, item_id=item_id))
+
+    answered = await once.answer(caller, work, queue_id=queue_id)
+    caller.resources.notifier.announce(queue_id)
+    return answered
 
 
 @router.post(
@@ -47,14 +57,18 @@ async def enqueue_one(request: Request, caller: Producer, queue_id: QueueId, bod
     name="enqueue_items",
     status_code=201,
     response_model=Data[Enqueued],
-    responses=changing(NotFound, Conflict, QueueFull),
+    responses=creating(NotFound, Conflict, QueueFull),
 )
-async def enqueue_many(caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
+async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
     """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`."""
-    async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
+
+    async def work(session: Session, scope: TenantScope) -> Response:
         ids = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(item) for item in body.items])
+        return one(Enqueued(ids=ids), Enqueued, status=201)
+
+    answered = await once.answer(caller, work, queue_id=queue_id)
     caller.resources.notifier.announce(queue_id)
-    return one(Enqueued(ids=ids), Enqueued, status=201)
+    return answered
 
 
 @router.get(
@@ -79,6 +93,10 @@ async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         item = await get_item(session, scope, item_id=item_id)
     return one(item, ItemOut)
+
+
+def _made(caller: Caller, item: Item) -> Response:
+    return one(item, ItemOut, status=201, location=caller.at(f"/items/{item.id}"))
 
 
 async def _enqueued(caller: Caller, scope: TenantScope, item_id: str) -> Item:

@@ -7,9 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, one, page_of, reading
+from fairlead.api.answers import changing, creating, one, page_of, reading
 from fairlead.api.deps import PageWindow, QueueId, QueueManager, QueueReader, Search, TenantRoute
+from fairlead.api.once import Once
 from fairlead.api.versions import Expected
+from fairlead.db.session import Session
+from fairlead.db.tenancy import TenantScope
 from fairlead.errors import Conflict, Forbidden, NotFound, PreconditionFailed, ValidationFailed
 from fairlead.queries.depths import get_depth
 from fairlead.queries.queues import get_queue, get_queue_page
@@ -31,14 +34,17 @@ _QUEUE: Final = "/{queueId}"
 _ONE: Final = Data[QueueOut]
 
 
-@router.post("", name="create_queue", status_code=201, response_model=_ONE, responses=changing(Conflict))
-async def create(caller: QueueManager, body: NewQueue) -> Response:
+@router.post("", name="create_queue", status_code=201, response_model=_ONE, responses=creating(Conflict))
+async def create(once: Once, caller: QueueManager, body: NewQueue) -> Response:
     """Make a queue. Scope: `queues:manage`, of a key that is for every queue."""
     if caller.principal.queue_ids is not None:
         raise Forbidden("This API key is for certain queues only; it cannot make others.")
-    async with caller.unit_of_work() as (session, scope):
+
+    async def work(session: Session, scope: TenantScope) -> Response:
         made = await create_queue(session, scope, created_by=caller.principal.user_id, actor=caller.actor, **dict(body))
-    return one(made, QueueOut, status=201, location=caller.at(f"/queues/{made.id}"))
+        return one(made, QueueOut, status=201, location=caller.at(f"/queues/{made.id}"))
+
+    return await once.answer(caller, work)
 
 
 @router.get("", name="list_queues", response_model=PageData[QueueOut], responses=reading(ValidationFailed))

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from fairlead.api.answers import answer, changing, one, page_of, reading
+from fairlead.api.answers import answer, changing, creating, one, page_of, reading
 from fairlead.api.deps import Caller, PageWindow, QueueManager, QueueReader, ScheduleId, Search, TenantRoute
+from fairlead.api.once import Once
 from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
@@ -37,12 +38,15 @@ _ONE: Final = Data[ScheduleOut]
 _TICKS: Final = Data[list[datetime]]
 
 
-@router.post("", name="create_schedule", status_code=201, response_model=_ONE, responses=changing(NotFound, Conflict))
-async def create(caller: QueueManager, body: NewSchedule) -> Response:
+@router.post("", name="create_schedule", status_code=201, response_model=_ONE, responses=creating(NotFound, Conflict))
+async def create(once: Once, caller: QueueManager, body: NewSchedule) -> Response:
     """Make a schedule; its first tick is the first after now. Scope: `queues:manage`."""
-    async with caller.unit_of_work(queue_id=body.queue_id) as (session, scope):
+
+    async def work(session: Session, scope: TenantScope) -> Response:
         made = await create_schedule(session, scope, actor=caller.actor, **dict(body))
-    return one(made, ScheduleOut, status=201, location=caller.at(f"/schedules/{made.id}"))
+        return one(made, ScheduleOut, status=201, location=caller.at(f"/schedules/{made.id}"))
+
+    return await once.answer(caller, work, queue_id=body.queue_id)
 
 
 @router.get("", name="list_schedules", response_model=PageData[ScheduleOut], responses=reading(ValidationFailed))
@@ -131,16 +135,23 @@ async def resume(caller: QueueManager, schedule_id: ScheduleId) -> Response:
     name="run_schedule",
     status_code=201,
     response_model=Data[ItemOut],
-    responses=reading(NotFound, QueueFull),
+    responses=creating(NotFound, QueueFull, body=False),
 )
-async def run(caller: QueueManager, schedule_id: ScheduleId) -> Response:
+async def run(once: Once, caller: QueueManager, schedule_id: ScheduleId) -> Response:
     """Enqueue a schedule's item at once, paused or not. Scope: `queues:manage`."""
-    async with caller.unit_of_work() as (session, scope):
-        found = await _reachable(session, scope, caller, schedule_id)
+    queue_id = ""
+
+    async def work(session: Session, scope: TenantScope) -> Response:
+        nonlocal queue_id
+        queue_id = (await _reachable(session, scope, caller, schedule_id)).queue_id
         item_id = await run_schedule(session, scope, schedule_id=schedule_id, actor=caller.actor)
         item = await get_item(session, scope, item_id=item_id)
-    caller.resources.notifier.announce(found.queue_id)
-    return one(item, ItemOut, status=201, location=caller.at(f"/items/{item_id}"))
+        return one(item, ItemOut, status=201, location=caller.at(f"/items/{item_id}"))
+
+    answered = await once.answer(caller, work)
+    if queue_id:
+        caller.resources.notifier.announce(queue_id)
+    return answered
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Prune: remove finished items that their queue keeps no longer, and unique keys whose period is over.
+"""Prune: remove finished items that their queue keeps no longer, and keys whose time is over.
 
 completed, failed, cancelled, finished longer ago than the queue's `retention_seconds` → -.  A queue without one keeps
 everything.  Locks: a share of the queues, skipping one that is being deleted; the items picked, skipping what is
@@ -76,6 +76,17 @@ where p.ctid = any (array(
 """)
 
 
+PRUNE_ANSWERS: Final = Statement("""
+delete from idempotency_keys k
+where k.ctid = any (array(
+    select o.ctid from idempotency_keys o
+    where o.created_at <= statement_timestamp() - make_interval(secs => :seconds)
+    order by o.created_at
+    limit :most
+    for update skip locked))
+""")
+
+
 async def prune(session: Session, _scope: SystemScope, *, most: int) -> int:
     """Remove up to `most` items whose time is over; return how many. Call again while it is that many."""
     return int((await session.run(PRUNE, {"most": most}))[0][0])
@@ -84,3 +95,8 @@ async def prune(session: Session, _scope: SystemScope, *, most: int) -> int:
 async def prune_periods(session: Session, _scope: SystemScope, *, most: int) -> int:
     """Remove up to `most` unique keys whose period is over; return how many. Call again while it is that many."""
     return await session.row_count(PRUNE_PERIODS, {"most": most})
+
+
+async def prune_answers(session: Session, _scope: SystemScope, *, seconds: float, most: int) -> int:
+    """Remove up to `most` idempotency keys that are so old; return how many. Call again while it is that many."""
+    return await session.row_count(PRUNE_ANSWERS, {"seconds": seconds, "most": most})

@@ -1,4 +1,4 @@
-"""Pruner: removes finished items that their queue keeps no longer, and unique keys whose period is over."""
+"""Pruner: removes finished items that their queue keeps no longer, and unique and idempotency keys that are over."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Final
 
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
-from fairlead.engine.prune import prune, prune_periods
+from fairlead.engine.prune import prune, prune_answers, prune_periods
 from fairlead.maintenance.duty import duty
 from fairlead.runtime.loop import Loop
 
 BATCH: Final = 1000
 INTERVAL_SECONDS: Final = 20.0
+ANSWER_SECONDS: Final = 24 * 3600.0  # as the HTTP contract says
 _SCOPE: Final = system("prune finished items of every organization")
 
 
@@ -21,6 +22,8 @@ def pruner(resources: Resources) -> Loop:
     async def work() -> bool:
         items = await prune(resources.database.alone(_SCOPE), _SCOPE, most=BATCH)
         periods = await prune_periods(resources.database.alone(_SCOPE), _SCOPE, most=BATCH)
-        return BATCH in {items, periods}
+        session = resources.database.alone(_SCOPE)
+        answers = await prune_answers(session, _SCOPE, seconds=ANSWER_SECONDS, most=BATCH)
+        return BATCH in {items, periods, answers}
 
     return duty(resources.database, "prune", work, seconds=INTERVAL_SECONDS)

@@ -8,6 +8,7 @@ from fairlead.rows.audit_events import AuditEvent, NewAuditEvent
 from fairlead.rows.credentials import Credential, NewCredential
 from fairlead.rows.depth_turns import DepthTurn, NewDepthTurn
 from fairlead.rows.duties import Duty, NewDuty
+from fairlead.rows.idempotency_keys import IdempotencyKey, NewIdempotencyKey
 from fairlead.rows.invitations import Invitation, NewInvitation
 from fairlead.rows.item_counters import ItemCounter, NewItemCounter
 from fairlead.rows.ordering_turns import NewOrderingTurn, OrderingTurn
@@ -30,6 +31,7 @@ __all__ = [
     "Credential",
     "DepthTurn",
     "Duty",
+    "IdempotencyKey",
     "Invitation",
     "ItemCounter",
     "NewApiKey",
@@ -37,6 +39,7 @@ __all__ = [
     "NewCredential",
     "NewDepthTurn",
     "NewDuty",
+    "NewIdempotencyKey",
     "NewInvitation",
     "NewItemCounter",
     "NewOrderingTurn",

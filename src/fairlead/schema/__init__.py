@@ -6,6 +6,7 @@ from fairlead.schema.base import Base
 from fairlead.schema.credentials import Credential
 from fairlead.schema.depth_turns import DepthTurn
 from fairlead.schema.duties import Duty
+from fairlead.schema.idempotency_keys import IdempotencyKey
 from fairlead.schema.invitations import Invitation
 from fairlead.schema.item_counters import ItemCounter
 from fairlead.schema.ordering_turns import OrderingTurn
@@ -32,6 +33,7 @@ __all__ = [
     "Credential",
     "DepthTurn",
     "Duty",
+    "IdempotencyKey",
     "Invitation",
     "ItemCounter",
     "OrderingTurn",

@@ -30,6 +30,7 @@ KEPT: Final[Mapping[str, str]] = {
     "unique_periods": _ENGINE,
     "duties": _FLEET,
     "workers": _FLEET,
+    "idempotency_keys": "The first answers to requests, sealed; what is deleted here can be made twice.",
     "audit_events": "The audit trail can only be added to.",
 }
 

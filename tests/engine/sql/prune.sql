@@ -53,3 +53,12 @@ where p.ctid = any (array(
     order by o.expires_at
     limit %(most)s
     for update skip locked))
+
+-- fairlead.engine.prune.PRUNE_ANSWERS
+delete from idempotency_keys k
+where k.ctid = any (array(
+    select o.ctid from idempotency_keys o
+    where o.created_at <= statement_timestamp() - make_interval(secs => %(seconds)s)
+    order by o.created_at
+    limit %(most)s
+    for update skip locked))
