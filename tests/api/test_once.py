@@ -93,13 +93,13 @@ async def test_a_run_without_a_body_is_made_once(client: httpx.AsyncClient, data
     assert await tell(database, "select count(*) from queue_items") == [(1,)]
 
 
-@pytest.mark.parametrize("key", ["", "with space", "x" * 256, "é"])
-async def test_impossible_keys_are_named(client: httpx.AsyncClient, *, key: str) -> None:
+async def test_impossible_keys_are_named(client: httpx.AsyncClient) -> None:
     """A key that is empty, too long or not plain ASCII is refused by name; the longest one is accepted."""
-    refused = await client.post("/api/queues", json={"name": "n"}, headers=[(b"Idempotency-Key", key.encode())])
+    for given in ("", "with space", "x" * 256, "é"):
+        headers = [(b"Idempotency-Key", given.encode())]
+        refused = await client.post("/api/queues", json={"name": "n"}, headers=headers)
+        assert (refused.status_code, refused.json()["details"].keys()) == (400, {"Idempotency-Key"})
     accepted = await client.post("/api/queues", json={"name": "n"}, headers=under("x" * 255))
-
-    assert (refused.status_code, refused.json()["details"].keys()) == (400, {"Idempotency-Key"})
     assert accepted.status_code == 201
 
 

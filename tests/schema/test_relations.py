@@ -22,6 +22,7 @@ RELATIONS = {
     "api_keys": {"user", "organization", "predecessor"},
     "audit_events": {"organization"},
     "credentials": {"user"},
+    "idempotency_keys": {"organization"},
     "invitations": {"organization", "role", "inviter"},
     "depth_turns": {"organization"},
     "duties": set(),
