@@ -18,6 +18,7 @@ from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.services.api_keys import create_api_key
+from fairlead.services.key_cache import KeyCache
 from fairlead.services.users import create_user
 
 PEPPER = b"a pepper for tests, at least this long"
@@ -57,8 +58,10 @@ async def resources(database: Database) -> AsyncIterator[Resources]:
 
 @pytest.fixture
 def app(resources: Resources) -> FastAPI:
-    """The application."""
-    return create_app(resources)
+    """The application; whom a key stands for is asked anew for each request."""
+    made = create_app(resources)
+    made.state.keys = KeyCache(resources.database, pepper=PEPPER, life_seconds=0)
+    return made
 
 
 @pytest.fixture

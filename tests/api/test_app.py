@@ -25,7 +25,7 @@ async def used(database: Database) -> list[str]:
 async def test_use_is_written_down_while_serving(
     app: FastAPI, client: httpx.AsyncClient, key: Key, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key's use is written down after its request, in the course of a few seconds."""
+    """A key's use is written down after its request, in the course of a minute or so."""
     monkeypatch.setattr(app_module, "FLUSH_SECONDS", 0.01)
 
     async def written() -> bool:

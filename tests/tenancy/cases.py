@@ -16,6 +16,7 @@ from tests.tenancy.work_cases import WORK_CASES
 from tests.tenancy.world import PEPPER, Target
 
 from fairlead.db.session import Session
+from fairlead.domain.api_keys import key_hash
 from fairlead.domain.ids import new_id
 from fairlead.domain.item_status import ItemStatus
 from fairlead.engine.enqueue import NewItem
@@ -340,6 +341,9 @@ SYSTEM_CASES: Final[dict[str, Case]] = (
         "services.accounts.reconcile_slots": Case(lambda s, scope, _, __: accounts.reconcile_slots(s, scope)),
         "services.api_keys.authenticate": Case(
             lambda s, scope, _, at: keys.authenticate(s, scope, raw=at.raw_key, pepper=PEPPER)
+        ),
+        "services.api_keys.find_principals": Case(
+            lambda s, scope, _, at: keys.find_principals(s, scope, key_hashes=[key_hash(at.raw_key, pepper=PEPPER)])
         ),
         "services.organizations.create_organization": Case(
             lambda s, scope, _, at: organizations.create_organization(s, scope, name="x", slug=f"x{at.slug}")

@@ -244,8 +244,8 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
 SYSTEM_QUERIES: Final[dict[str, Case]] = {
     "queries.depths.find_queue_keys": Case(lambda s, scope, _, at: depths.find_queue_keys(s, scope, slugs=[at.slug])),
     "queries.due_work.find_due_work": Case(lambda s, scope, _, __: due_work.find_due_work(s, scope)),
-    "queries.api_keys.find_key_holder": Case(
-        lambda s, scope, _, at: key_queries.find_key_holder(s, scope, key_hash=key_hash(at.raw_key, pepper=PEPPER))
+    "queries.api_keys.find_key_holders": Case(
+        lambda s, scope, _, at: key_queries.find_key_holders(s, scope, key_hashes=[key_hash(at.raw_key, pepper=PEPPER)])
     ),
     "queries.organizations.get_organization_by_slug": Case(
         lambda s, scope, _, at: organization_queries.get_organization_by_slug(s, scope, slug=at.slug)

@@ -15,9 +15,10 @@ from fairlead.bootstrap import Resources
 from fairlead.errors import FairleadError
 from fairlead.runtime.loop import Loop
 from fairlead.services.enqueuer import Enqueuer
+from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
 
-FLUSH_SECONDS: Final = 5.0
+FLUSH_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -25,6 +26,7 @@ def create_app(resources: Resources) -> FastAPI:
     """Return the ASGI application on `resources`, which the caller opens before and closes after."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_flushing)
     app.state.resources = resources
+    app.state.keys = KeyCache(resources.database, pepper=resources.pepper)
     app.state.key_use = KeyUse(resources.database)
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     for router in (*openapi.ROUTERS, openapi.router):
@@ -36,7 +38,7 @@ def create_app(resources: Resources) -> FastAPI:
 
 @asynccontextmanager
 async def _flushing(app: FastAPI) -> AsyncIterator[None]:
-    """Write down every few seconds which keys were used, and a last time when no request is left."""
+    """Write down once a minute which keys were used, and a last time when no request is left."""
     key_use: KeyUse = app.state.key_use
 
     async def turn() -> float:

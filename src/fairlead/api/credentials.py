@@ -17,7 +17,7 @@ from fairlead.db.tenancy import system
 from fairlead.domain.tokens import is_session_token
 from fairlead.errors import Forbidden, NotFound, Unauthenticated
 from fairlead.services.access import Person, Principal, enter
-from fairlead.services.api_keys import authenticate
+from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
 from fairlead.services.sessions import authenticate_session
 
@@ -94,9 +94,8 @@ async def _member(request: Request, token: str, organization_id: str | None) -> 
 
 
 async def _of_key(request: Request, raw: str) -> Principal:
-    resources: Resources = request.app.state.resources
-    async with resources.database.unit_of_work(_SCOPE) as session:
-        principal = await authenticate(session, _SCOPE, raw=raw, pepper=resources.pepper)
+    keys: KeyCache = request.app.state.keys
+    principal = await keys.principal(raw)
     key_use: KeyUse = request.app.state.key_use
     if principal.api_key_id is not None:
         key_use.note(principal.api_key_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -19,9 +20,9 @@ from fairlead.schema.api_keys import ApiKey as ApiKeyTable
 
 KeyState: TypeAlias = Literal["current", "expired", "revoked"]
 
-# Hot: once a request. The hash is unique, the rest are primary keys.
+# Once a second for each key in use. The hashes are unique, the rest are primary keys.
 HOLDER: Final = Statement("""
-select k.id, k.organization_id, k.user_id, k.scopes, granted.permissions, k.queue_ids
+select k.key_hash, k.id, k.organization_id, k.user_id, k.scopes, granted.permissions, k.queue_ids
 from api_keys k
 join users u on u.id = k.user_id and u.deleted_at is null
 join organizations o on o.id = k.organization_id and o.deleted_at is null
@@ -32,7 +33,7 @@ cross join lateral (
     cross join unnest(r.permissions) as p (permission)
     where m.organization_id = k.organization_id and m.user_id = k.user_id
 ) granted
-where k.key_hash = :key_hash and k.revoked_at is null
+where k.key_hash = any (:key_hashes) and k.revoked_at is null
     and (k.expires_at is null or k.expires_at > statement_timestamp())
     and granted.permissions is not null
 """)
@@ -59,24 +60,21 @@ class KeyHolder:
     queue_ids: frozenset[str] | None
 
 
-async def find_key_holder(session: Session, _scope: SystemScope, *, key_hash: str) -> KeyHolder | None:
-    """Return whom a key's hash stands for.
+async def find_key_holders(
+    session: Session, _scope: SystemScope, *, key_hashes: Collection[str]
+) -> dict[str, KeyHolder]:
+    """Return by the hashes of keys whom they stand for.
 
-    None for a key that is unknown, expired or revoked, whose user or organization is deleted, or whose user is no
-    longer a member.
+    A key is left out that is unknown, expired or revoked, whose user or organization is deleted, or whose user may do
+    nothing there any more.
     """
-    rows = await session.run(HOLDER, {"key_hash": key_hash})
-    if not rows:
-        return None
-    api_key_id, organization_id, user_id, scopes, permissions, queue_ids = rows[0]
-    return KeyHolder(
-        api_key_id,
-        organization_id,
-        user_id,
-        frozenset(scopes),
-        frozenset(permissions),
-        None if queue_ids is None else frozenset(queue_ids),
-    )
+    rows = await session.run(HOLDER, {"key_hashes": list(key_hashes)})
+    found = {}
+    for hashed, api_key_id, organization_id, user_id, scopes, permissions, queue_ids in rows:
+        queues = None if queue_ids is None else frozenset(queue_ids)
+        whose = (api_key_id, organization_id, user_id)
+        found[hashed] = KeyHolder(*whose, frozenset(scopes), frozenset(permissions), queues)
+    return found
 
 
 async def get_api_key(session: Session, scope: Scope, *, api_key_id: str) -> ApiKey:

@@ -17,7 +17,7 @@ from fairlead.db.tenancy import Scope, SystemScope, TenantScope
 from fairlead.domain.api_keys import KeyKind, is_well_formed, key_hash, kind_of, new_key, visible_prefix
 from fairlead.domain.ids import new_id
 from fairlead.errors import Conflict, NotFound, Unauthenticated, ValidationFailed
-from fairlead.queries.api_keys import find_key_holder, is_rotated
+from fairlead.queries.api_keys import find_key_holders, is_rotated
 from fairlead.queries.users import is_member, permissions_of
 from fairlead.rows import ApiKey, User
 from fairlead.schema.api_keys import ApiKey as ApiKeyTable
@@ -224,16 +224,26 @@ async def authenticate(session: Session, scope: SystemScope, *, raw: str, pepper
     """
     if not is_well_formed(raw):
         raise Unauthenticated
-    holder = await find_key_holder(session, scope, key_hash=key_hash(raw, pepper=pepper))
-    if holder is None:
+    hashed = key_hash(raw, pepper=pepper)
+    found = await find_principals(session, scope, key_hashes=[hashed])
+    if hashed not in found:
         raise Unauthenticated
-    return Principal(
-        organization_id=holder.organization_id,
-        user_id=holder.user_id,
-        permissions=holder.scopes & holder.permissions,
-        api_key_id=holder.api_key_id,
-        queue_ids=holder.queue_ids,
-    )
+    return found[hashed]
+
+
+async def find_principals(session: Session, scope: SystemScope, *, key_hashes: Collection[str]) -> dict[str, Principal]:
+    """Return by their hashes whom keys stand for; one that `authenticate` would refuse is left out."""
+    holders = await find_key_holders(session, scope, key_hashes=key_hashes)
+    return {
+        hashed: Principal(
+            organization_id=holder.organization_id,
+            user_id=holder.user_id,
+            permissions=holder.scopes & holder.permissions,
+            api_key_id=holder.api_key_id,
+            queue_ids=holder.queue_ids,
+        )
+        for hashed, holder in holders.items()
+    }
 
 
 async def _issue(
