@@ -5,7 +5,6 @@ from pathlib import PurePosixPath
 from tests.architecture.source_tree import ROOT, insist, suite
 
 EXCEPTIONS = {
-    "tests/api/test_isolation.py": "asks every route about another organization's rows",
     "tests/api/test_outage.py": "takes the database away from every route",
     "tests/engine/test_golden.py": "compares the golden SQL of all verbs",
     "tests/schema/test_catalogue.py": "asks the catalogue about all tables",

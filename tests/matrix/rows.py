@@ -6,9 +6,9 @@ query's filters, cursors, headers.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tests.matrix.row import Row, body
+from tests.matrix.row import Row, Way, body
 
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import Permission
@@ -28,4 +28,58 @@ WORK: Final[dict[str, Row]] = {
     "readQueue": Row(Permission.QUEUES_READ),
 }
 
-ROWS: Final[dict[str, Row]] = WORK
+QUEUES: Final[dict[str, Row]] = {
+    "updateQueue": Row(Permission.QUEUES_MANAGE, body(lambda _: {"maxAttempts": 9})),
+    "deleteQueue": Row(Permission.QUEUES_MANAGE, (Way(), Way(query=lambda _: {"permanently": "true"}))),
+    "restoreQueue": Row(Permission.QUEUES_MANAGE, path={"queueId": "deleted_queue_id"}),
+    "pauseQueue": Row(Permission.QUEUES_MANAGE, (Way(), Way(lambda _: {"resumeAt": "2500-01-01T00:00:00Z"}))),
+    "resumeQueue": Row(Permission.QUEUES_MANAGE),
+    "purgeQueue": Row(Permission.QUEUES_MANAGE),
+    "readQueueStats": Row(Permission.QUEUES_READ),
+    "createSchedule": Row(
+        Permission.QUEUES_MANAGE,
+        body(lambda at: {"queueId": at.queue_id, "name": at.schedule_name, "cron": "0 0 29 2 *"}),
+    ),
+    "listSchedules": Row(Permission.QUEUES_READ, (Way(), Way(query=lambda at: {"queueId": at.queue_id}))),
+    "previewTicks": Row(Permission.QUEUES_READ, body(lambda _: {"cron": "0 0 29 2 *"})),
+    "readSchedule": Row(Permission.QUEUES_READ),
+    "updateSchedule": Row(
+        Permission.QUEUES_MANAGE, (Way(lambda _: {"priority": 9}), Way(lambda at: {"queueId": at.queue_id}))
+    ),
+    "deleteSchedule": Row(Permission.QUEUES_MANAGE),
+    "pauseSchedule": Row(Permission.QUEUES_MANAGE),
+    "resumeSchedule": Row(Permission.QUEUES_MANAGE),
+    "runSchedule": Row(Permission.QUEUES_MANAGE),
+    "listTicks": Row(Permission.QUEUES_READ),
+    "listWorkers": Row(Permission.ITEMS_READ),
+}
+
+
+def _of_many(**more: Any) -> tuple[Way, ...]:
+    """Return the ways of an outcome of many: an item of theirs by itself, and beside others."""
+    return (
+        Way(lambda at: {"items": [{"id": at.held_id, "lease": at.lease, **more}]}),
+        Way(lambda at: {"items": [{"id": id_, "lease": 1, **more} for id_ in (at.held_id, at.completed_id, new_id())]}),
+    )
+
+
+CHOSEN: Final = (
+    Way(lambda at: {"ids": [at.waiting_id, at.held_id, at.completed_id]}),
+    Way(lambda at: {"filter": {"queueId": at.queue_id}}),
+)
+ITEMS: Final[dict[str, Row]] = {
+    "updateItem": Row(Permission.ITEMS_MANAGE, body(lambda _: {"priority": 9}), path={"itemId": "waiting_id"}),
+    "deleteItem": Row(Permission.ITEMS_MANAGE, path={"itemId": "completed_id"}),
+    "snoozeItem": Row(Permission.ITEMS_CLAIM, body(lambda at: {"lease": at.lease, "delaySeconds": 9})),
+    "completeItems": Row(Permission.ITEMS_CLAIM, _of_many()),
+    "failItems": Row(Permission.ITEMS_CLAIM, _of_many(error="no")),
+    "renewItems": Row(Permission.ITEMS_CLAIM, _of_many()),
+    "cancelItem": Row(Permission.ITEMS_MANAGE, (Way(), Way(lambda _: {"deadlineSeconds": 9}))),
+    "retryItem": Row(Permission.ITEMS_MANAGE, path={"itemId": "completed_id"}),
+    "cancelItems": Row(Permission.ITEMS_MANAGE, CHOSEN),
+    "retryItems": Row(Permission.ITEMS_MANAGE, CHOSEN),
+    "previewCancelItems": Row(Permission.ITEMS_MANAGE, CHOSEN[1:]),
+    "previewRetryItems": Row(Permission.ITEMS_MANAGE, CHOSEN[1:]),
+}
+
+ROWS: Final[dict[str, Row]] = WORK | QUEUES | ITEMS

@@ -25,7 +25,8 @@ from fairlead.services import access
 pytestmark = pytest.mark.anyio
 ALL = list(operations())
 MIGHTY = {"owner", "a key with every scope"}
-_EACH_TIME = re.compile(r"\b[a-z][0-9a-z]{23}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|flk_\w+|content-length', b'\d+|[\w-]{60,}=*")
+_EACH_TIME = re.compile(r"\b[a-z][0-9a-z]{23}\b|\d{4}-\d\d-\d\dT[0-9:.]+Z|flk_\w+|[\w-]{60,}=*")
+_OF_THE_BODY = {b"content-length", b"etag"}
 MODES = ("both", "application", "row security")
 
 
@@ -82,7 +83,8 @@ def faceless(answer: Answer, at: Target) -> Answer:
     """Return what came of something that was done without what differs each time: ids, instants, secrets, names."""
     if answer.status >= 400:
         return answer
-    whole = (str(answer.headers) + answer.body.decode()).replace(at.slug, "NAME")
+    headers = [header for header in answer.headers if header[0] not in _OF_THE_BODY]
+    whole = (str(headers) + answer.body.decode()).replace(at.slug, "NAME")
     for name in (at.member_email, at.queue_name, at.schedule_name):
         whole = whole.replace(name, "NAME")
     return Answer(answer.status, (), _EACH_TIME.sub("ONCE", whole).encode())
