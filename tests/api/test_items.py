@@ -164,7 +164,9 @@ async def test_items_are_listed_by_page_and_status(client: httpx.AsyncClient, ou
     beyond = (await client.get(f"{path}/items", params={"page": 1_000_000_000})).json()
 
     assert [item["id"] for item in first["data"]] == [ids[4], ids[3]]
-    assert first["pagination"] == {"page": 1, "limit": 2, "total": 5, "totalPages": 3}
+    assert first["pagination"] == {
+        "page": 1, "limit": 2, "total": 5, "totalPages": 3, "nextCursor": first["pagination"]["nextCursor"]
+    }  # fmt: skip
     assert [item["id"] for item in last["data"]] == [ids[0]]
     assert [item["id"] for item in waiting["data"]] == [ids[4], ids[3], ids[2]]
     assert waiting["pagination"]["total"] == 3
@@ -173,7 +175,17 @@ async def test_items_are_listed_by_page_and_status(client: httpx.AsyncClient, ou
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("page", "0"), ("page", "x"), ("page", "1000000001"), ("limit", "0"), ("limit", "101"), ("status", "done")],
+    [
+        ("page", "0"),
+        ("page", "x"),
+        ("page", "1000000001"),
+        ("limit", "0"),
+        ("limit", "101"),
+        ("status", "done"),
+        ("createdFrom", "today"),
+        ("tag", "t" * 51),
+        ("cursor", "x"),
+    ],
 )
 async def test_wrong_questions_are_named(client: httpx.AsyncClient, ours: Tenant, *, name: str, value: str) -> None:
     """A page, limit or status that cannot be is refused by name."""
@@ -195,6 +207,52 @@ async def test_unknown_items_are_not_found(client: httpx.AsyncClient, *, item_id
         "details": {},
         "requestId": "",
     }
+
+
+async def test_items_are_walked_by_cursor(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """Cursors lead through all of a filter's items once, newest first, whatever comes meanwhile, and then end."""
+    path = f"/api/queues/{ours.queue_id}/items"
+    batch = {"items": [{"payload": {}, "task": "t", "tags": ["red"]}] * 5}
+    ids = (await client.post(f"{path}/batch", json=batch)).json()["data"]["ids"]
+    asked: dict[str, Any] = {"limit": 2, "tag": "red", "task": "t", "createdFrom": "2026-01-01T00:00:00Z"}
+
+    part = (await client.get(path, params=asked)).json()
+    assert part["pagination"] | {"page": 1, "total": None, "totalPages": None} == part["pagination"]
+    walked = [item["id"] for item in part["data"]]
+    while cursor := part["pagination"]["nextCursor"]:
+        await client.post(path, json={"payload": {}, "task": "t", "tags": ["red"]})
+        part = (await client.get(path, params={**asked, "cursor": cursor})).json()
+        walked += [item["id"] for item in part["data"]]
+
+    assert sorted(walked) == sorted(ids)
+    assert part["pagination"] | {"page": None, "limit": 2, "nextCursor": None} == part["pagination"]
+    assert (await client.get(path, params={"tag": "blue"})).json()["data"] == []
+    assert (await client.get(path, params={"createdBefore": "2026-01-01T00:00:00Z"})).json()["data"] == []
+
+
+async def test_a_cursor_belongs_to_its_list(client: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
+    """Under another filter, in another queue or organization, changed or beside a page a cursor is refused by name."""
+    theirs = await make_tenant(database)
+    path = f"/api/queues/{ours.queue_id}/items"
+    other = (await client.post("/api/queues", json={"name": "other"})).json()["data"]["id"]
+    await client.post(f"{path}/batch", json={"items": [{"payload": {}}] * 2})
+    cursor = (await client.get(path, params={"limit": 1})).json()["pagination"]["nextCursor"]
+    forged = ("A" if cursor[0] != "A" else "B") + cursor[1:]
+
+    good = await client.get(path, params={"cursor": cursor, "limit": 100})
+    refused = [
+        await client.get(path, params={"cursor": cursor, "status": "waiting"}),
+        await client.get(f"/api/queues/{other}/items", params={"cursor": cursor}),
+        await client.get(path, params={"cursor": forged}),
+        await client.get(path, params={"cursor": cursor[:-1]}),
+    ]
+    paged = await client.get(path, params={"cursor": cursor, "page": 1})
+    client.headers.update((await make_key(database, theirs)).headers)
+    refused.append(await client.get(f"/api/queues/{theirs.queue_id}/items", params={"cursor": cursor}))
+
+    assert len(good.json()["data"]) == 1
+    assert [(answer.status_code, [*answer.json()["details"]]) for answer in refused] == [(400, ["cursor"])] * 5
+    assert paged.json()["details"].keys() == {"page"}
 
 
 async def test_a_unique_key_is_held_once(client: httpx.AsyncClient, ours: Tenant) -> None:

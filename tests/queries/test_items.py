@@ -249,3 +249,14 @@ async def _go_on(database: Database, owner: Tenant) -> None:
     done = await claim_some(database, owner, 2)
     async with database.unit_of_work(FLEET) as session:
         await complete(session, FLEET, completions=[Completion(item) for item in done])
+
+
+async def test_a_slice_can_begin_further_on(database: Database, ours: Tenant) -> None:
+    """Rows that are skipped are passed over before those that are asked for, and the next slice follows them."""
+    ids = await enqueue_some(database, ours, 5)
+    part = await slice_of(database, ours, After(limit=2, skipped=2), queue_id=ours.queue_id)
+    rest = await slice_of(database, ours, After(part.next, limit=2), queue_id=ours.queue_id)
+
+    newest_first = [item.id for item in (await page_of(database, ours, queue_id=ours.queue_id)).data]
+    assert sorted(newest_first) == sorted(ids)
+    assert [item.id for item in (*part.data, *rest.data)] == newest_first[2:]

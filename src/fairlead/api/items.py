@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.answers import creating, one, page_of, reading
-from fairlead.api.deps import Caller, ItemId, ItemReader, PageWindow, Producer, QueueId, TenantRoute
+from fairlead.api.answers import creating, one, reading
+from fairlead.api.deps import Caller, ItemId, ItemReader, Producer, QueueId, TenantRoute
 from fairlead.api.once import Once
+from fairlead.api.slices import List, PartAsked, slice_of
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
+from fairlead.domain.limits import NAME_CHARACTERS, TAG_CHARACTERS
 from fairlead.errors import Conflict, DatabaseUnavailable, NotFound, QueueFull, TemporaryError, ValidationFailed
-from fairlead.queries.items import Item, get_item, get_item_page
+from fairlead.queries.depths import get_depth
+from fairlead.queries.items import Item, ItemFilters, get_item, get_item_slice
 from fairlead.services.access import require_item
 from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.wire.items import EnqueueBatch, Enqueued, EnqueueItem, ItemOut
-from fairlead.wire.page import Data, PageData
+from fairlead.wire.page import Data, SliceData
+from fairlead.wire.values import DueTime
 
 router = APIRouter(tags=["items"], route_class=TenantRoute)
 _OF_QUEUE: Final = "/queues/{queueId}/items"
 _ITEM: Final = "/items/{itemId}"
+
+
+def _filters(
+    *,
+    status: ItemStatus | None = None,
+    task: Annotated[str | None, Query(max_length=NAME_CHARACTERS)] = None,
+    tag: Annotated[str | None, Query(max_length=TAG_CHARACTERS)] = None,
+    error: Annotated[str | None, Query(max_length=NAME_CHARACTERS, description="Part of the last error.")] = None,
+    created_from: Annotated[DueTime | None, Query(alias="createdFrom")] = None,
+    created_before: Annotated[DueTime | None, Query(alias="createdBefore")] = None,
+) -> ItemFilters:
+    given: ItemFilters = {
+        "status": status,
+        "task": task,
+        "tag": tag,
+        "error": error,
+        "created_from": created_from,
+        "created_before": created_before,
+    }
+    return cast("ItemFilters", {name: value for name, value in given.items() if value is not None})
+
+
+Filters = Annotated[ItemFilters, Depends(_filters)]
 
 
 @router.post(
@@ -74,16 +101,20 @@ async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: En
 @router.get(
     _OF_QUEUE,
     name="list_items",
-    response_model=PageData[ItemOut],
+    response_model=SliceData[ItemOut],
     responses=reading(ValidationFailed, NotFound),
 )
-async def read_page(
-    caller: ItemReader, queue_id: QueueId, window: PageWindow, status: Annotated[ItemStatus | None, Query()] = None
-) -> Response:
-    """List a queue's items, newest first. Scope: `items:read`."""
+async def read_part(caller: ItemReader, queue_id: QueueId, asked: PartAsked, filters: Filters) -> Response:
+    """List a queue's items, newest first, by page or by cursor. Scope: `items:read`.
+
+    The total is kept by status and counts nothing; under any other filter it is null.
+    """
+    items = List(caller.resources.pepper, caller.principal.organization_id, f"items of {queue_id}", filters)
+    after = asked.after(items)
     async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
-        page = await get_item_page(session, scope, queue_id=queue_id, window=window, status=status)
-    return page_of(page, ItemOut)
+        part = await get_item_slice(session, scope, after=after, queue_id=queue_id, **filters)
+        total = await _total(session, scope, queue_id, filters)
+    return slice_of(part, ItemOut, asked=asked, of=items, total=total)
 
 
 @router.get(_ITEM, name="read_item", response_model=Data[ItemOut], responses=reading(NotFound))
@@ -93,6 +124,13 @@ async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         item = await get_item(session, scope, item_id=item_id)
     return one(item, ItemOut)
+
+
+async def _total(session: Session, scope: TenantScope, queue_id: str, filters: ItemFilters) -> int | None:
+    """Return how many items a list has, from the counters; None where they do not tell."""
+    if filters.keys() - {"status"}:
+        return None
+    return (await get_depth(session, scope, queue_id=queue_id)).count(filters.get("status"))
 
 
 def _made(caller: Caller, item: Item) -> Response:

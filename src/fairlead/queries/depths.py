@@ -20,6 +20,7 @@ from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import SystemScope, TenantScope
 from fairlead.domain.ids import is_id
+from fairlead.domain.item_status import ItemStatus
 from fairlead.errors import NotFound
 
 _READY: Final = """
@@ -96,6 +97,17 @@ class Depth:
     def oldest_seconds(self) -> float | None:
         """How long the oldest has waited."""
         return None if self.oldest_since is None else (self.at - self.oldest_since).total_seconds()
+
+    def count(self, status: ItemStatus | None = None) -> int:
+        """Return how many items have this status, or any."""
+        counts = {
+            ItemStatus.WAITING: self.waiting,
+            ItemStatus.PROCESSING: self.processing,
+            ItemStatus.COMPLETED: self.completed,
+            ItemStatus.FAILED: self.failed,
+            ItemStatus.CANCELLED: self.cancelled,
+        }
+        return sum(counts.values()) if status is None else counts[status]
 
 
 class QueueKey(NamedTuple):
