@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from tests.model import changes as told
-from tests.model.inputs import FATES, LIMIT, LIMITS, MOST, PLACES, QUEUE_LIMITS
+from tests.model.inputs import FATES, LIMIT, LIMITS, PLACES, QUEUE_LIMITS
 from tests.model.machine import FLEET
 from tests.model.people import People
 from tests.model.steps import Fate, Step
@@ -105,9 +105,8 @@ class Administration(People):
         if len(self.world.queues) < QUEUES:
             self.take("create queue", Step(scope, work, expect), fate=fate)
 
-    @rule(most=MOST, fate=FATES)
-    def keep_accounts(self, most: int, fate: Fate) -> None:
-        """Maintenance folds the counters and finds nothing to correct, in the counters or in the slots."""
+    def _keep_accounts(self, most: int, *, fate: Fate) -> None:
+        """Fold the counters and find nothing to correct, in the counters or in the slots."""
 
         async def work(session: Session) -> tuple[int, list[Any]]:
             await fold(session, FLEET, most=most)

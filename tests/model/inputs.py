@@ -40,7 +40,9 @@ ORGANIZATIONS = st.integers(0, 1)
 QUEUE_LIMITS = ("max_concurrency", "rate_limit", "max_depth", "retention_seconds")
 LIMITS = st.sampled_from([*QUEUE_LIMITS, "max_concurrency of all", "max_queue_depth of all"])
 MOST = st.sampled_from([1, 2, 100])
-TURNS = st.sampled_from([("rescue", "promote", "advance"), ("advance",), ("rescue",), ("promote",), ("prune",), ()])
+TURNS = st.sampled_from(
+    [("rescue", "promote", "advance"), ("advance",), ("rescue",), ("promote",), ("prune",), ("keep_accounts",), ()]
+)
 SEVERAL = st.lists(PLACES, min_size=1, max_size=4, unique=True)
 DELAYS = st.sampled_from([0, 0, 6])
 AS_FLEET = st.booleans()

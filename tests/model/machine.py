@@ -25,7 +25,7 @@ from tests.model.inputs import (
 )
 from tests.model.stage import Stage, repeatable_ids
 from tests.model.steps import Fate, Step
-from tests.model.world import World
+from tests.model.world import Item, World
 
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, TenantScope, system, tenant
@@ -112,6 +112,17 @@ class Machine(RuleBasedStateMachine):
         self.stage.database.now = self.world.now
         for turn in turns:
             getattr(self, f"_{turn}")(most, fate=fate)
+
+    @precondition(lambda self: bool(self.held()))
+    @rule(fate=FATES)
+    def lose_every_worker(self, fate: Fate) -> None:
+        """Nobody reports any more; when the last lease is over, maintenance takes back what was held."""
+        over = max(item.lease_end or 0 for item in self.held()) - self.world.now
+        self.maintain(max(0, over), ("rescue",), 100, fate)
+
+    def held(self) -> list[Item]:
+        """Return what is being worked on, whether or not its lease is over."""
+        return [item for item in self.world.items.values() if item.status == "processing"]
 
     @rule(place=PLACES, inputs=INPUTS, fate=FATES)
     def enqueue(self, place: int, inputs: list[ItemInput], fate: Fate) -> None:
@@ -219,10 +230,9 @@ class Machine(RuleBasedStateMachine):
     @rule(places=SEVERAL, as_fleet=AS_FLEET, fate=FATES)
     def end_cancelled(self, places: list[int], as_fleet: bool, fate: Fate) -> None:
         """Somebody says that the work on items has stopped, whether or not they are being cancelled."""
-        scope, leases = self._scope(as_fleet), self.shown(places)
-        stopping = {item.id for item in self.world.items.values() if item.cancel_asked is not None}
-        leases += [lease for lease in self.leases if lease.id in stopping and lease not in leases][: places[0]]
+        self._end_cancelled(self._scope(as_fleet), self.shown(places), fate=fate)
 
+    def _end_cancelled(self, scope: Scope, leases: list[Lease], *, fate: Fate) -> None:
         async def work(session: Session) -> set[str]:
             return await end_cancelled(session, scope, leases=leases)
 

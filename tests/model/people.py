@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from tests.model import changes as told
 from tests.model.inputs import CHANGES, FATES, ORGANIZATIONS, PLACES, SEVERAL
-from tests.model.machine import Machine
+from tests.model.machine import FLEET, Machine
 from tests.model.steps import Fate, Step
 
 from fairlead.db.session import Session
-from fairlead.db.tenancy import tenant
+from fairlead.db.tenancy import TenantScope, tenant
 from fairlead.services.items import cancel_items, delete_items, retry_items, update_item
 
 
@@ -22,15 +22,26 @@ class People(Machine):
     @precondition(lambda self: bool(self.world.items))
     @rule(place=ORGANIZATIONS, places=SEVERAL, seconds=st.sampled_from([None, 0, 2, 60]), fate=FATES)
     def cancel(self, place: int, places: list[int], seconds: int | None, fate: Fate) -> None:
-        """Somebody cancels some items, perhaps another organization's, and at times some of those that are held."""
-        held = [item.id for item in self.world.items.values() if item.status == "processing"]
-        scope, ids = tenant(self.organization(place)), [*self.items(places), *held[: places[0] % 4]]
+        """Somebody cancels some items, perhaps another organization's."""
+        self._cancel(tenant(self.organization(place)), self.items(places), seconds=seconds, fate=fate)
 
+    @precondition(lambda self: bool(self.held()))
+    @rule(place=PLACES, seconds=st.sampled_from([None, 0, 2, 60]), stopped=st.booleans(), fate=FATES)
+    def cancel_what_is_held(self, place: int, seconds: int | None, stopped: bool, fate: Fate) -> None:
+        """Somebody cancels what is being worked on, and its worker hears of it and stops, or does not."""
+        held = self.held()
+        first = held[place % len(held)]
+        ids = [item.id for item in held if item.organization_id == first.organization_id][: 1 + place % 4]
+        self._cancel(tenant(first.organization_id), ids, seconds=seconds, fate=fate)
+        if stopped:
+            self._end_cancelled(FLEET, [lease for lease in self.leases if lease.id in ids], fate=fate)
+
+    def _cancel(self, scope: TenantScope, ids: list[str], *, seconds: int | None, fate: Fate) -> None:
         async def work(session: Session) -> set[tuple[str, str, bool]]:
             if not ids:
                 return set()
             cancelled = await cancel_items(session, scope, item_ids=ids, deadline_seconds=seconds)
-            return {(item.id, item.status.value, item.ended) for item in cancelled}
+            return {(item.id, item.status_before.value, item.ended) for item in cancelled}
 
         def expect(_: Any) -> set[tuple[str, str, bool]]:
             return told.cancel(self.world, scope.organization_id, item_ids=ids, deadline_seconds=seconds)

@@ -11,7 +11,6 @@ from typing import Any
 from unittest.mock import patch
 
 import uvloop
-from hypothesis.internal.conjecture.providers import HypothesisProvider
 from tests.fixtures.clock import START, ClockedDatabase, install_clock
 from tests.model.observed import Observer
 from tests.model.steps import Fate, Step, attempt, compare
@@ -78,17 +77,6 @@ def staged(url: str) -> Iterator[Stage]:
             yield stage
         finally:
             stage.close()
-
-
-@contextmanager
-def repeatable_draws() -> Iterator[None]:
-    """Let a seed draw the same in every process.
-
-    Now and then Hypothesis draws a number that it found in the source of some module that is loaded, so that the plays
-    of a seed would depend on what had run before them.
-    """
-    with patch.object(HypothesisProvider, "_maybe_draw_constant", lambda *_args, **_options: None):
-        yield
 
 
 @contextmanager

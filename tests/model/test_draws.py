@@ -7,20 +7,19 @@ from types import ModuleType
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.model.stage import repeatable_draws
+from tests.model.draws import AT_RANDOM
 
 
 def _drawn() -> list[int]:
     drawn: list[int] = []
 
     @seed(0)
-    @settings(max_examples=20, database=None)
+    @settings(max_examples=20, database=None, backend=AT_RANDOM)
     @given(st.lists(st.integers(0, 254), min_size=20, max_size=20))
     def draw(numbers: list[int]) -> None:
         drawn.extend(numbers)
 
-    with repeatable_draws():
-        draw()
+    draw()
     return drawn
 
 
