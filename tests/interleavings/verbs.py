@@ -60,7 +60,7 @@ async def _rescue(session: Session) -> Any:
 
 async def _cancel(session: Session) -> Any:
     found = await cancel(session, OURS, item_ids=[*WAITING, *HELD, *FAILED])
-    return [(item.id, item.status, item.worker_id, item.ended) for item in found]
+    return [(item.id, item.status_before, item.worker_id, item.ended) for item in found]
 
 
 async def _end_cancelled(session: Session) -> Any:

@@ -56,6 +56,13 @@ def test_anything_else_is_not(value: Any) -> None:
     assert ranged(1, 10)(value) is not None
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_no_number_is_not_told_of_its_range(*, whole: bool) -> None:
+    """A value of another type is told what type it should have; a number out of range, what the range is."""
+    assert ranged(1, 10, whole=whole)("5") == ("must be a whole number" if whole else "must be a number")
+    assert ranged(1, 10, whole=whole)(11) == "must be between 1 and 10"
+
+
 def test_no_limit_can_be_asked_for() -> None:
     """Where a limit may be missing None is fine, and only None."""
     assert ranged(1, 10, optional=True)(None) is None

@@ -125,7 +125,7 @@ async def test_every_wrong_field_is_named(database: Database, ours: Tenant) -> N
         "slug": "must be text",
         "weight": "must be a whole number",
         "max_queue_depth": "must be between 1 and 1,000,000,000",
-        "max_concurrency": "must be between 1 and 1,000,000",
+        "max_concurrency": "must be a whole number",
         "deleted_at": "cannot be given here",
         "id": "cannot be given here",
     }

@@ -102,7 +102,7 @@ class Cancelled:
     organization_id: str
     id: str
     queue_id: str
-    status: ItemStatus
+    status_before: ItemStatus
     claims: int
     worker_id: str | None
     ended: bool

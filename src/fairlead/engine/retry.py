@@ -107,7 +107,7 @@ class Retried:
     organization_id: str
     id: str
     queue_id: str
-    status: ItemStatus
+    status_before: ItemStatus
 
 
 async def retry(session: Session, scope: TenantScope, *, item_ids: Collection[str]) -> list[Retried]:

@@ -54,9 +54,9 @@ def range_problem(value: Any, *, least: float, most: float, whole: bool = False)
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        return f"must be between {least:,} and {most:,}"
-    return "must be a whole number" if whole and not isinstance(value, int) else None
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        return "must be a whole number" if whole else "must be a number"
+    return None if least <= value <= most else f"must be between {least:,} and {most:,}"
 
 
 def text_problem(text: Any, *, most: int = DESCRIPTION_CHARACTERS) -> str | None:
