@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 from fairlead.errors import ValidationFailed
 from fairlead.services import organizations, queues, roles, users
 from fairlead.services.checks import Check, named, problems, ranged, refuse, refuse_fields, text_problem
+from fairlead.services.queue_rules import QUEUE_CHECKS
 
 EVERY_CHECK = [
     pytest.param(check, id=f"{module.__name__.rpartition('.')[2]}.{field}")
-    for module in (organizations, users, queues, roles)
-    for field, check in module._CHECKS.items()
+    for module, checks in (
+        (organizations, organizations._CHECKS),
+        (users, users._CHECKS),
+        (queues, QUEUE_CHECKS),
+        (roles, roles._CHECKS),
+    )
+    for field, check in checks.items()
 ]
 _PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.builds(object)
 ANYTHING = st.recursive(
