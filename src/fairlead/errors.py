@@ -4,6 +4,7 @@ FairleadError
 ├── RequestError                   change what you asked for
 │   ├── ValidationFailed           400 VALIDATION_FAILED   one or more fields are wrong; `details` names each
 │   ├── MethodNotAllowed           405 METHOD_NOT_ALLOWED
+│   ├── TokenInvalid               400 TOKEN_INVALID       of a mail or a sign-in: unknown, used or too old
 │   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
 │   ├── UnsupportedMediaType       415 UNSUPPORTED_MEDIA_TYPE
 │   ├── NotFound                   404 NOT_FOUND           unknown, deleted or another organization's
@@ -16,8 +17,11 @@ FairleadError
 │           └── ItemCancelled      409 ITEM_CANCELLED      stop the work; the item has ended, or ends when you say so
 ├── AccessError                    show other credentials
 │   ├── Unauthenticated            401 UNAUTHENTICATED
+│   │   └── WrongCredentials       401 WRONG_CREDENTIALS   of a sign-in; whether the account exists is not told
 │   └── Forbidden                  403 FORBIDDEN
+│       └── SecondFactorNeeded     403 SECOND_FACTOR_NEEDED  `details` has the challenge to send the code with
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
+│   ├── TooManyAttempts            429 TOO_MANY_ATTEMPTS   of something that could be guessed
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
 │   ├── Busy                       503 BUSY                a lock or time limit stood in the way
 │   │   └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
@@ -82,6 +86,12 @@ class ValidationFailed(RequestError):
     """Some of the values given are not acceptable."""
 
     code = "VALIDATION_FAILED"
+
+
+class TokenInvalid(RequestError):
+    """This token is unknown, was used already or is too old; ask for another one."""
+
+    code = "TOKEN_INVALID"
 
 
 class PayloadTooLarge(RequestError):
@@ -162,10 +172,22 @@ class Unauthenticated(AccessError):
     code, status = "UNAUTHENTICATED", 401
 
 
+class WrongCredentials(Unauthenticated):
+    """That is not the right address and password, or not the right code."""
+
+    code = "WRONG_CREDENTIALS"
+
+
 class Forbidden(AccessError):
     """These credentials do not allow that."""
 
     code = "FORBIDDEN"
+
+
+class SecondFactorNeeded(Forbidden):
+    """Send the code of your authenticator application with this challenge to 'auth/second-factor'."""
+
+    code = "SECOND_FACTOR_NEEDED"
 
 
 class TemporaryError(FairleadError):
@@ -177,6 +199,12 @@ class TemporaryError(FairleadError):
         """Take the time after which another try makes sense."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyAttempts(TemporaryError):
+    """There were too many attempts; wait before the next one."""
+
+    code, status = "TOO_MANY_ATTEMPTS", 429
 
 
 class DatabaseUnavailable(TemporaryError):

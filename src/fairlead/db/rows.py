@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Select, any_, delete, func, insert, literal, null, select, update
@@ -25,6 +25,11 @@ Model = TypeVar("Model")
 Key: TypeAlias = Mapping[str, Any]
 
 NOW: Final = func.statement_timestamp()  # as a value to write: the database's clock, never the process's
+
+
+def in_time(time: timedelta) -> Any:
+    """Return the instant so far from now, by the database's clock, as a value to write."""
+    return NOW + time
 
 
 def columns(table: type[Base], model: Any) -> list[InstrumentedAttribute[Any]]:
@@ -164,6 +169,25 @@ async def update_row(
     statement = update(table).where(*_own(scope, table, key, deleted=True)).values(**values)
     row = (await session.execute(statement.returning(*columns(table, model)))).one()
     return before, model(*row)
+
+
+async def update_rows(
+    session: Session, scope: Scope, table: type[Base], *, key: Key, values: Mapping[str, Any], but: str | None = None
+) -> int:
+    """Change the fields given in every row that `key` names, but the one with an id; return how many there were."""
+    if not _storable(key):
+        return 0
+    source: Any = table
+    others = [] if but is None else [source.id != but]
+    where = [within(scope, table), *_alive(table, deleted=False), *_equal(table, key), *others]
+    statement = update(table).where(*where).values(**values).returning(source.id)
+    return len((await session.execute(statement)).all())
+
+
+async def delete_rows(session: Session, scope: Scope, table: type[Base], *, key: Key) -> None:
+    """Delete every row that `key` names, soft-deleted or not, and what hangs on them."""
+    if _storable(key):
+        await session.execute(delete(table).where(within(scope, table), *_equal(table, key)))
 
 
 async def touch_rows(session: Session, scope: Scope, table: type[Base], *, ids: Collection[str], column: str) -> None:

@@ -24,6 +24,7 @@ LEASE_SECONDS: Final = 12 * 3600
 DELAY_SECONDS: Final = 366 * 24 * 3600
 PAGE_ITEMS: Final = 100
 EMAIL_CHARACTERS: Final = 254
+PASSWORD_BYTES: Final = range(8, 1024 + 1)
 SLUG_CHARACTERS: Final = 63
 URL_CHARACTERS: Final = 2048
 GRACE_SECONDS: Final = 7 * 24 * 3600  # how long a rotated API key may go on

@@ -7,6 +7,7 @@ import unicodedata
 
 from fairlead.domain.limits import EMAIL_CHARACTERS, NAME_CHARACTERS, SLUG_CHARACTERS
 
+_SLUG_OF_CHARACTERS = SLUG_CHARACTERS - 10  # leaves room for what makes it unique
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)*")
 
@@ -32,6 +33,12 @@ def slug_problem(text: str) -> str | None:
     if len(text) > SLUG_CHARACTERS or _SLUG.fullmatch(text) is None:
         return f"must be 1 to {SLUG_CHARACTERS} lower-case letters or digits, with hyphens between them"
     return None
+
+
+def slug_of(name: str) -> str:
+    """Return a slug that reads like a name, or nothing where the name has no letter or digit for it."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_OF_CHARACTERS].strip("-")
 
 
 def name_problem(text: str, *, most: int = NAME_CHARACTERS) -> str | None:

@@ -5,18 +5,21 @@ What every table's rows are, and what may be given for new ones: plain frozen va
 
 from fairlead.rows.api_keys import ApiKey, NewApiKey
 from fairlead.rows.audit_events import AuditEvent, NewAuditEvent
+from fairlead.rows.buckets import Bucket, NewBucket
 from fairlead.rows.credentials import Credential, NewCredential
 from fairlead.rows.depth_turns import DepthTurn, NewDepthTurn
 from fairlead.rows.duties import Duty, NewDuty
 from fairlead.rows.idempotency_keys import IdempotencyKey, NewIdempotencyKey
 from fairlead.rows.invitations import Invitation, NewInvitation
 from fairlead.rows.item_counters import ItemCounter, NewItemCounter
+from fairlead.rows.kept_mails import KeptMail, NewKeptMail
 from fairlead.rows.ordering_turns import NewOrderingTurn, OrderingTurn
 from fairlead.rows.organizations import NewOrganization, Organization
 from fairlead.rows.queue_items import NewQueueItem, QueueItem
 from fairlead.rows.queues import NewQueue, Queue
 from fairlead.rows.roles import NewRole, Role
 from fairlead.rows.schedules import NewSchedule, Schedule
+from fairlead.rows.second_factors import NewSecondFactor, SecondFactor
 from fairlead.rows.sessions import NewSession, Session
 from fairlead.rows.slots import NewSlot, Slot
 from fairlead.rows.unique_periods import NewUniquePeriod, UniquePeriod
@@ -28,26 +31,31 @@ from fairlead.rows.workers import NewWorker, Worker
 __all__ = [
     "ApiKey",
     "AuditEvent",
+    "Bucket",
     "Credential",
     "DepthTurn",
     "Duty",
     "IdempotencyKey",
     "Invitation",
     "ItemCounter",
+    "KeptMail",
     "NewApiKey",
     "NewAuditEvent",
+    "NewBucket",
     "NewCredential",
     "NewDepthTurn",
     "NewDuty",
     "NewIdempotencyKey",
     "NewInvitation",
     "NewItemCounter",
+    "NewKeptMail",
     "NewOrderingTurn",
     "NewOrganization",
     "NewQueue",
     "NewQueueItem",
     "NewRole",
     "NewSchedule",
+    "NewSecondFactor",
     "NewSession",
     "NewSlot",
     "NewUniquePeriod",
@@ -61,6 +69,7 @@ __all__ = [
     "QueueItem",
     "Role",
     "Schedule",
+    "SecondFactor",
     "Session",
     "Slot",
     "UniquePeriod",

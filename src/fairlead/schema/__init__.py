@@ -3,18 +3,21 @@
 from fairlead.schema.api_keys import ApiKey
 from fairlead.schema.audit_events import AuditEvent
 from fairlead.schema.base import Base
+from fairlead.schema.buckets import Bucket
 from fairlead.schema.credentials import Credential
 from fairlead.schema.depth_turns import DepthTurn
 from fairlead.schema.duties import Duty
 from fairlead.schema.idempotency_keys import IdempotencyKey
 from fairlead.schema.invitations import Invitation
 from fairlead.schema.item_counters import ItemCounter
+from fairlead.schema.kept_mails import KeptMail
 from fairlead.schema.ordering_turns import OrderingTurn
 from fairlead.schema.organizations import Organization
 from fairlead.schema.queue_items import QueueItem
 from fairlead.schema.queues import Queue
 from fairlead.schema.roles import Role
 from fairlead.schema.schedules import Schedule
+from fairlead.schema.second_factors import SecondFactor
 from fairlead.schema.sessions import Session
 from fairlead.schema.slots import Slot
 from fairlead.schema.unique_periods import UniquePeriod
@@ -30,18 +33,21 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "Base",
+    "Bucket",
     "Credential",
     "DepthTurn",
     "Duty",
     "IdempotencyKey",
     "Invitation",
     "ItemCounter",
+    "KeptMail",
     "OrderingTurn",
     "Organization",
     "Queue",
     "QueueItem",
     "Role",
     "Schedule",
+    "SecondFactor",
     "Session",
     "Slot",
     "UniquePeriod",

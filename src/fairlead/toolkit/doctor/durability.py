@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
+from fairlead.toolkit.doctor.installation import UNLOGGED_TABLES
 from fairlead.toolkit.doctor.patient import Patient
 
 FSYNC_OFF: Final = Condition(
@@ -55,6 +56,8 @@ def _look_at_tables(patient: Patient) -> Iterator[Finding]:
         order by 1
     """)
     for (name,) in unlogged:
+        if name in UNLOGGED_TABLES:
+            continue
         yield UNLOGGED.found(f"The table {name} is unlogged.", subject=name, remedy=f"alter table {name} set logged;")
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "HOT",
     "ROLES",
     "TABLES",
+    "UNLOGGED_TABLES",
     "need_installation",
     "need_tables",
     "see_all_organizations",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 TABLES: Final = (*metadata.tables, LIVE_LEAF, FINISHED_LEAF)
+UNLOGGED_TABLES: Final = ("buckets",)  # what a crash takes from it is only the counts of attempts
 HOT: Final = (LIVE_LEAF, "item_counters", "slots", "depth_turns", "ordering_turns", "unique_periods", "duties")
 
 

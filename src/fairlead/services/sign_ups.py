@@ -1,0 +1,68 @@
+"""Sign-up: a new organization with its owner, who proves first that the address is theirs.
+
+Until then nothing is there but the request (`services/verifications.py`): no user whom nobody is, no address that is
+taken, and nothing that would tell whether somebody has an account. Who holds the token of the mail gets the account
+that exactly this request described.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from fairlead.db.session import Session
+from fairlead.db.tenancy import SystemScope
+from fairlead.domain.names import canonical_email, email_problem, slug_of
+from fairlead.errors import Conflict
+from fairlead.services import audit
+from fairlead.services.checks import named, refuse
+from fairlead.services.organizations import Founded, found_organization
+from fairlead.services.passwords import set_password
+from fairlead.services.verifications import Shown, request_by_mail, verify_address
+
+_SUFFIX_BYTES: Final = 3
+
+
+async def request_sign_up(
+    session: Session,
+    scope: SystemScope,
+    *,
+    email: str,
+    name: str,
+    organization_name: str,
+    secret_hash: str,
+) -> None:
+    """Have a token sent to whoever wants an account; raises ValidationFailed. Announce MAIL_QUEUE after the commit."""
+    canonical = canonical_email(email)
+    refuse({"email": email_problem(canonical), "name": named(name), "organization_name": named(organization_name)})
+    wanted = {"name": name, "organization_name": organization_name, "secret_hash": secret_hash}
+    await request_by_mail(session, scope, purpose="sign_up", email=canonical, **wanted)
+
+
+async def complete_sign_up(session: Session, scope: SystemScope, *, shown: Shown, actor: audit.Actor) -> Founded:
+    """Make the account that a token stands for: the organization, its owner and a queue, all or nothing.
+
+    Raises Conflict when the address has got an account meanwhile.
+    """
+    founded = await _found(session, scope, shown, actor)
+    owner = founded.owner
+    await set_password(session, scope, user_id=owner.id, secret_hash=shown.secret_hash or "", actor=actor)
+    verified = await verify_address(session, scope, user_id=owner.id, email=shown.email, actor=actor)
+    return founded._replace(owner=verified)
+
+
+async def _found(session: Session, scope: SystemScope, shown: Shown, actor: audit.Actor) -> Founded:
+    """Found the organization under the slug of its name, with something added where that is taken."""
+    name = shown.organization_name or ""
+    given = {"name": name, "owner_email": shown.email, "owner_name": shown.name or "", "actor": actor}
+    slug = slug_of(name)
+    try:
+        return await found_organization(session, scope, slug=slug or f"org-{_suffix()}", **given)
+    except Conflict as error:
+        if "slug" not in error.details:
+            raise
+    return await found_organization(session, scope, slug=f"{slug or 'org'}-{_suffix()}", **given)
+
+
+def _suffix() -> str:
+    return secrets.token_hex(_SUFFIX_BYTES)
