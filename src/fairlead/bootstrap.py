@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import structlog
 
@@ -26,17 +27,22 @@ from fairlead.db.scratch import allow_databases
 from fairlead.db.session import Database
 from fairlead.domain.retry import Backoff, delay_seconds
 from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
+from fairlead.services.delivery import SmtpOptions
 from fairlead.settings import Settings
 
 _RECONNECT: Final = Backoff(base_seconds=0.2, cap_seconds=5.0, jitter=False)
 _PREPARE_AFTER: Final = 5  # executions of a statement
 _SECRET_BYTES: Final = 32  # as settings ask of FAIRLEAD_SECRET
+_SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What a process works with. `pepper` keys the hashes of API keys; `notifier` wakes workers after a commit.
+
+    `smtp` None: mails wait. `public_url` None: the API is found where it listens.
 
     What is secret is not in its representation, which ends up in logs and reports of errors.
     """
@@ -45,6 +51,8 @@ class Resources:
     notifier: Notifier
     database_url: str = field(repr=False)
     pepper: bytes = field(repr=False)
+    smtp: SmtpOptions | None = None
+    public_url: str | None = None
 
 
 @contextmanager
@@ -81,10 +89,10 @@ async def open_resources(
     """
     async with AsyncExitStack() as stack:
         url = await _entered_in_thread(stack, database_server(settings))
-        pepper = secret_bytes(settings)
+        pepper, smtp = secret_bytes(settings), _smtp_options(settings)
         await _reached(direct_url(settings, url), embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
-        resources = Resources(Database(options), Notifier(options), url, pepper)
+        resources = Resources(Database(options), Notifier(options), url, pepper, smtp, settings.public_url)
         stack.push_async_callback(resources.database.close)
         stack.push_async_callback(resources.notifier.close)
         yield resources
@@ -164,6 +172,28 @@ def _ensure_schema(url: str, *, embedded: bool) -> None:
 def direct_url(settings: Settings, url: str) -> str:
     """Return where the database at `url` is reached past a pooler, for what needs a session of its own."""
     return url if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
+
+
+def _smtp_options(settings: Settings) -> SmtpOptions | None:
+    """Return where mails are handed over; a password goes over nothing that can be listened in on."""
+    if settings.smtp_url is None:
+        return None
+    try:
+        url = urlsplit(settings.smtp_url.get_secret_value())
+        port = url.port or _SMTP_PORTS[url.scheme]
+    except (KeyError, ValueError):
+        raise SettingsInvalid(details={"FAIRLEAD_SMTP_URL": "must be smtp://… or smtps://…"}) from None
+    if not url.hostname:
+        raise SettingsInvalid(details={"FAIRLEAD_SMTP_URL": "must name a host"})
+    return SmtpOptions(
+        host=url.hostname,
+        port=port,
+        sender=settings.mail_from,
+        username=url.username and unquote(url.username),
+        password=url.password and unquote(url.password),
+        use_tls=url.scheme == "smtps",
+        start_tls=True if url.password and url.hostname not in _LOOPBACK else None,
+    )
 
 
 def _options(settings: Settings, url: str, application_name: str, pool_size: int | None) -> DatabaseOptions:

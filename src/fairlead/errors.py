@@ -185,7 +185,7 @@ class Forbidden(AccessError):
 
 
 class SecondFactorNeeded(Forbidden):
-    """Send the code of your authenticator application with this challenge to 'auth/second-factor'."""
+    """Send the code of your authenticator application with this challenge to '/api/auth/sign-in/code'."""
 
     code = "SECOND_FACTOR_NEEDED"
 

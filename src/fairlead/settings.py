@@ -50,6 +50,18 @@ class Settings(BaseSettings):
         "Not set: the server of FAIRLEAD_DATABASE_URL, or the embedded one.",
     )
     statement_timeout_seconds: float = Field(default=30, ge=0.1, le=3600, description="Longest time of one statement.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+$",
+        description="Where the API is found from outside, such as https://queues.example.com; it stands in mails. "
+        "Not set: the address that is listened on.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server, as smtp://user:password@host:587 (with STARTTLS where the server has it, always "
+        "where a password is sent) or smtps://user:password@host. Not set: mails wait in their queue.",
+    )
+    mail_from: str = Field(default="Fairlead <fairlead@localhost>", description="The sender of mails.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="auto: text on a terminal, else JSON."

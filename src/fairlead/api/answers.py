@@ -30,7 +30,8 @@ from fairlead.wire.page import Data, PageData, Pagination
 Shape = TypeVar("Shape", bound=Sent)
 Responses = dict[int | str, dict[str, Any]]
 
-_ANY_TIME: Final = (Unauthenticated, Forbidden, FairleadError, DatabaseUnavailable, Busy)
+_ANYBODY: Final = (FairleadError, DatabaseUnavailable, Busy)
+_ANY_TIME: Final = (Unauthenticated, Forbidden, *_ANYBODY)
 _WITH_BODY: Final = (ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
 
 
@@ -60,19 +61,7 @@ def page_of(page: Page[Any], shape: type[Shape]) -> Response:
 
 def reading(*kinds: type[FairleadError]) -> Responses:
     """Describe the errors of an operation without a body for the document: by status, with an example of each."""
-    described: Responses = {}
-    every: tuple[type[FairleadError], ...] = (*_ANY_TIME, *kinds)
-    for kind in every:
-        entry = described.setdefault(
-            kind.status,
-            {"model": ErrorBody, "description": "", "content": {"application/json": {"examples": {}}}},
-        )
-        message = kind().message
-        entry["description"] = f"{entry['description']} {message}".strip()
-        entry["content"]["application/json"]["examples"][kind.code] = {"value": _example(kind, message)}
-        if issubclass(kind, TemporaryError):
-            entry["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return described
+    return _described((*_ANY_TIME, *kinds))
 
 
 def changing(*kinds: type[FairleadError]) -> Responses:
@@ -84,6 +73,26 @@ def creating(*kinds: type[FairleadError], body: bool = True) -> Responses:
     """Describe the errors of an operation that makes something, once if it is asked to (`api/once.py`)."""
     described = changing if body else reading
     return described(IdempotencyInFlight, IdempotencyKeyReused, *(() if body else (ValidationFailed,)), *kinds)
+
+
+def visiting(*kinds: type[FairleadError]) -> Responses:
+    """Describe the errors of an operation with a body that needs no credential."""
+    return _described((Forbidden, *_ANYBODY, *_WITH_BODY, *kinds))
+
+
+def _described(kinds: Sequence[type[FairleadError]]) -> Responses:
+    described: Responses = {}
+    for kind in kinds:
+        entry = described.setdefault(
+            kind.status,
+            {"model": ErrorBody, "description": "", "content": {"application/json": {"examples": {}}}},
+        )
+        message = kind().message
+        entry["description"] = f"{entry['description']} {message}".strip()
+        entry["content"]["application/json"]["examples"][kind.code] = {"value": _example(kind, message)}
+        if issubclass(kind, TemporaryError):
+            entry["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return described
 
 
 def _example(kind: type[FairleadError], message: str) -> dict[str, Any]:

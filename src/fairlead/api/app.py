@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from fairlead.api import openapi, problems
+from fairlead.api import outbox as kept_mails
 from fairlead.api.edge import Edge
 from fairlead.bootstrap import Resources
 from fairlead.errors import FairleadError
@@ -17,20 +18,27 @@ from fairlead.runtime.loop import Loop
 from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
+from fairlead.services.passwords import Passwords
 
 FLUSH_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
-def create_app(resources: Resources) -> FastAPI:
-    """Return the ASGI application on `resources`, which the caller opens before and closes after."""
+def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
+    """Return the ASGI application on `resources`, which the caller opens before and closes after.
+
+    `outbox` shows kept mails to this machine; for development only.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_flushing)
     app.state.resources = resources
     app.state.keys = KeyCache(resources.database, pepper=resources.pepper)
     app.state.key_use = KeyUse(resources.database)
+    app.state.passwords = Passwords()
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     for router in (*openapi.ROUTERS, openapi.router):
         app.include_router(router)
+    if outbox:
+        app.include_router(kept_mails.router)
     problems.install(app)
     app.add_middleware(Edge)
     return app
@@ -51,6 +59,7 @@ async def _flushing(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.enqueuer.close()
+        app.state.passwords.close()
         await loop.stop()
         try:
             await key_use.flush()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from fairlead.api.cookies import kept_token
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
 from fairlead.domain.tokens import is_session_token
@@ -21,8 +22,6 @@ from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
 from fairlead.services.sessions import authenticate_session
 
-COOKIE: Final = "__Host-fairlead"
-LOOPBACK_COOKIE: Final = "fairlead"  # over plain HTTP, where no browser takes a cookie with that prefix
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCOPE: Final = system("authenticate a request")
 
@@ -65,7 +64,7 @@ def shown_token(request: Request) -> str:
         if scheme.lower() != "bearer":
             raise Unauthenticated
         return token.strip()
-    cookie = request.cookies.get(COOKIE) or request.cookies.get(LOOPBACK_COOKIE)
+    cookie = kept_token(request)
     if cookie is None:
         raise Unauthenticated
     if request.method not in _SAFE:

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from fairlead.api import bulk, health, item_changes, items, lease_batches, leases, queues, schedules, workers
-from fairlead.api.credentials import COOKIE
+from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
+from fairlead.api.cookies import COOKIE
 from fairlead.api.mounting import ORGANIZATION, mounted
 
 TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
@@ -27,7 +28,14 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     schedules.router,
     workers.router,
 )
-PERSON_NOUNS: Final = ()  # of people who are signed in, or are about to be
+PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
+    sign_ups.router,
+    sign_ins.router,
+    accounts.router,
+    sessions.router,
+    passwords.router,
+    second_factors.router,
+)
 ROUTERS: Final = (mounted(*TENANT_NOUNS), *PERSON_NOUNS, health.router)
 router = APIRouter(include_in_schema=False)
 _STATIC: Final = Path(__file__).parent / "static"

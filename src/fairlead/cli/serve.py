@@ -11,6 +11,7 @@ import uvicorn
 
 from fairlead.api.app import create_app
 from fairlead.bootstrap import Resources
+from fairlead.cli.mails import run_mails
 from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.worker import run_maintenance
@@ -34,17 +35,18 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
         async with AsyncExitStack() as stack:
             resources = await opened(stack, settings, application_name="fairlead serve", stop=stop)
             await run_maintenance(stack, resources)
-            await listening(stack, resources, host=host, port=port)
+            address = await listening(stack, resources, host=host, port=port)
+            await run_mails(stack, resources, stop=stop, url=address)
             await stop.drain.wait()
 
 
-async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, port: int) -> str:
+async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, port: int, outbox: bool = False) -> str:
     """Serve the API in the background until the stack is left; return its address.
 
     Raises OperatorError when the address cannot be listened on.
     """
     config = uvicorn.Config(
-        create_app(resources),
+        create_app(resources, outbox=outbox),
         host=host,
         port=port,
         log_config=None,

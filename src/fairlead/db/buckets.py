@@ -75,6 +75,6 @@ def _parameters(takes: Sequence[Take]) -> dict[str, Any]:
     ordered = sorted(takes, key=lambda take: take.name)
     return {
         "names": [take.name for take in ordered],
-        "costs": [take.tokens * take.bucket.every_seconds for take in ordered],
-        "sizes": [take.bucket.burst * take.bucket.every_seconds for take in ordered],
+        "costs": [float(take.tokens * take.bucket.every_seconds) for take in ordered],
+        "sizes": [float(take.bucket.burst * take.bucket.every_seconds) for take in ordered],
     }

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-AttemptKind: TypeAlias = Literal["sign_in", "mail", "token"]
+AttemptKind: TypeAlias = Literal["sign_in", "code", "mail", "token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Budget:
 
 
 BUDGETS: Final[dict[AttemptKind, Budget]] = {
-    # Passwords, and the codes of a second factor.
-    "sign_in": Budget(
-        pair=Bucket(10, 60), address=Bucket(100, 6), strangers=Bucket(20, 60), overall=Bucket(2000, 0.1)
-    ),
+    # Passwords.
+    "sign_in": Budget(pair=Bucket(10, 60), address=Bucket(100, 6), strangers=Bucket(20, 60), overall=Bucket(2000, 0.1)),
+    # The six digits of a second factor, which whoever has the password could try through.
+    "code": Budget(pair=Bucket(5, 300), address=Bucket(50, 30), strangers=Bucket(10, 600), overall=Bucket(1000, 1)),
     # Whatever sends a mail to an address that somebody typed.
     "mail": Budget(pair=Bucket(5, 600), address=Bucket(30, 60), strangers=Bucket(10, 600), overall=Bucket(1000, 1)),
     # Tokens of mails: nobody guesses 256 bits, but trying costs us something.
-    "token": Budget(pair=Bucket(30, 10), address=Bucket(60, 5), strangers=Bucket(60, 5), overall=Bucket(2000, 0.1)),
+    "token": Budget(pair=Bucket(30, 10), address=Bucket(60, 5), strangers=Bucket(60, 5), overall=Bucket(10_000, 0.01)),
 }
 
 

@@ -45,9 +45,7 @@ class Verification(Base):
     user: Mapped[User | None] = related()
 
     __table_args__ = (
-        CheckConstraint(
-            "purpose in ('sign_up', 'verify_email', 'reset_password', 'second_factor')", name="purpose"
-        ),
+        CheckConstraint("purpose in ('sign_up', 'verify_email', 'reset_password', 'second_factor')", name="purpose"),
         CheckConstraint(
             "purpose <> 'sign_up' or (name is not null and organization_name is not null and secret_hash is not null)",
             name="sign_up",

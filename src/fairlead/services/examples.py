@@ -16,6 +16,7 @@ from fairlead.queries.queues import get_queue_page
 from fairlead.queries.users import get_user_by_email
 from fairlead.services.api_keys import create_api_key
 from fairlead.services.organizations import create_organization
+from fairlead.services.passwords import set_password
 from fairlead.services.queues import create_queue
 from fairlead.services.users import create_user
 
@@ -33,9 +34,18 @@ class Example:
 
 
 async def ensure_example(
-    database: Database, *, name: str, slug: str, email: str, queues: Sequence[str], pepper: bytes
+    database: Database,
+    *,
+    name: str,
+    slug: str,
+    email: str,
+    queues: Sequence[str],
+    pepper: bytes,
+    secret_hash: str | None = None,
 ) -> Example:
     """Make the example, or find the one made before and give it what it lacks and a fresh key.
+
+    With the hash of a password its owner signs in with that.
 
     Two processes that make it at once meet in a Conflict; the one that comes second then finds what the first made.
     """
@@ -44,6 +54,8 @@ async def ensure_example(
             async with database.unit_of_work(_SCOPE) as session:
                 scope = await _ensure_organization(session, name, slug)
                 owner_id = await _ensure_owner(session, scope, email)
+                if secret_hash is not None:
+                    await set_password(session, _SCOPE, user_id=owner_id, secret_hash=secret_hash)
             async with database.unit_of_work(scope) as session:
                 made = await _ensure_queues(session, scope, queues)
                 raw = await _fresh_key(session, scope, owner_id, pepper)

@@ -15,15 +15,16 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope
 from fairlead.domain.budgets import Take
 from fairlead.domain.names import canonical_email
-from fairlead.errors import NotFound, Unauthenticated, WrongCredentials
+from fairlead.errors import NotFound, TokenInvalid, Unauthenticated, WrongCredentials
 from fairlead.queries.sign_ins import Account, find_account, find_own_account
 from fairlead.rows import Credential
 from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.services.access import Person
 from fairlead.services.attempts import return_attempt, take_attempt
 from fairlead.services.passwords import PASSWORD, Checked, keep_renewed
+from fairlead.services.second_factors import is_right_code
 from fairlead.services.sessions import Client, StartedSession, start_session
-from fairlead.services.verifications import start_challenge
+from fairlead.services.verifications import look_at_token, start_challenge, use_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,37 @@ async def finish_sign_in(
     user_id = await confirm(session, scope, attempt=attempt, checked=checked)
     if attempt.account.has_second_factor:
         return Challenge(await start_challenge(session, scope, user_id=user_id, email=attempt.account.email))
+    return await start_session(session, scope, user_id=user_id, client=client)
+
+
+async def begin_code(session: Session, scope: SystemScope, *, challenge: str, client: Client) -> Attempt:
+    """Count an attempt at a second factor; commit it before comparing. Raises TokenInvalid and TooManyAttempts."""
+    shown = await look_at_token(session, scope, token=challenge, purposes={"second_factor"})
+    account = await find_own_account(session, scope, user_id=shown.user_id or "", address=client.address)
+    if account is None:
+        raise TokenInvalid
+    takes = await take_attempt(
+        session, scope, kind="code", account=account.email, address=client.address, usual=account.usual
+    )
+    return Attempt(account, tuple(takes))
+
+
+async def answer_challenge(
+    session: Session,
+    scope: SystemScope,
+    *,
+    attempt: Attempt,
+    challenge: str,
+    code: str,
+    pepper: bytes,
+    client: Client,
+) -> StartedSession:
+    """Use a challenge up and start a session; raises WrongCredentials for a wrong code, and TokenInvalid."""
+    user_id = attempt.account.user_id or ""
+    if not await is_right_code(session, scope, user_id=user_id, code=code, pepper=pepper):
+        raise WrongCredentials
+    await use_token(session, scope, token=challenge, purposes={"second_factor"})
+    await return_attempt(session, scope, takes=attempt.takes)
     return await start_session(session, scope, user_id=user_id, client=client)
 
 

@@ -53,15 +53,25 @@ async def complete_sign_up(session: Session, scope: SystemScope, *, shown: Shown
 
 async def _found(session: Session, scope: SystemScope, shown: Shown, actor: audit.Actor) -> Founded:
     """Found the organization under the slug of its name, with something added where that is taken."""
-    name = shown.organization_name or ""
-    given = {"name": name, "owner_email": shown.email, "owner_name": shown.name or "", "actor": actor}
-    slug = slug_of(name)
+    slug = slug_of(shown.organization_name or "")
     try:
-        return await found_organization(session, scope, slug=slug or f"org-{_suffix()}", **given)
+        return await _found_under(session, scope, shown, slug or f"organization-{_suffix()}", actor)
     except Conflict as error:
         if "slug" not in error.details:
             raise
-    return await found_organization(session, scope, slug=f"{slug or 'org'}-{_suffix()}", **given)
+    return await _found_under(session, scope, shown, f"{slug}-{_suffix()}", actor)
+
+
+async def _found_under(session: Session, scope: SystemScope, shown: Shown, slug: str, actor: audit.Actor) -> Founded:
+    return await found_organization(
+        session,
+        scope,
+        name=shown.organization_name or "",
+        slug=slug,
+        owner_email=shown.email,
+        owner_name=shown.name or "",
+        actor=actor,
+    )
 
 
 def _suffix() -> str:

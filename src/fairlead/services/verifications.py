@@ -101,9 +101,7 @@ async def start_challenge(session: Session, scope: SystemScope, *, user_id: str,
     return token
 
 
-async def look_at_token(
-    session: Session, scope: SystemScope, *, token: str, purposes: Collection[Purpose]
-) -> Shown:
+async def look_at_token(session: Session, scope: SystemScope, *, token: str, purposes: Collection[Purpose]) -> Shown:
     """Return what a token stands for, without using it; raises TokenInvalid."""
     shown = await find_row(session, scope, VerificationTable, key=_unused(token), model=Shown)
     if shown is None or shown.purpose not in purposes or shown.expires_at <= await read_clock(session):
@@ -124,9 +122,7 @@ async def use_token(session: Session, scope: SystemScope, *, token: str, purpose
     return used
 
 
-async def verify_address(
-    session: Session, scope: SystemScope, *, user_id: str, email: str, actor: audit.Actor
-) -> User:
+async def verify_address(session: Session, scope: SystemScope, *, user_id: str, email: str, actor: audit.Actor) -> User:
     """Keep that a user reads the mail of an address; raises TokenInvalid when it is not the user's any more."""
     try:
         key = {"id": user_id, "email": email}
@@ -154,9 +150,7 @@ async def _user_with(session: Session, scope: SystemScope, email: str) -> User |
         return None
 
 
-async def _sign_up_letter(
-    session: Session, scope: SystemScope, asked: Shown, user: User | None, url: str
-) -> Letter:
+async def _sign_up_letter(session: Session, scope: SystemScope, asked: Shown, user: User | None, url: str) -> Letter:
     if user is not None:
         return letters.known_letter(asked.email, url=url)
     token = await _issue(session, scope, asked, user_id=None)

@@ -1,0 +1,47 @@
+"""The cookie in which a browser keeps a session's token.
+
+No script reads it, no other site's form sends it, and with its prefix no other host can have set it. A browser takes
+the prefix over HTTPS only; so on this machine itself, over plain HTTP, and only there, the cookie has another name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fairlead.services.sessions import LONGEST
+
+COOKIE: Final = "__Host-fairlead"
+LOOPBACK_COOKIE: Final = "fairlead"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def kept_token(request: Request) -> str | None:
+    """Return the token that a browser kept for us, if it did."""
+    return request.cookies.get(_name(request))
+
+
+def keep_token(request: Request, response: Response, *, token: str) -> None:
+    """Have the browser keep a token."""
+    _set(request, response, token, seconds=int(LONGEST.total_seconds()))
+
+
+def drop_token(request: Request, response: Response) -> None:
+    """Have the browser forget the token."""
+    _set(request, response, "", seconds=0)
+
+
+def is_loopback(request: Request) -> bool:
+    """Tell whether a request was made to this machine by a name that only means this machine."""
+    return request.url.hostname in _LOOPBACK
+
+
+def _set(request: Request, response: Response, token: str, *, seconds: int) -> None:
+    name = _name(request)
+    response.set_cookie(name, token, max_age=seconds, path="/", httponly=True, secure=name == COOKIE, samesite="lax")
+
+
+def _name(request: Request) -> str:
+    return LOOPBACK_COOKIE if request.url.scheme == "http" and is_loopback(request) else COOKIE

@@ -1,0 +1,53 @@
+"""Mails: the application that works Fairlead's own queue of mails: it makes the token, and hands the letter over.
+
+A mail that could not be handed over is tried again with a new token, for days; one whose address the server refuses for
+good is given up. The token is committed before the letter leaves, so that none is out that does not work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+
+import structlog
+
+from fairlead.db.session import Database
+from fairlead.db.tenancy import system
+from fairlead.domain.letters import Letter
+from fairlead.errors import GiveUp
+from fairlead.services.mails import MAIL_ORGANIZATION, MAIL_QUEUE_NAME
+from fairlead.services.verifications import write_letter
+from fairlead.worker.context import Item
+from fairlead.worker.registry import App
+
+Deliver: TypeAlias = Callable[[Letter], Awaitable[None]]
+
+TIMEOUT_SECONDS: Final = 60.0
+_SCOPE: Final = system("write mails")
+_log = structlog.get_logger(__name__)
+
+
+def mail_app(database: Database, *, deliver: Deliver, url: str) -> App:
+    """Return the application; `url` is where the API is found from outside, never what a request called it."""
+    app = App()
+
+    @app.handler(MAIL_QUEUE_NAME, timeout_seconds=TIMEOUT_SECONDS)
+    async def send(item: Item) -> dict[str, Any]:
+        """Send one mail."""
+        if item.organization_id != MAIL_ORGANIZATION:
+            raise GiveUp("this name is that of Fairlead's own queue of mails; call the queue something else")
+        letter = await _written(database, item.payload, url)
+        if letter is None:
+            return {"sent": False}
+        await deliver(letter)
+        _log.info("mail_sent", item_id=item.id, subject=letter.subject)
+        return {"sent": True}
+
+    return app
+
+
+async def _written(database: Database, payload: dict[str, Any], url: str) -> Letter | None:
+    async with database.unit_of_work(_SCOPE) as session:
+        if payload["kind"] == "verification":
+            return await write_letter(session, _SCOPE, verification_id=payload["id"], url=url)
+    raise GiveUp(f"there is no mail of the kind {payload['kind']!r}")
