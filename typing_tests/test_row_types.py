@@ -217,7 +217,7 @@ def users(row: User) -> None:
 
 def verifications(row: Verification) -> None:
     assert_type(row.id, str)
-    assert_type(row.user_id, str)
+    assert_type(row.user_id, str | None)
     assert_type(row.purpose, str)
     assert_type(row.email, str)
     assert_type(row.expires_at, datetime)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.tenancy.access_cases import SYSTEM_ACCESS_CASES
+from tests.tenancy.account_cases import SYSTEM_ACCOUNT_CASES
 from tests.tenancy.case import Case
 from tests.tenancy.query_cases import SYSTEM_QUERIES, TENANT_QUERIES
 from tests.tenancy.schedule_cases import SCHEDULE_CASES, SYSTEM_SCHEDULE_CASES
@@ -337,6 +338,7 @@ SYSTEM_CASES: Final[dict[str, Case]] = (
     SYSTEM_QUERIES
     | SYSTEM_SCHEDULE_CASES
     | SYSTEM_ACCESS_CASES
+    | SYSTEM_ACCOUNT_CASES
     | {
         "services.accounts.reconcile_slots": Case(lambda s, scope, _, __: accounts.reconcile_slots(s, scope)),
         "services.api_keys.authenticate": Case(
@@ -368,6 +370,7 @@ SYSTEM_CASES: Final[dict[str, Case]] = (
 # Functions that are not aimed at anybody, and why.
 WITHOUT_CASE: Final[dict[str, str]] = {
     "services.audit.record_change": "is handed the row it writes about; `record`, which it ends in, has a case",
+    "services.delivery.hand_over": "talks to a mail server, and to no database",
     "services.examples.ensure_example": "opens its own transactions, for the organization it makes itself",
     "services.trials.make_trial": "opens its own transactions, for the organization it makes itself",
     "services.trials.erase_trial": "erases the trial it is handed by whoever made it",

@@ -31,7 +31,7 @@ class Edge:
         request_id = _request_id(scope)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._guarded(scope, receive, _Answer(send, request_id))
+            await self._guarded(scope, receive, _Answer(send, request_id, path=scope["path"]))
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
@@ -44,10 +44,14 @@ class Edge:
 
 
 class _Answer:
-    """The way back to the client: adds our headers and knows whether anything was sent."""
+    """The way back to the client: adds our headers and knows whether anything was sent.
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    What the API answers is somebody's own, and kept by nothing on its way.
+    """
+
+    def __init__(self, send: Send, request_id: str, *, path: str) -> None:
         self._send = send
+        self._is_private = path.startswith("/api/")
         self.request_id = request_id
         self.started = False
 
@@ -57,6 +61,8 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
+            if self._is_private:
+                headers["Cache-Control"] = "no-store"
         await self._send(message)
 
 

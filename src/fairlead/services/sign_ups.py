@@ -18,7 +18,7 @@ from fairlead.services import audit
 from fairlead.services.checks import named, refuse
 from fairlead.services.organizations import Founded, found_organization
 from fairlead.services.passwords import set_password
-from fairlead.services.verifications import Shown, request_by_mail, verify_address
+from fairlead.services.verifications import NewAccount, Shown, request_by_mail, verify_address
 
 _SUFFIX_BYTES: Final = 3
 
@@ -35,8 +35,8 @@ async def request_sign_up(
     """Have a token sent to whoever wants an account; raises ValidationFailed. Announce MAIL_QUEUE after the commit."""
     canonical = canonical_email(email)
     refuse({"email": email_problem(canonical), "name": named(name), "organization_name": named(organization_name)})
-    wanted = {"name": name, "organization_name": organization_name, "secret_hash": secret_hash}
-    await request_by_mail(session, scope, purpose="sign_up", email=canonical, **wanted)
+    wanted = NewAccount(name, organization_name, secret_hash)
+    await request_by_mail(session, scope, purpose="sign_up", email=canonical, wanted=wanted)
 
 
 async def complete_sign_up(session: Session, scope: SystemScope, *, shown: Shown, actor: audit.Actor) -> Founded:

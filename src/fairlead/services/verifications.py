@@ -8,7 +8,7 @@ hash is kept; it is used by one conditional update.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
@@ -45,6 +45,15 @@ _UNSENT: Final = timedelta(days=7)  # a mail that could not be sent for so long 
 
 
 @dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What an account will be made of."""
+
+    name: str
+    organization_name: str
+    secret_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What a token that was shown stands for."""
 
@@ -59,16 +68,18 @@ class Shown:
 
 
 async def request_by_mail(
-    session: Session, scope: SystemScope, *, purpose: Purpose, email: str, **sign_up: str
+    session: Session, scope: SystemScope, *, purpose: Purpose, email: str, wanted: NewAccount | None = None
 ) -> None:
-    """Have a token sent to a canonical address, if it is one to whom it can be sent.
+    """Have a token sent to a canonical address, if it is one to whom it can be sent; `wanted` is what a sign-up brings.
 
-    `sign_up` is what the verification of a sign-up brings. Announce MAIL_QUEUE after the commit.
+    Announce MAIL_QUEUE after the commit.
     """
-    values = {"id": new_id(), "purpose": purpose, "email": email, "token_hash": token_hash(new_token()), **sign_up}
-    row = {**values, "expires_at": in_time(_UNSENT)}
-    await insert_row(session, scope, VerificationTable, values=row, model=Verification)
-    await request_mail(session, scope, kind="verification", subject_id=values["id"])
+    verification_id, of_sign_up = new_id(), {} if wanted is None else asdict(wanted)
+    asked = {"id": verification_id, "purpose": purpose, "email": email, **of_sign_up}
+    # Until the mail is sent there is no token: this is the hash of one that nobody has.
+    secret = {"token_hash": token_hash(new_token()), "expires_at": in_time(_UNSENT)}
+    await insert_row(session, scope, VerificationTable, values={**asked, **secret}, model=Verification)
+    await request_mail(session, scope, kind="verification", subject_id=verification_id)
 
 
 async def write_letter(session: Session, scope: SystemScope, *, verification_id: str, url: str) -> Letter | None:
