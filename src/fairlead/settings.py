@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Keys the hashes of API keys and seals second factors; the same on every machine. Not set: made once, kept in "
-        "FAIRLEAD_DATA_DIR/secret.",
+        description="Keys the hashes of API keys and seals second factors; the same on every machine. Not set: made "
+        "once, kept in FAIRLEAD_DATA_DIR/secret.",
     )
     database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections one process opens at most.")
     database_direct_url: SecretStr | None = Field(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from fastapi import FastAPI
 from tests.fixtures.databases import made_database
+from tests.fixtures.signing import QUICK
 from tests.matrix.world import Scene, everybody
 from tests.tenancy.world import MARK, PEPPER, Target, entangle, make_target
 
@@ -36,7 +37,9 @@ async def world(world_url: str) -> AsyncIterator[Database]:
 async def app(world: Database) -> AsyncIterator[FastAPI]:
     """The application."""
     notifier = Notifier(world.options)
-    yield create_app(Resources(database=world, notifier=notifier, database_url=world.options.url, pepper=PEPPER))
+    made = create_app(Resources(database=world, notifier=notifier, database_url=world.options.url, pepper=PEPPER))
+    made.state.passwords = QUICK
+    yield made
     await notifier.close()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tests.matrix.account_rows import ACCOUNTS
 from tests.matrix.row import Row, Way, body
 
 from fairlead.domain.ids import new_id
@@ -82,4 +83,4 @@ ITEMS: Final[dict[str, Row]] = {
     "previewRetryItems": Row(Permission.ITEMS_MANAGE, CHOSEN[1:]),
 }
 
-ROWS: Final[dict[str, Row]] = WORK | QUEUES | ITEMS
+ROWS: Final[dict[str, Row]] = WORK | QUEUES | ITEMS | ACCOUNTS

@@ -33,6 +33,7 @@ from fairlead.services.users import create_user, soft_delete_user
 MARK: Final = "zqmark"
 PEPPER: Final = b"a pepper for tests, at least this long"
 FLEET: Final = system("the tenancy suite")
+_SESSION: Final = text("select id from sessions where token_hash = :hash")
 _INVITE: Final = text("""
 insert into invitations (id, organization_id, email, role_id, role_scope, token_hash, expires_at)
 values (:id, :organization, 'invited@example.org', :role, :organization, :id, now() + interval '1 day')
@@ -60,6 +61,7 @@ class Target:
     api_key_id: str
     rotated_key_id: str
     raw_key: str
+    session_id: str
     session_token: str
     queue_id: str
     queue_name: str
@@ -152,6 +154,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
             row[0] for row in await session.execute(text("select id from queue_items where status = 'waiting'"))
         ]
         [event] = (await session.execute(text("select id from audit_events order by id limit 1"))).scalars()
+    async with database.unit_of_work(FLEET) as session:
+        [session_id] = (await session.execute(_SESSION.bindparams(hash=token_hash(token)))).scalars()
     return Target(
         organization_id=scope.organization_id,
         slug=founded.organization.slug,
@@ -165,6 +169,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         api_key_id=key.id,
         rotated_key_id=old.id,
         raw_key=raw,
+        session_id=session_id,
         session_token=token,
         queue_id=founded.queue.id,
         queue_name=founded.queue.name,

@@ -18,7 +18,7 @@ class SealedFactor:
     user_id: str
     last_step: int
     confirmed_at: datetime | None
-    sealed_secret: str = field(repr=False)
+    sealed_secret: bytes = field(repr=False)
 
 
 async def find_sealed_factor(session: Session, scope: SystemScope, *, user_id: str) -> SealedFactor | None:

@@ -22,7 +22,7 @@ class NewSecondFactor(TypedDict):
     """What may be given for a new row of `second_factors`."""
 
     user_id: str
-    sealed_secret: str
+    sealed_secret: bytes
     last_step: NotRequired[int]
     confirmed_at: NotRequired[datetime | None]
     created_at: NotRequired[datetime]

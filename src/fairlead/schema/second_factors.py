@@ -23,7 +23,7 @@ class SecondFactor(Base):
     row_security = RowSecurity(column=None)
 
     user_id: Mapped[KeyText] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    sealed_secret: Mapped[str] = mapped_column(info=HIDDEN)
+    sealed_secret: Mapped[bytes] = mapped_column(info=HIDDEN)
     last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     confirmed_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

@@ -21,14 +21,14 @@ from fairlead.db.rows import NOW, add_rows, delete_row, delete_rows, insert_row,
 from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope
 from fairlead.domain.ids import new_id
-from fairlead.errors import Conflict, NotFound, WrongCredentials
+from fairlead.errors import Conflict, NotFound, OperatorError, WrongCredentials
 from fairlead.queries.second_factors import SealedFactor, find_sealed_factor
 from fairlead.queries.users import get_user
 from fairlead.rows import Credential, SecondFactor, User
 from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.schema.second_factors import SecondFactor as SecondFactorTable
 from fairlead.services import audit
-from fairlead.services.sealing import seal, unseal
+from fairlead.services.sealing import SealBroken, seal, unseal
 
 BACKUP_CODES: Final = 10
 STEP_SECONDS: Final = 30
@@ -37,6 +37,7 @@ _SECRET_BYTES: Final = 20
 _BACKUP: Final = "backup_code"
 _BACKUP_BYTES: Final = 10  # 80 bits: as text, 16 characters
 _ISSUER: Final = "Fairlead"
+_PURPOSE: Final = "second factor"
 
 
 class Offered(NamedTuple):
@@ -56,7 +57,7 @@ async def offer_second_factor(session: Session, scope: SystemScope, *, user_id: 
     if there is not None and there.confirmed_at is not None:
         raise Conflict("There is a second factor already; remove it first.")
     secret = secrets.token_bytes(_SECRET_BYTES)
-    values = {"sealed_secret": seal(secret, secret=pepper, belongs_to=user_id)}
+    values = {"sealed_secret": seal(secret, secret=pepper, purpose=_PURPOSE, of=user_id)}
     if there is None:
         row = {"user_id": user_id, **values}
         await insert_row(session, scope, SecondFactorTable, values=row, model=SecondFactor)
@@ -127,13 +128,19 @@ async def _held(session: Session, scope: SystemScope, user_id: str) -> SealedFac
 
 async def _take_code(session: Session, scope: SystemScope, factor: SealedFactor, code: str, pepper: bytes) -> bool:
     """Tell whether a code is right and of a later half minute than the last one, and keep which it was."""
-    secret = unseal(factor.sealed_secret, secret=pepper, belongs_to=factor.user_id)
-    step = _step_of(code, secret, await read_clock(session))
+    step = _step_of(code, _opened(factor, pepper), await read_clock(session))
     if step is None or step <= factor.last_step:
         return False
     key = {"user_id": factor.user_id}
     await update_row(session, scope, SecondFactorTable, key=key, values={"last_step": step}, model=SecondFactor)
     return True
+
+
+def _opened(factor: SealedFactor, pepper: bytes) -> bytes:
+    try:
+        return unseal(factor.sealed_secret, secret=pepper, purpose=_PURPOSE, of=factor.user_id)
+    except SealBroken as error:
+        raise OperatorError("Second factors cannot be read: FAIRLEAD_SECRET was another one.") from error
 
 
 def _step_of(code: str, secret: bytes, now: datetime) -> int | None:

@@ -19,7 +19,7 @@ from fairlead.api.addresses import client_of
 from fairlead.api.answers import one
 from fairlead.api.cookies import keep_token
 from fairlead.api.credentials import refuse_other_origins
-from fairlead.api.deps import EXAMPLE_ID, CheckedRoute, known_form
+from fairlead.api.deps import CheckedRoute, known_form
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
 from fairlead.db.tenancy import system
@@ -32,6 +32,7 @@ from fairlead.services.passwords import Checked, Passwords
 from fairlead.services.sessions import Client, StartedSession
 from fairlead.services.sign_ins import Attempt, begin_confirmation
 from fairlead.wire.auth import AccountOut, SessionOut, SignedInOut
+from fairlead.wire.values import EXAMPLE_ID
 
 SCOPE: Final = system("what people do with their own account")
 OPEN: Final[dict[str, Any]] = {"security": []}  # of an operation that needs no credential
