@@ -21,7 +21,8 @@ from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
-from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
+from fairlead.toolkit.naming import for_driver, path_of, quoted
+from fairlead.toolkit.operations import flat, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question, Rename, dropped, followers, questions
 from fairlead.toolkit.target import Target
@@ -65,7 +66,7 @@ class Shadow:
         """Begin a transaction as the role that owns the tables."""
         with self.connection.begin() as transaction:
             if self.target.owner:
-                self.connection.exec_driver_sql(f"set local role {quoted(self.target.owner)}")
+                self.connection.exec_driver_sql(for_driver(f"set local role {quoted(self.target.owner)}"))
             yield transaction
 
 
@@ -112,7 +113,7 @@ def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
 
 def _run(shadow: Shadow, rename: Rename) -> None:
     with shadow.owned():
-        shadow.connection.exec_driver_sql(rename.statement())
+        shadow.connection.exec_driver_sql(for_driver(rename.statement()))
 
 
 def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
@@ -166,8 +167,8 @@ def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[st
 def _can(shadow: Shadow, table: str, name: str, *, change: str) -> bool:
     try:
         with shadow.owned() as attempt:
-            shadow.connection.exec_driver_sql(f"alter table {table} alter column {name} drop default")
-            shadow.connection.exec_driver_sql(change)
+            shadow.connection.exec_driver_sql(for_driver(f"alter table {table} alter column {name} drop default"))
+            shadow.connection.exec_driver_sql(for_driver(change))
             attempt.rollback()
     except DataError:
         return True  # there is a cast; what some values make of it is another question

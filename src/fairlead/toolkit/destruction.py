@@ -25,7 +25,8 @@ from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA
 from fairlead.toolkit.change import Change
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import value_option
-from fairlead.toolkit.operations import literal, path_of, quoted, statements, type_change
+from fairlead.toolkit.naming import for_driver, literal, path_of, quoted
+from fairlead.toolkit.operations import statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
 _EXISTS: Final = "select to_regclass(:table) is not null"
@@ -221,7 +222,7 @@ def _count(connection: Connection, table: str, condition: str) -> int:
 
 
 def _value(connection: Connection, statement: str) -> int:
-    return int(connection.exec_driver_sql(statement.replace("%", "%%")).scalar_one())
+    return int(connection.exec_driver_sql(for_driver(statement)).scalar_one())
 
 
 @contextmanager
@@ -231,7 +232,7 @@ def _counting(connection: Connection, table: str) -> Iterator[None]:
     try:
         forced = text("select relforcerowsecurity from pg_class where oid = to_regclass(:table)")
         if connection.execute(forced, {"table": table}).scalar_one():
-            connection.exec_driver_sql(f"alter table {table} no force row level security")
+            connection.exec_driver_sql(for_driver(f"alter table {table} no force row level security"))
         yield
     finally:
         savepoint.rollback()

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from fairlead.errors import NotForDevelopment
-from fairlead.toolkit.operations import literal, quoted
+from fairlead.toolkit.naming import for_driver, literal, quoted
 
 MARK: Final = "fairlead:development"
 
@@ -64,7 +64,7 @@ def mark_development(connection: Connection, *, embedded: bool, spared: tuple[st
                 f"{', '.join(full[:5])}{' …' if full[5:] else ''}. If nobody relies on it, run as its owner: "
                 f"{_statement(name, comment)};"
             )
-        connection.exec_driver_sql(_statement(name, comment))
+        connection.exec_driver_sql(for_driver(_statement(name, comment)))
 
 
 def _statement(name: str, comment: str) -> str:

@@ -9,20 +9,7 @@ from typing import Any
 from alembic.operations import Operations, ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Enum, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import ARRAY, TypeDecorator
-
-_quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
-
-
-def quoted(*names: str | None) -> str:
-    """Return a name, or a path of them, quoted where PostgreSQL needs it; what is None is left out."""
-    return ".".join(_quote(name) for name in names if name is not None)
-
-
-def literal(value: str) -> str:
-    """Return a string as SQL."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:
@@ -79,11 +66,6 @@ def _place_in_table(part: Any) -> tuple[int, str]:
     kinds = (Column, PrimaryKeyConstraint, ForeignKeyConstraint, UniqueConstraint)
     rank = next((number for number, kind in enumerate(kinds) if isinstance(part, kind)), len(kinds))
     return rank, "" if rank == 0 else str(part.name)
-
-
-def path_of(*names: str | None) -> str:
-    """Return a table or a column as people name it: `users.email`, `shop.users.email`."""
-    return ".".join(name for name in names if name)
 
 
 def type_change(operation: ops.AlterColumnOp) -> ops.AlterColumnOp:

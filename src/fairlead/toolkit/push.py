@@ -24,7 +24,8 @@ from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded, undecided, unvalued
-from fairlead.toolkit.operations import flat, path_of, quoted, statements
+from fairlead.toolkit.naming import for_driver, path_of, quoted
+from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question
 from fairlead.toolkit.rewrite import Facts, plainly_altered
@@ -120,7 +121,7 @@ def apply(
 
 def _run(connection: Connection, statement: str) -> None:
     try:
-        connection.exec_driver_sql(statement.replace("%", "%%"))
+        connection.exec_driver_sql(for_driver(statement))
     except DBAPIError as error:
         raise PushFailed(
             f"{first_line(error)}. Nothing was changed.", details={"statement": " ".join(statement.split())}

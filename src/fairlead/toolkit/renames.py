@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeAlias
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
 from fairlead.toolkit.change import Action, Change
-from fairlead.toolkit.operations import literal, path_of, quoted
+from fairlead.toolkit.naming import literal, path_of, quoted
 
 Renamed: TypeAlias = Kind | Literal["value"]
 _STATEMENTS: Final[dict[Renamed, str]] = {

@@ -23,7 +23,8 @@ from sqlalchemy import MetaData
 
 from fairlead.toolkit.backfill import fill_statement, stand_in
 from fairlead.toolkit.beside import catalogue_parts, retyped
-from fairlead.toolkit.operations import flat, path_of, quoted, statements, type_change
+from fairlead.toolkit.naming import path_of, quoted
+from fairlead.toolkit.operations import flat, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
 Table: TypeAlias = tuple[str | None, str]

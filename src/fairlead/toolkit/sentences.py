@@ -9,7 +9,7 @@ from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 
 from fairlead.toolkit.change import Action
-from fairlead.toolkit.operations import path_of
+from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 
 from fairlead.errors import MigrationFailed
-from fairlead.toolkit.operations import quoted
+from fairlead.toolkit.naming import quoted
 from fairlead.toolkit.rewrite import Rewritten
 from fairlead.toolkit.target import Target
 

@@ -4,6 +4,6 @@ Every text in it was written by PostgreSQL itself, so that two ways of saying on
 """
 
 from fairlead.toolkit.catalogue.read import read_catalogue
-from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, PREPARER, Catalogue, Key, Kind, Thing, qualified, quoted
+from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, qualified
 
-__all__ = ["DEFAULT_SCHEMA", "PREPARER", "Catalogue", "Key", "Kind", "Thing", "qualified", "quoted", "read_catalogue"]
+__all__ = ["DEFAULT_SCHEMA", "Catalogue", "Key", "Kind", "Thing", "qualified", "read_catalogue"]

@@ -1,6 +1,6 @@
 """A thing of the catalogue: what it is, what it is called, and the facts by which it is compared.
 
-Names are raw, as the catalogue holds them; `quoted` and `qualified` write them into SQL.
+Names are raw, as the catalogue holds them; `qualified` writes them into SQL.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy.dialects import postgresql
+from fairlead.toolkit.naming import quoted
 
 DEFAULT_SCHEMA: Final = "public"
-PREPARER: Final = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
 
 
 class Kind(StrEnum):
@@ -96,11 +95,6 @@ class Thing:
 Catalogue: TypeAlias = Mapping[Key, Thing]
 
 _ON_A_TABLE = {Kind.CONSTRAINT, Kind.INDEX, Kind.STATISTICS, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL writes it, quoted where it must be."""
-    return PREPARER.quote(name)
 
 
 def qualified(schema: str, name: str, *, quote: bool = True) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from fairlead.toolkit.catalogue import Thing, quoted
+from fairlead.toolkit.catalogue import Thing
+from fairlead.toolkit.naming import quoted
 
 _Facts: TypeAlias = Mapping[str, Any]
 

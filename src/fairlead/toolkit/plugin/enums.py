@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, qualified, quoted
-from fairlead.toolkit.plugin.settings import literal
+from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, qualified
+from fairlead.toolkit.naming import literal, quoted
 from fairlead.toolkit.plugin.statements import Statements, steps
 
 _SPEAKING: Final = {Kind.INDEX, Kind.CONSTRAINT, Kind.POLICY, Kind.TRIGGER, Kind.VIEW, Kind.RULE, Kind.STATISTICS}

@@ -14,6 +14,7 @@ from sqlalchemy import literal_column, text
 from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Thing
+from fairlead.toolkit.naming import unquoted
 
 _DEFINITION: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX .+? ON (?:ONLY )?.+? USING (\w+) \(", re.DOTALL)
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
@@ -57,7 +58,7 @@ def _options(thing: Thing, method: str, rest: str) -> dict[str, Any]:
     options: dict[str, Any] = {} if method == "btree" else {"postgresql_using": method}
     if included := re.match(r" INCLUDE \(", rest):
         columns, rest = _parts(rest, included.end())
-        options["postgresql_include"] = [column.strip('"') for column in columns]
+        options["postgresql_include"] = [unquoted(column) for column in columns]
     if rest.startswith(" NULLS NOT DISTINCT"):
         options["postgresql_nulls_not_distinct"] = True
     if stored := re.search(r" WITH \(", rest):

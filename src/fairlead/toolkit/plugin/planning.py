@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, quoted
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
+from fairlead.toolkit.naming import quoted
 from fairlead.toolkit.plugin import enums, stock
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp

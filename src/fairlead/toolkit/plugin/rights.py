@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fairlead.toolkit.catalogue import Kind, Thing, quoted
+from fairlead.toolkit.catalogue import Kind, Thing
+from fairlead.toolkit.naming import quoted
 from fairlead.toolkit.plugin import settings
 
 # What PostgreSQL lets everybody do until it is taken away.

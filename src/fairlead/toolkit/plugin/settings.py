@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Kind, Thing, quoted
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Kind, Thing
+from fairlead.toolkit.naming import literal, quoted
 
 _NOUNS: Final = {Kind.ENUM: "type", Kind.COMPOSITE: "type", Kind.RANGE: "type"}
 _LOOKED_UP_IN_A_SCHEMA: Final = {
@@ -22,11 +23,6 @@ _LOOKED_UP_IN_A_SCHEMA: Final = {
 }
 _OWNED: Final = _LOOKED_UP_IN_A_SCHEMA - {Kind.INDEX} | {Kind.SCHEMA, Kind.FUNCTION}
 _PLAIN_VALUE: Final = re.compile(r"[\w.+-]+")
-
-
-def literal(text: str) -> str:
-    """Return a text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def enclosed(expression: str) -> str:

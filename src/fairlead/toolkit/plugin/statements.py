@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from fairlead.toolkit.catalogue import Kind, Thing, quoted
+from fairlead.toolkit.catalogue import Kind, Thing
+from fairlead.toolkit.naming import literal, quoted
 from fairlead.toolkit.plugin import columns, rights, settings
 
 Statements: TypeAlias = tuple[str, ...]
@@ -59,7 +60,7 @@ def _extension(thing: Thing) -> Iterator[str]:
 
 
 def _enum(thing: Thing) -> Iterator[str]:
-    values = ", ".join(settings.literal(value) for value in thing.facts["values"])
+    values = ", ".join(literal(value) for value in thing.facts["values"])
     yield f"create type {thing.identity} as enum ({values})"
 
 

@@ -12,8 +12,9 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import CheckConstraint, Column, Constraint, Enum
 from sqlalchemy.dialects.postgresql import ENUM
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, PREPARER, Key, Kind
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
 from fairlead.toolkit.change import Action, Change
+from fairlead.toolkit.naming import PREPARER, unquoted
 from fairlead.toolkit.plugin.indexes import drop_index
 
 Changes: TypeAlias = Mapping[Key, Change]
@@ -137,7 +138,7 @@ def _key_of_constraint(constraint: Constraint, schema: str, table: str, changes:
 
 def _name(constraint: Constraint) -> str:
     quoted_name = PREPARER.format_constraint(constraint) if constraint.name is not None else None
-    return (quoted_name or "").strip('"')
+    return unquoted(quoted_name or "")
 
 
 def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
