@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql_text
 
+from fairlead.toolkit.naming import QUOTED
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten
 
@@ -23,7 +25,7 @@ def _executed(text: str) -> list[str]:
     """What the upgrade of a module sends, in order; the statements of its block are indented."""
     upgrade = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
     return [
-        " ".join(str(call.args[0].value).split())
+        str(call.args[0].value)
         for call in ast.walk(upgrade)
         if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant)
     ]
@@ -41,7 +43,7 @@ def test_it_is_a_module_that_alembic_runs() -> None:
 
 def test_it_waits_for_locks_as_long_as_that_stops_nobody() -> None:
     """Whatever takes a lock that others wait behind has a short lock_timeout; a build that stops nobody has none."""
-    assert sorted(_executed(source(DRAFT))) == sorted(
+    assert sorted(" ".join(sent.split()) for sent in _executed(source(DRAFT))) == sorted(
         [
             "SET lock_timeout = '0'",
             "CREATE INDEX CONCURRENTLY a_idx ON a (b)",
@@ -69,13 +71,19 @@ def test_it_works_as_the_role_that_owns_the_tables() -> None:
         'ALTER TABLE "order" ADD COLUMN "group" TEXT',
         'COMMENT ON TABLE a IS \'"""\'',
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n    select 1 -- one\n$$",
-        "COMMENT ON TABLE a IS '" + "long " * 40 + "'",
+        "COMMENT ON TABLE a IS '" + "long WHERE ON a (b) " * 10 + "'",
+        "COMMENT ON TABLE a IS 'two\n\n  lines,\tone with a tab'",
+        'CREATE UNIQUE INDEX "Pet\'s WHERE" ON "say ""hi""" (a) WHERE b = \'x WHERE y\'',
+        "DO $fill$\nBEGIN\n    UPDATE a SET b = 'one\n  two' WHERE b IS NULL;\nEND $fill$",
     ],
 )
 def test_a_statement_is_sent_as_it_was_meant(statement: str) -> None:
     """Whatever is in a statement (quotes, colons, backslashes, lines) reaches the database as it is."""
-    sent = _executed(source(replace(DRAFT, up=Rewritten((), (statement,)))))[-1]
-    assert " ".join(str(sql_text(sent)).split()) == " ".join(statement.split())
+    sent = str(sql_text(_executed(source(replace(DRAFT, up=Rewritten((), (statement,)))))[-1]))
+    assert sent.split() == statement.split()
+    quoted = re.compile(QUOTED)
+    inside = [part[0] for part in quoted.finditer(statement.replace("$fill$", ""))]
+    assert [part[0] for part in quoted.finditer(sent.replace("$fill$", ""))] == inside
 
 
 def test_it_is_formatted_and_always_the_same(tmp_path: Path) -> None:

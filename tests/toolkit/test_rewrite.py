@@ -6,11 +6,19 @@ from typing import Any
 import pytest
 from alembic.operations import ops
 from sqlalchemy import BigInteger, Column, Date, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ENUM
 
-from fairlead.toolkit.rewrite import Facts, rewrite
+from fairlead.toolkit.catalogue import Key, Kind, Thing
+from fairlead.toolkit.change import Change
+from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.plugin.statements import steps
+from fairlead.toolkit.rewrite import rewrite
+from fairlead.toolkit.safe_ddl import Facts
 
 METADATA = MetaData()
 FACTS = Facts(METADATA)
+STATE = Thing(Key(Kind.ENUM, "public", "", "state"), {"values": ["new", "old"]})
+MADE = CatalogueOp(Change(STATE.key, None, STATE), steps(None, STATE), steps(STATE, None))
 ORDERS = frozenset({(None, "orders")})
 
 
@@ -160,3 +168,36 @@ def test_tables_go_and_come_in_an_order_that_works() -> None:
     assert [statement.split()[2] for statement in made] == ["codes", "orders"]
     gone = rewrite([codes.reverse(), orders.reverse()], replace(FACTS, gone=both)).together
     assert gone == ("DROP TABLE orders", "DROP TABLE codes")
+
+
+def test_an_index_is_replaced_when_the_new_one_is_there() -> None:
+    """An index that changes is built under another name; the old one goes, and gives its name, when that is done."""
+    done = rewrite([ops.DropIndexOp("orders_code_idx", "orders"), INDEX], FACTS)
+    assert done.alone == (
+        "DROP INDEX CONCURRENTLY IF EXISTS orders_code_idx_new",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_code_idx_new ON orders (code)",
+    )
+    assert done.together == (
+        "DROP INDEX IF EXISTS orders_code_idx",
+        "ALTER INDEX orders_code_idx_new RENAME TO orders_code_idx",
+    )
+
+
+def test_a_unique_constraint_is_replaced_in_one_transaction() -> None:
+    """A unique constraint that changes holds until the new one does."""
+    done = rewrite([ops.DropConstraintOp("orders_code_key", "orders", type_="unique"), UNIQUE], FACTS)
+    assert done.alone[-1] == "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS orders_code_key_new ON orders (code)"
+    assert done.together == (
+        "ALTER TABLE orders DROP CONSTRAINT orders_code_key",
+        "ALTER TABLE orders ADD CONSTRAINT orders_code_key UNIQUE USING INDEX orders_code_key_new",
+    )
+    assert done.later == ()
+
+
+def test_what_stands_on_a_new_type_waits_for_it() -> None:
+    """A column of a type that is made in the same revision comes with it, and what is built on it in the next."""
+    column = ops.AddColumnOp("orders", Column("state", ENUM("new", "old", name="state", create_type=False)))
+    index = ops.CreateIndexOp("orders_state_idx", "orders", ["state"])
+    done = rewrite([MADE, column, index], FACTS)
+    assert (done.alone, done.later) == ((), (index,))
+    assert done.together == ("create type state as enum ('new', 'old')", "ALTER TABLE orders ADD COLUMN state state")

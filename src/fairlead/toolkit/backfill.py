@@ -14,7 +14,7 @@ DECLARE
     page bigint := 0;
 BEGIN
     IF pg_relation_size('{name}') > 0 AND row_security_active('{name}') THEN
-        RAISE EXCEPTION 'Row-level security hides rows of {name} from %', current_user
+        RAISE EXCEPTION 'Row-level security hides rows of {told} from %', current_user
             USING HINT = 'Let a login with BYPASSRLS migrate.';
     END IF;
     WHILE page <= pg_relation_size('{name}') / current_setting('block_size')::bigint LOOP
@@ -32,9 +32,9 @@ def fill_statement(table: str, column: str, value: str) -> str:
     Names come quoted. It walks the table once, so a `value` that is null for a row does not keep it from ending, and it
     refuses to work where row-level security would hide rows from it.
     """
-    return _FILL.format(
-        name=table.replace("'", "''").replace("%", "%%"), table=table, column=column, value=value, pages=_PAGES
-    )
+    name = table.replace("'", "''")
+    told = name.replace("%", "%%")  # RAISE has places of its own
+    return _FILL.format(name=name, told=told, table=table, column=column, value=value, pages=_PAGES)
 
 
 _STAND_INS: Final[tuple[tuple[Any, str], ...]] = (

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.naming import NAME, PATH
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
 _ADDED: Final = re.compile(
-    r"(?P<path>alter table \S+) add constraint (?P<name>\"[^\"]+\"|\S+) (?:check|foreign key)\b", re.IGNORECASE
+    rf"(?P<path>alter table {PATH}) add constraint (?P<name>{NAME}) (?:check|foreign key)\b", re.IGNORECASE
 )
-_ADDED_VALUE: Final = re.compile(r"alter type \S+ add value ", re.IGNORECASE)
+_ADDED_VALUE: Final = re.compile(rf"alter type {PATH} add value ", re.IGNORECASE)
+_DROPPED: Final = re.compile(rf"alter table {PATH} drop constraint ", re.IGNORECASE)
 
 
 def catalogue_parts(operation: CatalogueOp, *, busy: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -42,7 +44,7 @@ def _beside(statement: str) -> Iterator[str]:
         else:
             yield f"{again} not valid"
             yield f"{path} validate constraint {name}"
-    elif " drop constraint " not in statement:  # done just above
+    elif not _DROPPED.match(statement):  # done just above
         yield statement
 
 
@@ -53,4 +55,4 @@ def retyped(operation: object) -> str | None:
     return next((one for one in operation.statements if _RETYPED.search(one)), None) if operation.change.facts else None
 
 
-_RETYPED: Final = re.compile(r" alter column (\S+|\"[^\"]+\") type ")
+_RETYPED: Final = re.compile(rf" alter column {NAME} type ")

@@ -58,6 +58,7 @@ def difference(
             CATALOGUES: (found, declared),
         },
     )
+    _mend_reflection(context.impl)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what reflection leaves out; the catalogue leaves nothing out
         script = produce_migrations(context, target.metadata)
@@ -65,6 +66,23 @@ def difference(
     assert script.upgrade_ops is not None  # noqa: S101 - it has just been produced
     assert script.downgrade_ops is not None  # noqa: S101 - same
     return Difference(tuple(everything), script.upgrade_ops, script.downgrade_ops)
+
+
+def _mend_reflection(impl: Any) -> None:
+    """Let Alembic know the sequence of a serial column also where its name has an apostrophe, on which it fails."""
+    reflect = impl.autogen_column_reflect
+
+    def mended(inspector: Any, table: Any, column: dict[str, Any]) -> None:
+        default = column.get("default") or ""
+        if "''" not in default:
+            reflect(inspector, table, column)
+            return
+        seen = {**column, "default": default.replace("''", "'")}
+        reflect(inspector, table, seen)
+        if "default" not in seen:
+            del column["default"]
+
+    impl.autogen_column_reflect = mended
 
 
 def _compares(by_key: dict[Key, Change], *facts: str) -> Callable[..., bool]:

@@ -32,8 +32,9 @@ from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
-from fairlead.toolkit.rewrite import Facts, Rewritten, Table, rewrite
-from fairlead.toolkit.sentences import breaks_running_code, describe, values_gone
+from fairlead.toolkit.rewrite import Rewritten, rewrite
+from fairlead.toolkit.safe_ddl import Facts, Table
+from fairlead.toolkit.sentences import breaks_running_code, described, values_gone
 from fairlead.toolkit.shadow import shadow
 from fairlead.toolkit.target import Target
 from fairlead.toolkit.trial import try_out
@@ -139,7 +140,7 @@ def _drafts(
         revision,
         head,
         wanted.message,
-        (*map(str, found.renames), *(describe(leaf) for leaf in first if not _goes_along(leaf, unready))),
+        (*map(str, found.renames), *described(leaf for leaf in first if not _goes_along(leaf, unready))),
         replace(up, together=(*renaming, *up.together)),
         replace(down, together=(*down.together, *undoing)),
         target.owner,
@@ -150,7 +151,7 @@ def _drafts(
             f"{revision}_2",
             revision,
             f"{wanted.message}, second part",
-            tuple(map(describe, up.later)),
+            tuple(described(up.later)),
             rewrite(up.later, facts),
             _down(up.later, facts),
             target.owner,

@@ -14,26 +14,23 @@ from typing import Any, Final
 import psycopg
 
 from fairlead.db.migrating.wording import bare
+from fairlead.toolkit.naming import NAME, PATH
 
 _COUNTED: Final = 100_000  # rows; beyond it the server's estimate is told
-_NAME: Final = r'(?:"(?:[^"]|"")+"|[\w$]+)'
-_PATH: Final = rf"{_NAME}(?:\.{_NAME})?"
 _GONE: Final = re.compile(
-    rf"drop\s+(?P<kind>table|materialized\s+view|sequence|schema|type)\s+(?:if\s+exists\s+)?(?P<names>{_PATH}(?:\s*,\s*{_PATH})*)",
+    rf"drop\s+(?P<kind>table|materialized\s+view|sequence|schema|type)\s+(?:if\s+exists\s+)?(?P<names>{PATH}(?:\s*,\s*{PATH})*)",
     re.IGNORECASE,
 )
-_EMPTIED: Final = re.compile(
-    rf"(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?(?P<names>{_PATH})", re.IGNORECASE
-)
+_EMPTIED: Final = re.compile(rf"(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?(?P<names>{PATH})", re.IGNORECASE)
 _ALTERED: Final = re.compile(
-    rf"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>{_PATH})\s+(?P<actions>.+)", re.IGNORECASE | re.DOTALL
+    rf"alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?P<table>{PATH})\s+(?P<actions>.+)", re.IGNORECASE | re.DOTALL
 )
 _COLUMN_GONE: Final = re.compile(
-    rf"\bdrop\s+(?!constraint\b|default\b|not\b|expression\b|identity\b)(?:column\s+)?(?:if\s+exists\s+)?(?P<name>{_NAME})",
+    rf"\bdrop\s+(?!constraint\b|default\b|not\b|expression\b|identity\b)(?:column\s+)?(?:if\s+exists\s+)?(?P<name>{NAME})",
     re.IGNORECASE,
 )
 _RETYPED: Final = re.compile(
-    rf"\balter\s+(?:column\s+)?(?P<name>{_NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>[^,;]+?)\s*"
+    rf"\balter\s+(?:column\s+)?(?P<name>{NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>[^,;]+?)\s*"
     r"(?:$|,|;|\busing\b|\bcollate\b)",
     re.IGNORECASE,
 )

@@ -9,6 +9,10 @@ from sqlalchemy.dialects import postgresql
 # Of the other ways to write parameters some would double each per cent sign.
 PREPARER: Final = postgresql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
 
+NAME: Final = r'(?:"(?:[^"]|"")+"|[\w$]+)'  # regular expressions: one name, a path of one or two
+PATH: Final = rf"{NAME}(?:\.{NAME})?"
+QUOTED: Final = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<mark>\w*)\$[\s\S]*?\$(?P=mark)\$"""  # what is as it is
+
 
 def quoted(*names: str | None) -> str:
     """Return a name, or a path of them, quoted where PostgreSQL needs it; what is None is left out."""

@@ -28,8 +28,8 @@ from fairlead.toolkit.naming import for_driver, path_of, quoted
 from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Question
-from fairlead.toolkit.rewrite import Facts, plainly_altered
-from fairlead.toolkit.sentences import describe
+from fairlead.toolkit.safe_ddl import Facts, plainly_altered
+from fairlead.toolkit.sentences import described
 from fairlead.toolkit.target import Target
 
 
@@ -66,7 +66,7 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
     with live.connection.begin():
         todo = list(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
     return Plan(
-        (*map(str, found.renames), *map(describe, leaves)),
+        (*map(str, found.renames), *described(leaves)),
         (*(rename.statement() for rename in found.renames), *todo),
         losses,
         tuple(effect for effect in effects if isinstance(effect, Obstacle)),

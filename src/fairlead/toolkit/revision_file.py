@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
+from fairlead.toolkit.naming import NAME, PATH, QUOTED
 from fairlead.toolkit.rewrite import Rewritten
 
 _WIDTH: Final = 100
@@ -91,7 +92,7 @@ def _body(part: Rewritten, owner: str | None) -> Iterator[str]:
     if part.alone:
         yield "    with op.get_context().autocommit_block():"
         for statement in _alone(part.alone, owner):
-            if statement.startswith("DROP INDEX CONCURRENTLY") and statement.split()[-1].split(".")[-1] in built:
+            if (dropped := _DROPPED.match(statement)) and dropped[1] in built:
                 yield "        # what a build that was broken off left behind"
             yield from _execute(statement, indent=8)
     together = part.together if part.together or part.alone else ()
@@ -100,7 +101,8 @@ def _body(part: Rewritten, owner: str | None) -> Iterator[str]:
             yield from _execute(statement, indent=4)
 
 
-_BUILT: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\S+) ON")
+_BUILT: Final = re.compile(rf"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS ({NAME}) ON")
+_DROPPED: Final = re.compile(rf"DROP INDEX CONCURRENTLY IF EXISTS (?:{NAME}\.)?({NAME})$")
 
 
 def _alone(statements: Iterable[str], owner: str | None) -> Iterator[str]:
@@ -138,30 +140,44 @@ def _execute(statement: str, *, indent: int) -> Iterator[str]:
     if "\n" not in statement and '"' not in statement and len(statement) + indent + 14 <= _WIDTH + indent:
         yield f'{margin}op.execute("{statement}")'
         return
-    exact = _BODY.search(statement) is not None
+    exact = _is_exact(statement)
     yield f'{margin}op.execute("""'
     for line in statement.splitlines() if exact else _broken(statement):
         yield line if exact else f"{margin}    {line}".rstrip()
     yield '""")' if exact else f'{margin}""")'
 
 
+def _is_exact(statement: str) -> bool:
+    """Say whether lines are part of what is quoted in it, as of a function's body; ours may be moved to the margin."""
+    quoted = list(_QUOTED.finditer(statement.replace("$fill$", "")))
+    return any(part["mark"] is not None or "\n" in part[0] or "\t" in part[0] for part in quoted)
+
+
+_QUOTED: Final = re.compile(QUOTED)
 # The linter is told of what it cannot see: the constraint is added again, or was only there to prove NOT NULL.
-_NO_LOSS: Final = re.compile(r"(?i) DROP CONSTRAINT (?:IF EXISTS (\S+), ADD CONSTRAINT \1 |\S+_not_empty$)")
-_BODY: Final = re.compile(r"\$(?!fill\$)\w*\$")  # of a function: each space in it is kept
+_NO_LOSS: Final = re.compile(rf'(?i) DROP CONSTRAINT (?:IF EXISTS ({NAME}), ADD CONSTRAINT \1 |\S.*_not_empty"?$)')
 _BIND: Final = re.compile(r"(?<![:\w\\]):(?=\w)")  # what SQLAlchemy would take for a parameter
 
 
 def _broken(statement: str) -> list[str]:
     """Return a statement in lines, a long one broken before its clauses."""
-    if _BODY_OR_LIST.search(statement):
-        return statement.replace("\t", "    ").splitlines()
-    return _CLAUSES.sub(r"\n    \1", statement).splitlines()
+    if not _BODY_OR_LIST.search(statement):
+        return _before_clauses(statement, "    ")
+    lines = statement.replace("\t", "    ").splitlines()
+    return [part for line in lines for part in (_before_clauses(line, " " * 8) if len(line) > _WIDTH else [line])]
+
+
+def _before_clauses(line: str, margin: str) -> list[str]:
+    """Break a line before each clause, but not in what is quoted."""
+    return _CLAUSES.sub(
+        lambda found: found[0] if found["clause"] is None else f"\n{margin}{found['clause']}", line
+    ).splitlines()
 
 
 _BODY_OR_LIST: Final = re.compile(r"\n(?!ALTER )")
 _CLAUSES: Final = re.compile(
-    r" (ADD CONSTRAINT|REFERENCES|WHERE|USING \(|WITH CHECK|ON (?!DELETE|UPDATE)(?=\S+ (?:USING \w+ )?\()"
-    r"|INCLUDE|NOT VALID)",
+    rf"{QUOTED}| (?P<clause>ADD CONSTRAINT|REFERENCES|WHERE|USING \(|WITH CHECK"
+    rf"|ON (?!DELETE|UPDATE)(?={PATH} (?:USING \w+ )?\()|INCLUDE|NOT VALID)",
     re.IGNORECASE,
 )
 

@@ -13,48 +13,26 @@ On a table that is made in the same revision plain DDL is right: nobody uses it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from copy import copy
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from alembic.operations import ops
-from sqlalchemy import MetaData
 
-from fairlead.toolkit.backfill import fill_statement, stand_in
-from fairlead.toolkit.beside import catalogue_parts, retyped
+from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.change import Action
 from fairlead.toolkit.naming import path_of, quoted
-from fairlead.toolkit.operations import flat, statements, type_change
+from fairlead.toolkit.operations import flat
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.safe_ddl import Facts, name_of, part_of, plain, table_of
 
-Table: TypeAlias = tuple[str | None, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What decides how something is done. Tables are (schema, name)."""
-
-    metadata: MetaData
-    fresh: frozenset[Table] = frozenset()  # made in this revision
-    renamed: frozenset[Table] = frozenset()  # renamed in this revision, or having a column or a value that is
-    retyped: frozenset[Table] = frozenset()  # having a column whose type changes in this revision
-    gone: frozenset[Table] = frozenset()  # dropped in this revision, with all that is on them
-    partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes
-    fills: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that empty rows get
-    casts: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that converts
-    forward: bool = True  # False: a downgrade, which has no revision that follows
-
-    def busy(self, table: Table) -> bool:
-        """Say whether the application may be using the table, and the table can be worked on beside it."""
-        return table not in self.fresh and table not in self.partitioned
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One operation as statements."""
-
-    alone: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
+Leaves: TypeAlias = list[ops.MigrateOperation]
+_BUILDING: Final = (ops.CreateIndexOp, ops.AddConstraintOp)
+_ON_COLUMNS: Final = (ops.AddColumnOp, ops.AlterColumnOp, *_BUILDING)
+_DROPPING: Final = (ops.DropIndexOp, ops.DropConstraintOp)
+_DROPS_ITSELF: Final = (ops.CreateForeignKeyOp, ops.CreateCheckConstraintOp)
+_REPLACED: Final = (ops.CreateIndexOp, ops.CreateUniqueConstraintOp)
+_NAMED_ELSEWHERE: Final = {Kind.ENUM, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN, Kind.SEQUENCE, Kind.FUNCTION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +46,21 @@ class Rewritten:
 
 def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     """Return the operations as safe DDL, in the order in which they come."""
-    leaves = [leaf for leaf in flat(operations) if isinstance(leaf, ops.DropTableOp) or _table(leaf) not in facts.gone]
+    leaves = [
+        leaf for leaf in flat(operations) if isinstance(leaf, ops.DropTableOp) or table_of(leaf) not in facts.gone
+    ]
     leaves = _in_order(leaves, ops.DropTableOp, backwards=True)
     leaves = _in_order(leaves, ops.CreateTableOp, backwards=False)
-    dropped = {_name(leaf) for leaf in leaves if isinstance(leaf, _DROPPING)}
-    waiting = [leaf for leaf in leaves if _has_to_wait(leaf, facts, dropped=_name(leaf) in dropped)]
-    leaves = _without_drops_for_another(leaves, facts, waiting)
-    built = {_table(leaf) for leaf in leaves if leaf not in waiting and _part(leaf, facts).alone}
+    facts = _knowing_all(leaves, facts)
+    waiting = [leaf for leaf in leaves if _has_to_wait(leaf, facts)]
+    leaves, waiting = _without_drops_for_another(leaves, facts, waiting)
+    built = {table_of(leaf) for leaf in leaves if leaf not in waiting and part_of(leaf, facts).alone}
     parts = []
     for leaf in leaves:
         if leaf not in waiting:
-            parts.append(_part(leaf, facts, early=_table(leaf) in built))
+            parts.append(part_of(leaf, facts, early=table_of(leaf) in built))
         elif not facts.forward:
-            parts.append(_plain(leaf, facts))
+            parts.append(plain(leaf, facts))
     return Rewritten(
         tuple(sorted((statement for part in parts for statement in part.alone), key=_phase)),
         tuple(statement for part in parts for statement in part.together),
@@ -95,11 +75,7 @@ def _phase(alone: str) -> int:
     return 1 if alone.startswith("DO ") else 3 if " CONCURRENTLY " in alone or " VALIDATE " in alone else 0
 
 
-def _plain(leaf: ops.MigrateOperation, facts: Facts) -> Part:
-    return Part(together=tuple(statements(leaf, facts.metadata)))
-
-
-def _in_order(leaves: list[ops.MigrateOperation], kind: Any, *, backwards: bool) -> list[ops.MigrateOperation]:
+def _in_order(leaves: Leaves, kind: Any, *, backwards: bool) -> Leaves:
     """Put the tables that are made, or backwards those that are dropped, in an order that their foreign keys allow."""
     waiting: list[Any] = [leaf for leaf in leaves if isinstance(leaf, kind)]
     ordered: list[Any] = []
@@ -117,281 +93,61 @@ def _referred(leaf: ops.CreateTableOp | ops.DropTableOp) -> set[str]:
     return {key.target_fullname.rpartition(".")[0] for key in leaf.to_table().foreign_keys}
 
 
-def _without_drops_for_another(
-    leaves: list[ops.MigrateOperation], facts: Facts, waiting: list[ops.MigrateOperation]
-) -> list[ops.MigrateOperation]:
-    """Leave out the drop of what is made anew in a transaction of its own, which begins with dropping the old one."""
-    anew = {
-        _name(leaf)
-        for leaf in leaves
-        if isinstance(leaf, _DROPS_ITSELF) and _part(leaf, facts).alone and (facts.forward or leaf not in waiting)
-    }
-    return [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and _name(leaf) in anew)]
+def _knowing_all(leaves: Leaves, facts: Facts) -> Facts:
+    """Return the facts with what the operations say of each other: what is replaced, and what is new besides tables."""
+    dropped = {name_of(leaf) for leaf in leaves if isinstance(leaf, _DROPPING)}
+    facts = replace(
+        facts,
+        new=_new(leaves),
+        replaced=frozenset(name_of(leaf) for leaf in leaves if isinstance(leaf, _REPLACED)) & dropped,
+    )
+    on_new = {table_of(leaf) for leaf in leaves if isinstance(leaf, ops.AddColumnOp) and _stands_on_new(leaf, facts)}
+    return replace(facts, retyped=facts.retyped | {table for table in on_new if table})
 
 
-def _name(leaf: Any) -> tuple[Table | None, str]:
-    return _table(leaf), str(getattr(leaf, "index_name", None) or getattr(leaf, "constraint_name", None))
+def _new(leaves: Leaves) -> re.Pattern[str] | None:
+    """Return what finds the names of types, functions and sequences that the transaction makes; None: there are none.
 
-
-_DROPS_ITSELF: Final = (ops.CreateIndexOp, ops.CreateForeignKeyOp, ops.CreateCheckConstraintOp)
-_DROPPING: Final = (ops.DropIndexOp, ops.DropConstraintOp)
-
-
-def _has_to_wait(leaf: ops.MigrateOperation, facts: Facts, *, dropped: bool) -> bool:
-    """Say whether something slow stands on what this very revision makes or renames.
-
-    `dropped`: something of its name is dropped; the index of a unique constraint only gets the name after that.
+    What an extension brings along has names that nobody knows here.
     """
-    if not _part(leaf, facts).alone:
+    made = [leaf.change for leaf in leaves if isinstance(leaf, CatalogueOp) and leaf.change.action is Action.ADD]
+    if any(change.kind is Kind.EXTENSION for change in made):
+        return re.compile("")
+    names = (
+        change.name.partition("(")[0] if change.kind is Kind.FUNCTION else quoted(change.name)
+        for change in made
+        if change.kind in _NAMED_ELSEWHERE
+    )
+    words = [rf'(?<![\w$"]){re.escape(name)}(?![\w$"])' for name in names]
+    return re.compile("|".join(words)) if words else None
+
+
+def _stands_on_new(leaf: ops.MigrateOperation, facts: Facts) -> bool:
+    part = part_of(leaf, facts)
+    return facts.new is not None and any(map(facts.new.search, (*part.alone, *part.together)))
+
+
+def _has_to_wait(leaf: ops.MigrateOperation, facts: Facts) -> bool:
+    """Say whether something slow stands on what this very revision makes or renames."""
+    if not part_of(leaf, facts).alone:
         return False
-    if dropped and isinstance(leaf, ops.CreateUniqueConstraintOp):
+    if isinstance(leaf, _ON_COLUMNS) and _stands_on_new(leaf, facts):
         return True
-    tables, unready = {_table(leaf)}, facts.renamed | facts.fresh
+    tables, unready = {table_of(leaf)}, facts.renamed | facts.fresh
     if isinstance(leaf, ops.CreateForeignKeyOp):
         tables.add((leaf.kw.get("referent_schema"), leaf.referent_table))
-    if isinstance(leaf, ops.CreateIndexOp | ops.AddConstraintOp):
+    if isinstance(leaf, _BUILDING):
         unready |= facts.retyped
     return bool(tables & unready)
 
 
-def _table(leaf: ops.MigrateOperation) -> Table | None:
-    if isinstance(leaf, ops.CreateForeignKeyOp):
-        return leaf.kw.get("source_schema"), leaf.source_table
-    name = getattr(leaf, "table_name", None)
-    return None if not name else (getattr(leaf, "schema", None), str(name))
-
-
-def _part(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) -> Part:
-    """Return one operation's statements; `early`: something is built on its table before the transaction."""
-    if isinstance(leaf, CatalogueOp) and (changed := retyped(leaf)) and facts.forward:
-        cast = facts.casts.get(path_of(leaf.schema, leaf.table_name, leaf.change.name))
-        if cast:
-            given = re.sub(r" using .*", "", changed) + f" using {cast}"
-            leaf = CatalogueOp(
-                leaf.change, tuple(given if one == changed else one for one in leaf.statements), leaf.back
-            )
-    if isinstance(leaf, CatalogueOp):
-        return Part(*catalogue_parts(leaf, busy=facts.busy((leaf.schema, leaf.table_name))))
-    if isinstance(leaf, ops.AddColumnOp):
-        return _column(leaf, facts, early=early)
-    for kind, rewriter in _REWRITERS.items():
-        if isinstance(leaf, kind) and facts.busy(_table(leaf) or (None, "")):
-            return rewriter(leaf, facts)
-    return _plain(leaf, facts)
-
-
-def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
-    """Add a column; where existing rows need a value: without the value, which is filled in, then insisted on."""
-    column = leaf.column
-    if not facts.busy((leaf.schema, leaf.table_name)):
-        return Part(together=tuple(statements(leaf, facts.metadata)))
-    if facts.forward and _differs_by_row(column):
-        return _filled_by_default(leaf, facts)
-    if column.nullable or column.server_default is not None or column.computed or column.identity:
-        if early:
-            leaf = _copied(leaf, column, if_not_exists=True)
-            return Part(alone=tuple(statements(leaf, facts.metadata)))
-        return Part(together=tuple(statements(leaf, facts.metadata)))
-    if not facts.forward:
-        return Part(together=_brought_back(leaf, facts))
-    bare = column._copy()  # noqa: SLF001 - Alembic does
-    bare.nullable = True
-    added = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
-    insisted = _insist(leaf.schema, leaf.table_name, str(column.name), facts)
-    return Part(alone=(*added, *insisted.alone), together=insisted.together)
-
-
-def _differs_by_row(column: Any) -> bool:
-    """Say whether the default is another for each row, so that adding it with the column writes the table anew."""
-    return column.server_default is not None and _VOLATILE.search(_default(column.server_default)) is not None
-
-
-_VOLATILE: Final = re.compile(r"(?i)\b(?:\w*uuid\w*|\w*random\w*|clock_timestamp|timeofday|nextval)\s*\(")
-
-
-def _filled_by_default(leaf: ops.AddColumnOp, facts: Facts) -> Part:
-    """Add a column empty, give it its default for new rows, and fill those that are there in batches."""
-    path, name = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
-    bare = leaf.column._copy()  # noqa: SLF001 - Alembic does
-    bare.nullable, bare.server_default = True, None
-    [added, *comments] = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
-    added += f", ALTER COLUMN {name} SET DEFAULT {_default(leaf.column.server_default)}"
-    if leaf.column.nullable:
-        return Part(alone=(added, *comments, fill_statement(path, name, "DEFAULT")))
-    insisted = _insist(leaf.schema, leaf.table_name, str(leaf.column.name), facts, default="DEFAULT")
-    return Part(alone=(added, *comments, *insisted.alone), together=insisted.together)
-
-
-def _copied(leaf: ops.AddColumnOp, column: Any, *, if_not_exists: bool) -> ops.AddColumnOp:
-    return ops.AddColumnOp(leaf.table_name, column, schema=leaf.schema, if_not_exists=if_not_exists)
-
-
-def _brought_back(leaf: ops.AddColumnOp, facts: Facts) -> tuple[str, ...]:
-    """Add a column whose values are gone for good: rows get a stand-in, or there was nothing to go back to."""
-    value = stand_in(leaf.column.type)
-    if value is None:
-        return tuple(statements(leaf, facts.metadata))
-    table, column = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
-    [added, *others] = statements(leaf, facts.metadata)
-    return (
-        added.replace(" NOT NULL", f" DEFAULT {value} NOT NULL"),
-        f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT",
-        *others,
-    )
-
-
-def _insist(schema: str | None, table: str, column: str, facts: Facts, *, default: str = "") -> Part:
-    """Fill what is empty, then set NOT NULL by a validated check, which spares the scan under an exclusive lock."""
-    path, name = quoted(schema, table), quoted(column)
-    check = quoted(f"{table[:25]}_{column[:25]}_not_empty")
-    fill = facts.fills.get(path_of(schema, table, column), default)
-    drop = f"ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {check}"
-    added = f"{drop}, ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
-    return Part(
-        alone=(
-            *((fill_statement(path, name, fill),) if fill.upper() not in {"", "NULL"} else ()),
-            added,
-            f"ALTER TABLE {path} VALIDATE CONSTRAINT {check}",
-        ),
-        together=(
-            f"ALTER TABLE {path} ALTER COLUMN {name} SET NOT NULL",
-            f"ALTER TABLE {path} DROP CONSTRAINT {check}",
-        ),
-    )
-
-
-def _altered(leaf: ops.AlterColumnOp, facts: Facts) -> Part:
-    """Change a column: NOT NULL the slow way, a type with its default out of the way, the rest as it is."""
-    together: list[str] = []
-    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
-    if leaf.modify_type is not None:
-        together.extend(_retyped(leaf, facts))
-    rest = _rest(leaf)
-    if rest.has_changes():
-        together.extend(statements(rest, facts.metadata))
-    if leaf.modify_nullable is False:
-        default = _default(leaf.modify_server_default) if leaf.modify_server_default else ""
-        if leaf.modify_server_default is False and leaf.existing_server_default:
-            default = "DEFAULT"
-        insisted = _insist(leaf.schema, leaf.table_name, leaf.column_name, facts, default=default)
-        return Part(insisted.alone, (*together, *insisted.together))
-    if leaf.modify_nullable is True:
-        together.append(f"ALTER TABLE {path} ALTER COLUMN {name} DROP NOT NULL")
-    return Part(together=tuple(together))
-
-
-def plainly_altered(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
-    """Return the statements that change a column at once, for one transaction: type, the rest, values, NOT NULL."""
-    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
-    done = _retyped(leaf, facts) if leaf.modify_type is not None else []
-    rest = _rest(leaf)
-    if rest.has_changes():
-        done = [*done, *statements(rest, facts.metadata)]
-    if leaf.modify_nullable is None:
-        return done
-    default = leaf.existing_server_default if leaf.modify_server_default is False else leaf.modify_server_default
-    by_itself = "NULL" if default is None or default is False else "DEFAULT"
-    fill = facts.fills.get(path_of(leaf.schema, leaf.table_name, leaf.column_name), by_itself)
-    if not leaf.modify_nullable and fill.upper() != "NULL":
-        done = [*done, f"UPDATE {path} SET {name} = {fill} WHERE {name} IS NULL"]  # noqa: S608 - a person's SQL
-    return [*done, f"ALTER TABLE {path} ALTER COLUMN {name} {'DROP' if leaf.modify_nullable else 'SET'} NOT NULL"]
-
-
-def _rest(leaf: ops.AlterColumnOp) -> ops.AlterColumnOp:
-    """Return the operation without its type and without NOT NULL."""
-    return ops.AlterColumnOp(
-        leaf.table_name,
-        leaf.column_name,
-        schema=leaf.schema,
-        existing_type=leaf.modify_type if leaf.modify_type is not None else leaf.existing_type,
-        existing_server_default=leaf.existing_server_default,
-        existing_nullable=leaf.existing_nullable,
-        existing_comment=leaf.existing_comment,
-        modify_server_default=leaf.modify_server_default,
-        modify_comment=leaf.modify_comment,
-    )
-
-
-def _retyped(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
-    path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
-    [changed] = statements(type_change(leaf), facts.metadata)
-    cast = facts.casts.get(path_of(leaf.schema, leaf.table_name, leaf.column_name))
-    if cast is None and not facts.forward:
-        wanted = changed.rpartition(" TYPE ")[2].partition(" COLLATE ")[0]
-        cast = f"{name}::text" + (f"::{wanted}" if wanted != "TEXT" else "")
-    if cast:
-        changed += f" USING {cast}"
-    if leaf.existing_server_default in {None, False}:
-        return [changed]
-    restored = _kept_default(leaf, facts)
-    return [f"ALTER TABLE {path} ALTER COLUMN {name} DROP DEFAULT", changed, *restored]
-
-
-def _kept_default(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
-    """Return what gives a column its default again; the old one was written for the old type."""
-    if leaf.modify_server_default is not False:
-        return []
-    default = leaf.existing_server_default
-    if facts.forward:
-        default = facts.metadata.tables[path_of(leaf.schema, leaf.table_name)].columns[leaf.column_name].server_default
-    kept = ops.AlterColumnOp(
-        leaf.table_name,
-        leaf.column_name,
-        schema=leaf.schema,
-        existing_type=leaf.modify_type,
-        modify_server_default=default,
-    )
-    return statements(kept, facts.metadata)
-
-
-def _default(default: Any) -> str:
-    argument = getattr(default, "arg", default)
-    return str(getattr(argument, "text", argument))
-
-
-def _indexed(leaf: ops.CreateIndexOp, facts: Facts) -> Part:
-    beside = copy(leaf)
-    beside.kw, beside.if_not_exists = {**leaf.kw, "postgresql_concurrently": True}, True
-    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.index_name))}"
-    return Part(alone=(drop, *statements(beside, facts.metadata)))
-
-
-def _unindexed(leaf: ops.DropIndexOp, _facts: Facts) -> Part:
-    return Part(alone=(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.index_name))}",))
-
-
-def _unique(leaf: ops.CreateUniqueConstraintOp, facts: Facts) -> Part:
-    """Build the index beside the application, then make it the constraint's in a moment."""
-    name, path = quoted(str(leaf.constraint_name)), quoted(leaf.schema, leaf.table_name)
-    [declared] = statements(leaf, facts.metadata)
-    what = declared.partition(" UNIQUE ")[2]
-    columns, closing, options = what.partition(")")
-    distinct = "" if "NULLS NOT DISTINCT" not in columns else " NULLS NOT DISTINCT"
-    columns = columns.replace("NULLS NOT DISTINCT ", "")
-    return Part(
-        alone=(
-            f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, str(leaf.constraint_name))}",
-            f"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {path} {columns}{closing}{distinct}",
-        ),
-        together=(f"ALTER TABLE {path} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{options}",),
-    )
-
-
-def _constrained(leaf: ops.CreateForeignKeyOp | ops.CreateCheckConstraintOp, facts: Facts) -> Part:
-    """Add it for what is written from now on, then compare the rows that are there while they can be written."""
-    [declared] = statements(leaf, facts.metadata)
-    path, name = quoted(*(_table(leaf) or ())), quoted(str(leaf.constraint_name))
-    again = declared.replace(f"ALTER TABLE {path} ADD", f"ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {name}, ADD", 1)
-    if declared.endswith("NOT VALID"):
-        return Part(alone=(again,))
-    return Part(alone=(f"{again} NOT VALID", f"ALTER TABLE {path} VALIDATE CONSTRAINT {name}"))
-
-
-_REWRITERS: Final[dict[Any, Callable[[Any, Facts], Part]]] = {
-    ops.AlterColumnOp: _altered,
-    ops.CreateIndexOp: _indexed,
-    ops.DropIndexOp: _unindexed,
-    ops.CreateUniqueConstraintOp: _unique,
-    ops.CreateForeignKeyOp: _constrained,
-    ops.CreateCheckConstraintOp: _constrained,
-}
+def _without_drops_for_another(leaves: Leaves, facts: Facts, waiting: Leaves) -> tuple[Leaves, Leaves]:
+    """Leave out drops of what drops the old one by itself; where that is built later, the old one stays till then."""
+    anew = {
+        name_of(leaf)
+        for leaf in leaves
+        if isinstance(leaf, _DROPS_ITSELF) and part_of(leaf, facts).alone and (facts.forward or leaf not in waiting)
+    }
+    kept = [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and name_of(leaf) in anew)]
+    late = {name_of(leaf) for leaf in waiting if isinstance(leaf, _REPLACED)}
+    return kept, [leaf for leaf in kept if leaf in waiting or (isinstance(leaf, _DROPPING) and name_of(leaf) in late)]

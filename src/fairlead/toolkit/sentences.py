@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from alembic.operations import ops
@@ -11,6 +12,20 @@ from sqlalchemy.dialects import postgresql
 from fairlead.toolkit.change import Action
 from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.safe_ddl import name_of
+
+
+def described(operations: Iterable[ops.MigrateOperation]) -> list[str]:
+    """Say each in a line; what is dropped to be made anew is one that changes."""
+    leaves = list(operations)
+    dropped = {name_of(leaf) for leaf in leaves if isinstance(leaf, ops.DropIndexOp | ops.DropConstraintOp)}
+    made = {name_of(leaf) for leaf in leaves if isinstance(leaf, ops.CreateIndexOp | ops.AddConstraintOp)}
+    again = dropped & made
+    return [
+        re.sub("^add ", "change ", describe(leaf)) if name_of(leaf) in again else describe(leaf)
+        for leaf in leaves
+        if not (isinstance(leaf, ops.DropIndexOp | ops.DropConstraintOp) and name_of(leaf) in again)
+    ]
 
 
 def describe(operation: ops.MigrateOperation) -> str:
@@ -67,7 +82,8 @@ def _altered(operation: ops.AlterColumnOp) -> str:
 
 
 def _type(kind: Any) -> str:
-    return str(kind.compile(dialect=postgresql.dialect())).lower()  # type: ignore[no-untyped-call]
+    name, collated, collation = str(kind.compile(dialect=postgresql.dialect())).partition(" COLLATE ")  # type: ignore[no-untyped-call]
+    return name.lower() + collated.lower() + collation
 
 
 def _constraint(noun: str) -> Callable[[Any], str]:

@@ -28,6 +28,7 @@ from fairlead.toolkit.target import Target
 _Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 _PREFIX: Final = "fairlead_shadow_"
 _IN_USE: Final = 1_229_867_348  # the first number of the locks; any that no other program on the server uses
+_UNMADE: Final = "The models of {} cannot be made in an empty database: {}"
 _STALE: Final = """
 select datname from pg_database d where starts_with(datname, %s) and not exists (
     select from pg_locks where locktype = 'advisory' and granted and classid::bigint = %s and objsubid = 2
@@ -62,9 +63,9 @@ def modelled(server_url: str, target: Target) -> Iterator[str]:
                     connection.exec_driver_sql("set local check_function_bodies = off")
                     target.metadata.create_all(connection, checkfirst=False)
             except DBAPIError as error:
-                raise MigrationFailed(
-                    f"The models of {target.name} cannot be made in an empty database: {first_line(error)}"
-                ) from error
+                raise MigrationFailed(_UNMADE.format(target.name, first_line(error))) from error
+            except Exception as error:  # of DDL that listens, such as one with a single per cent sign
+                raise MigrationFailed(_UNMADE.format(target.name, f"{type(error).__name__}: {error}")) from error
         yield url
 
 
