@@ -57,11 +57,12 @@ async def resources(database: Database) -> AsyncIterator[Resources]:
 
 
 @pytest.fixture
-def app(resources: Resources) -> FastAPI:
+async def app(resources: Resources) -> AsyncIterator[FastAPI]:
     """The application; whom a key stands for is asked anew for each request."""
     made = create_app(resources)
     made.state.keys = KeyCache(resources.database, pepper=PEPPER, life_seconds=0)
-    return made
+    yield made
+    await made.state.wakings.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fairlead.api import openapi, problems
 from fairlead.api import outbox as kept_mails
 from fairlead.api.edge import Edge
+from fairlead.api.wakings import Wakings
 from fairlead.bootstrap import Resources
 from fairlead.errors import FairleadError
 from fairlead.runtime.loop import Loop
@@ -35,6 +36,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.key_use = KeyUse(resources.database)
     app.state.passwords = Passwords()
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
+    app.state.wakings = Wakings(resources.database.options)
     for router in (*openapi.ROUTERS, openapi.router):
         app.include_router(router)
     if outbox:
@@ -58,6 +60,7 @@ async def _flushing(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.wakings.close()
         await app.state.enqueuer.close()
         app.state.passwords.close()
         await loop.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from fastapi import APIRouter
@@ -17,10 +17,12 @@ from starlette.responses import Response
 
 from fairlead.api.answers import changing, many, one
 from fairlead.api.deps import Caller, Consumer, ItemId, QueueId, TenantRoute
+from fairlead.api.wakings import Waiter, Wakings
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.errors import ItemCancelled, LeaseLost, NotFound
 from fairlead.services.access import require_item
+from fairlead.services.lease_batches import release_items
 from fairlead.services.leases import (
     HeldItem,
     claim_items,
@@ -35,7 +37,6 @@ from fairlead.wire.items import HeldItemOut, ItemOut
 from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem, SnoozeItem
 from fairlead.wire.page import Data
 
-POLL_SECONDS: Final = 0.25
 router = APIRouter(tags=["leases"], route_class=TenantRoute)
 _CLAIM: Final = "/queues/{queueId}/claim"
 _ITEM: Final = "/items/{itemId}"
@@ -45,14 +46,11 @@ _OUTCOME = changing(NotFound, LeaseLost, ItemCancelled)
 @router.post(_CLAIM, name="claim_items", response_model=Data[list[HeldItemOut]], responses=changing(NotFound))
 async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: ClaimItems) -> Response:
     """Claim up to `limit` items, waiting up to `waitSeconds` for the first. Scope: `items:claim`."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + body.wait_seconds
-    while True:
+    if body.wait_seconds:
+        held = await _awaited(request, caller, queue_id, body=body)
+    else:
         held = await _claimed(caller, queue_id, body=body)
-        remaining = deadline - loop.time()
-        if held or remaining <= 0 or await request.is_disconnected():
-            return many([_held(one_held) for one_held in held], HeldItemOut)
-        await asyncio.sleep(min(POLL_SECONDS, remaining))
+    return many([_held(one_held) for one_held in held], HeldItemOut)
 
 
 @router.post(_ITEM + "/renew", name="renew_item", response_model=Data[HeldItemOut], responses=_OUTCOME)
@@ -128,6 +126,51 @@ async def _reported(caller: Caller, item_id: str, *, lease: int) -> AsyncIterato
             item = await end_cancelled_item(session, scope, item_id=item_id, lease=lease)
         caller.resources.notifier.announce(item.queue_id)  # its slot is free
         raise
+
+
+async def _awaited(request: Request, caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:
+    """Claim until there is something, the time is up or the client has gone; what comes too late is given back."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + body.wait_seconds
+    wakings: Wakings = request.app.state.wakings
+    held: list[HeldItem] = []
+    with wakings.waiting(queue_id) as waiter:
+        async with _watched(request, waiter):
+            while not waiter.over:
+                held = await _claimed(caller, queue_id, body=body)
+                if len(held) == body.limit:
+                    wakings.found(queue_id)
+                remaining = deadline - loop.time()
+                if held or remaining <= 0:
+                    break
+                await waiter.look_again(within=min(remaining, wakings.seconds_to_next_look()))
+        if held and await request.is_disconnected():
+            await _given_back(caller, queue_id, held)
+    return held
+
+
+@asynccontextmanager
+async def _watched(request: Request, waiter: Waiter) -> AsyncIterator[None]:
+    """End a wait as soon as the client has gone."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        waiter.end()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+async def _given_back(caller: Caller, queue_id: str, held: list[HeldItem]) -> None:
+    async with caller.unit_of_work() as (session, scope):
+        await release_items(session, scope, leases={one_held.item.id: one_held.lease for one_held in held})
+    caller.resources.notifier.announce(queue_id)
 
 
 async def _claimed(caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:

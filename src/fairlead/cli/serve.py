@@ -45,8 +45,9 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
 
     Raises OperatorError when the address cannot be listened on.
     """
+    app = create_app(resources, outbox=outbox)
     config = uvicorn.Config(
-        create_app(resources, outbox=outbox),
+        app,
         host=host,
         port=port,
         log_config=None,
@@ -57,6 +58,7 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
     server = uvicorn.Server(config)
     serving = asyncio.create_task(_quietly(server), name="serve")
     stack.push_async_callback(_stopped, server, serving)
+    stack.push_async_callback(app.state.wakings.close)  # first: no claim that waits keeps the server
     while not server.started:
         if serving.done():
             raise OperatorError(f"Cannot listen on {host}:{port}; is another server there? Choose another --port.")
