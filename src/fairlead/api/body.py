@@ -10,14 +10,17 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from fairlead.domain import json_values
 from fairlead.domain.limits import BODY_BYTES, JSON_DEPTH
 from fairlead.errors import PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
+NDJSON: Final = "application/x-ndjson"
 _DEPTH: Final = JSON_DEPTH + 3  # a payload's own depth, below an item, a list of items and the body
 # A string whose end is missing still matches, so that no body makes this slower than linear.
 _NOT_BRACKETS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
@@ -29,11 +32,30 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
 
     Raises UnsupportedMediaType, PayloadTooLarge (without reading on) and ValidationFailed.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type(request.headers) != "application/json":
         raise UnsupportedMediaType
-    body = await _read(request)
-    return body, parse_json(body)
+    body = bytearray()
+    async for chunk in read_chunks(request, most=BODY_BYTES):
+        body += chunk
+    return bytes(body), parse_json(bytes(body))
+
+
+async def read_chunks(request: Request, *, most: int) -> AsyncIterator[bytes]:
+    """Yield a body as it comes; raises PayloadTooLarge, without reading on, when it is larger than `most` bytes."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise _too_large(most)
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        yield chunk
+
+
+def media_type(headers: Headers) -> str:
+    """Return what a body is said to be, without parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def announces_body(request: Request) -> bool:
@@ -60,18 +82,6 @@ def parse_json(body: bytes) -> Any:
     if b"\\u" in body and (problem := json_values.problem(value, depth=_DEPTH)):
         raise _refused(problem)
     return value
-
-
-async def _read(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES:
-        raise PayloadTooLarge(f"The body is larger than {BODY_BYTES:,} bytes.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise PayloadTooLarge(f"The body is larger than {BODY_BYTES:,} bytes.")
-    return bytes(body)
 
 
 def _check_depth(body: bytes) -> None:
@@ -113,3 +123,7 @@ def _number(digits: str) -> float:
 
 def _refused(problem: str) -> ValidationFailed:
     return ValidationFailed("The body cannot be read.", details={"body": problem})
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {most:,} bytes.")

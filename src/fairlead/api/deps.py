@@ -13,10 +13,13 @@ from typing import Annotated, Any, ClassVar
 from fastapi import Depends, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
-from fairlead.api.body import announces_body, read_json
+from fairlead.api.body import NDJSON, announces_body, media_type, read_json
 from fairlead.api.credentials import person_of, principal_of
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
@@ -93,15 +96,18 @@ class CheckedRoute(APIRoute):
     """A route that asks `authenticate` who is there before it reads the body; what it says is in `request.state`."""
 
     authenticate: ClassVar[staticmethod[[Request], Coroutine[Any, Any, Any]]]
+    leaves_body: ClassVar[bool] = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the usual handler: first the credential, then the body."""
         answer = super().get_route_handler()
         field = self.body_field
-        authenticate = type(self).authenticate
+        authenticate, leaves_body = type(self).authenticate, self.leaves_body
 
         async def handle(request: Request) -> Response:
             request.state.who = await authenticate(request)
+            if leaves_body:
+                return await answer(request)
             needed = field is not None and (field.field_info.is_required() or announces_body(request))
             body, value = await read_json(request) if needed else (b"", None)
             return await answer(_ParsedRequest(request, body, value))
@@ -113,6 +119,19 @@ class TenantRoute(CheckedRoute):
     """A route inside one organization, for its members and its API keys."""
 
     authenticate = staticmethod(principal_of)
+
+
+class StreamRoute(TenantRoute):
+    """A TenantRoute for bodies of one object a line, which it leaves to its handler; others are not for it."""
+
+    leaves_body = True
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match by the address, and by what the body is said to be."""
+        match, found = super().matches(scope)
+        if match is not Match.NONE and media_type(Headers(scope=scope)) != NDJSON:
+            return Match.NONE, {}
+        return match, found
 
 
 class PersonRoute(CheckedRoute):

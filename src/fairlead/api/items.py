@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import creating, one, reading
+from fairlead.api.body import NDJSON
 from fairlead.api.deps import Caller, ItemId, ItemReader, Producer, QueueId, TenantRoute
 from fairlead.api.once import Once
 from fairlead.api.slices import List, PartAsked, slice_of
@@ -28,8 +29,9 @@ from fairlead.wire.page import Data, SliceData
 from fairlead.wire.values import DueTime
 
 router = APIRouter(tags=["items"], route_class=TenantRoute)
-_OF_QUEUE: Final = "/queues/{queueId}/items"
+OF_QUEUE: Final = "/queues/{queueId}/items"
 _ITEM: Final = "/items/{itemId}"
+_LINES: Final = {"requestBody": {"content": {NDJSON: {"schema": {"type": "string", "description": "An item a line."}}}}}
 
 
 def _filters(
@@ -56,7 +58,7 @@ Filters = Annotated[ItemFilters, Depends(_filters)]
 
 
 @router.post(
-    _OF_QUEUE,
+    OF_QUEUE,
     name="enqueue_item",
     status_code=201,
     response_model=Data[ItemOut],
@@ -67,11 +69,11 @@ async def enqueue_one(request: Request, once: Once, caller: Producer, queue_id: 
     if once.attempt is None:  # shares the insert of those that come at the same moment
         scope = caller.scope(queue_id=queue_id)
         enqueuer: Enqueuer = request.app.state.enqueuer
-        item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=_given(body))
+        item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=given_item(body))
         return _made(caller, await _enqueued(caller, scope, item_id))
 
     async def work(session: Session, scope: TenantScope) -> Response:
-        [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(body)])
+        [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[given_item(body)])
         return _made(caller, await get_item(session, scope, item_id=item_id))
 
     answered = await once.answer(caller, work, queue_id=queue_id)
@@ -80,17 +82,21 @@ async def enqueue_one(request: Request, once: Once, caller: Producer, queue_id: 
 
 
 @router.post(
-    _OF_QUEUE + "/batch",
+    OF_QUEUE + "/batch",
     name="enqueue_items",
     status_code=201,
     response_model=Data[Enqueued],
     responses=creating(NotFound, Conflict, QueueFull),
+    openapi_extra=_LINES,
 )
 async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: EnqueueBatch) -> Response:
-    """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`."""
+    """Enqueue up to 1,000 items, all or none; the ids come in the order given. Scope: `items:enqueue`.
+
+    As NDJSON, one item a line and none of them unique, it may be any number of them, up to 50 MiB.
+    """
 
     async def work(session: Session, scope: TenantScope) -> Response:
-        ids = await enqueue_items(session, scope, queue_id=queue_id, items=[_given(item) for item in body.items])
+        ids = await enqueue_items(session, scope, queue_id=queue_id, items=[given_item(item) for item in body.items])
         return one(Enqueued(ids=ids), Enqueued, status=201)
 
     answered = await once.answer(caller, work, queue_id=queue_id)
@@ -99,7 +105,7 @@ async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: En
 
 
 @router.get(
-    _OF_QUEUE,
+    OF_QUEUE,
     name="list_items",
     response_model=SliceData[ItemOut],
     responses=reading(ValidationFailed, NotFound),
@@ -147,7 +153,8 @@ async def _enqueued(caller: Caller, scope: TenantScope, item_id: str) -> Item:
         ) from error
 
 
-def _given(body: EnqueueItem) -> ItemInput:
+def given_item(body: EnqueueItem) -> ItemInput:
+    """Return an item as services take it."""
     return ItemInput(
         payload=body.payload,
         task=body.task,

@@ -39,6 +39,8 @@ _KEY: Final = Header(
     description="Any text of your own, such as a UUID: the request may be sent again for 24 hours and is done once.",
 )
 
+GivenKey: TypeAlias = Annotated[str | None, _KEY]
+
 
 @dataclass(frozen=True, slots=True)
 class OnceOnly:
@@ -63,18 +65,17 @@ class OnceOnly:
         return first
 
 
-def fingerprint_of(request: Request, body_digest: bytes) -> str:
-    """Return the fingerprint of a request whose body has this digest."""
-    named = {name: value for name, value in request.path_params.items() if name != "organizationId"}
-    told = orjson.dumps([sorted(named.items()), request.url.query])
-    return hashlib.sha256(told + body_digest).hexdigest()
-
-
-async def _once(request: Request, key: Annotated[str | None, _KEY] = None) -> OnceOnly:
+def once_of(request: Request, key: str | None, body_digest: bytes) -> OnceOnly:
+    """Return a request whose body was read by itself, and has this SHA-256; with a key it is to be made once."""
     if key is None:
         return OnceOnly(None)
-    digest = hashlib.sha256(await request.body()).digest()
-    return OnceOnly(Attempt(request.scope["route"].name, key, fingerprint_of(request, digest)))
+    named = {name: value for name, value in request.path_params.items() if name != "organizationId"}
+    told = orjson.dumps([sorted(named.items()), request.url.query])
+    return OnceOnly(Attempt(request.scope["route"].name, key, hashlib.sha256(told + body_digest).hexdigest()))
+
+
+async def _once(request: Request, key: GivenKey = None) -> OnceOnly:
+    return once_of(request, key, hashlib.sha256(await request.body()).digest() if key is not None else b"")
 
 
 def _written(answer: Response) -> bytes:

@@ -13,12 +13,24 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from fairlead.api import bulk, health, item_changes, items, lease_batches, leases, queues, schedules, workers
+from fairlead.api import (
+    bulk,
+    health,
+    item_changes,
+    item_streams,
+    items,
+    lease_batches,
+    leases,
+    queues,
+    schedules,
+    workers,
+)
 from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
 from fairlead.api.cookies import COOKIE
 from fairlead.api.mounting import ORGANIZATION, mounted
 
 TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
+    item_streams.router,
     items.router,
     leases.router,
     lease_batches.router,

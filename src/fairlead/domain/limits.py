@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 BODY_BYTES: Final = 1024 * 1024
+STREAM_BYTES: Final = 50 * 1024 * 1024  # of a body of items, one a line
 PAYLOAD_BYTES: Final = 256 * 1024
 RESULT_BYTES: Final = 256 * 1024
 ERROR_CHARACTERS: Final = 8 * 1024  # longer errors are cut, never refused

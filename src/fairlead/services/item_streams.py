@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
@@ -16,32 +16,48 @@ from fairlead.services.items import new_item
 
 
 async def enqueue_stream(
-    session: Session, scope: TenantScope, *, queue_id: str, items: Iterable[ItemInput] | AsyncIterable[ItemInput]
+    session: Session,
+    scope: TenantScope,
+    *,
+    queue_id: str,
+    items: Iterable[ItemInput] | AsyncIterable[ItemInput],
+    named: Callable[[str], object] | None = None,
 ) -> int:
     """Enqueue items as they come, by COPY, all or none; return how many. They cannot be unique.
 
-    `items` is read while they are sent, once; what it raises passes through, and then nothing is enqueued. Raises
-    ValidationFailed naming the first wrong item, NotFound when there is no such queue here, and QueueFull.
+    `named` is told each item's id, in order, before anybody knows whether it will be there. `items` is read while they
+    are sent, once; what it raises passes through, and then nothing is enqueued. Raises ValidationFailed naming the
+    first wrong item, NotFound when there is no such queue here, and QueueFull.
     """
     if not is_id(queue_id):
         raise NotFound
     async with session.savepoint():
         room = await room_for(session, scope, queue_id=queue_id)
-        checked = _checked_async(items) if isinstance(items, AsyncIterable) else _checked(items)
+        told = named or _nobody
+        checked = _checked_async(items, told) if isinstance(items, AsyncIterable) else _checked(items, told)
         made = await enqueue_copy(session, scope, queue_id=queue_id, items=checked, room=room)
         if made is None:
             raise QueueFull(f"This queue takes {max(room or 0, 0):,} more item(s) now, and these were more.")
         return made
 
 
-def _checked(items: Iterable[ItemInput]) -> Iterator[NewItem]:
-    return (_new(item, place) for place, item in enumerate(items))
+def _nobody(_item_id: str) -> None:
+    return None
 
 
-async def _checked_async(items: AsyncIterable[ItemInput]) -> AsyncIterator[NewItem]:
+def _checked(items: Iterable[ItemInput], named: Callable[[str], object]) -> Iterator[NewItem]:
+    for place, item in enumerate(items):
+        made = _new(item, place)
+        named(made.id)
+        yield made
+
+
+async def _checked_async(items: AsyncIterable[ItemInput], named: Callable[[str], object]) -> AsyncIterator[NewItem]:
     place = 0
     async for item in items:
-        yield _new(item, place)
+        made = _new(item, place)
+        named(made.id)
+        yield made
         place += 1
 
 
