@@ -125,17 +125,20 @@ async def test_stopping_dev(database: Database, processes: Processes) -> None:
 
 
 async def test_devs_first_steps_work(database: Database, processes: Processes) -> None:
-    """The request that `dev` shows enqueues an item that its example handler completes."""
+    """The requests that `dev` shows work: one enqueues an item that its example handler completes, one signs in."""
     process = processes.start("dev", "--port", "0", url=database.options.url)
     await process.until_said("Ctrl-C stops everything")
     shown = process.said()
-    (url,), (header,), (body,) = (
+    (url, door), (header,), (body, credentials) = (
         re.findall(pattern, shown) for pattern in (r"curl (\S+)", r"-H '(Authorization: [^']+)'", r"-d '([^']+)'")
     )
     name, _, value = header.partition(": ")
     async with httpx.AsyncClient() as client:
         answer = await client.post(url, content=body, headers={name: value, "Content-Type": "application/json"})
-    assert answer.status_code == 201
+        entered = await client.post(door, content=credentials, headers={"Content-Type": "application/json"})
+        outbox = await client.get(door.replace("/api/auth/sign-in", "/outbox"))
+    assert (answer.status_code, entered.status_code) == (201, 200)
+    assert outbox.json() == {"data": []}
     await until_counted(database, {"completed": 1})
     process.send(signal.SIGTERM)
 

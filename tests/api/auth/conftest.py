@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.api.conftest import app, resources  # noqa: F401 - fixtures
 from tests.fixtures.signing import QUICK, Account, Mailbox, coming_from, make_account
 
 from fairlead.db.session import Database
@@ -20,7 +19,7 @@ def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-async def visitor(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:  # noqa: F811 - the fixture
+async def visitor(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a credential, at home."""
     app.state.passwords = QUICK
     async with coming_from(app) as client:
