@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from fairlead.bootstrap import Resources, open_resources, secret_bytes
+from fairlead.bootstrap import Resources, open_resources, secret_bytes, smtp_options
 from fairlead.db import migrate
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
@@ -241,3 +241,37 @@ def test_secrets_are_not_shown() -> None:
     resources = Resources(Database(options), Notifier(options), options.url, b"the pepper")
     assert "password" not in repr(resources) + repr(options)
     assert "pepper" not in repr(resources)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.test", ("mail.test", 587, None, None, False, None)),
+        ("smtp://ada:p%40ss@mail.test:2525", ("mail.test", 2525, "ada", "p@ss", False, True)),
+        ("smtps://ada:pass@mail.test", ("mail.test", 465, "ada", "pass", True, True)),
+        ("smtp://ada:pass@localhost:25", ("localhost", 25, "ada", "pass", False, None)),
+    ],
+)
+def test_a_mail_server_is_named_by_a_url(url: str, expected: tuple[object, ...]) -> None:
+    """Host, port and login are read from the URL; a password goes only over TLS, or to this machine."""
+    smtp = smtp_options(Settings(smtp_url=SecretStr(url), mail_from="a@b.test"))
+
+    assert smtp is not None
+    assert (smtp.host, smtp.port, smtp.username, smtp.password, smtp.use_tls, smtp.start_tls) == expected
+    assert smtp.sender == "a@b.test"
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.test", "http://mail.test", "smtp://", "smtp://h:port", "smtp://ada:secret@h:99999"]
+)
+def test_what_names_no_mail_server_is_refused(url: str) -> None:
+    """A wrong URL is told by the variable's name, without what stands in it."""
+    with pytest.raises(SettingsInvalid) as raised:
+        smtp_options(Settings(smtp_url=SecretStr(url)))
+    assert list(raised.value.details) == ["FAIRLEAD_SMTP_URL"]
+    assert "secret" not in str(raised.value)
+
+
+def test_without_a_mail_server_there_is_none() -> None:
+    """Nothing is guessed."""
+    assert smtp_options(Settings(smtp_url=None)) is None

@@ -89,7 +89,7 @@ async def open_resources(
     """
     async with AsyncExitStack() as stack:
         url = await _entered_in_thread(stack, database_server(settings))
-        pepper, smtp = secret_bytes(settings), _smtp_options(settings)
+        pepper, smtp = secret_bytes(settings), smtp_options(settings)
         await _reached(direct_url(settings, url), embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
         resources = Resources(Database(options), Notifier(options), url, pepper, smtp, settings.public_url)
@@ -174,7 +174,7 @@ def direct_url(settings: Settings, url: str) -> str:
     return url if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
 
 
-def _smtp_options(settings: Settings) -> SmtpOptions | None:
+def smtp_options(settings: Settings) -> SmtpOptions | None:
     """Return where mails are handed over; a password goes over nothing that can be listened in on."""
     if settings.smtp_url is None:
         return None

@@ -1,10 +1,15 @@
-"""Pruner: removes finished items that their queue keeps no longer, and unique and idempotency keys that are over."""
+"""Pruner: removes finished items that their queue keeps no longer, and unique and idempotency keys that are over.
+
+Now and then also what sign-in left behind; for that whole tables are read.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from fairlead.bootstrap import Resources
+from fairlead.db.duty import take_duty
+from fairlead.db.expired import remove_expired
 from fairlead.db.tenancy import system
 from fairlead.engine.prune import prune, prune_answers, prune_periods
 from fairlead.maintenance.duty import duty
@@ -12,6 +17,7 @@ from fairlead.runtime.loop import Loop
 
 BATCH: Final = 1000
 INTERVAL_SECONDS: Final = 20.0
+EXPIRED_SECONDS: Final = 3600.0
 ANSWER_SECONDS: Final = 24 * 3600.0  # as the HTTP contract says
 _SCOPE: Final = system("prune finished items of every organization")
 
@@ -24,6 +30,9 @@ def pruner(resources: Resources) -> Loop:
         periods = await prune_periods(resources.database.alone(_SCOPE), _SCOPE, most=BATCH)
         session = resources.database.alone(_SCOPE)
         answers = await prune_answers(session, _SCOPE, seconds=ANSWER_SECONDS, most=BATCH)
+        if await take_duty(resources.database.alone(_SCOPE), _SCOPE, name="expired", seconds=EXPIRED_SECONDS):
+            async with resources.database.unit_of_work(_SCOPE) as unit:
+                await remove_expired(unit, _SCOPE)
         return BATCH in {items, periods, answers}
 
     return duty(resources.database, "prune", work, seconds=INTERVAL_SECONDS)
