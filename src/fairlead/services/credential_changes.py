@@ -64,5 +64,6 @@ async def _begun_anew(session: Session, scope: SystemScope, user_id: str, client
 
 
 async def _end_all(session: Session, scope: SystemScope, user_id: str, client: Client) -> None:
-    await end_sessions(session, scope, user_id=user_id, request_id=client.request_id)
+    actor = audit.Actor("user", user_id, client.request_id)
+    await end_sessions(session, scope, user_id=user_id, actor=actor)
     await void_tokens(session, scope, user_id=user_id)

@@ -81,19 +81,19 @@ async def start_session(session: Session, scope: SystemScope, *, user_id: str, c
     }
     made = await insert_row(session, scope, SessionTable, values=values, model=SessionRow)
     seen = {"session": made.id, "address": client.address}
-    await _record(session, scope, "user.signed_in", user=user, request_id=client.request_id, after=seen)
+    actor = audit.Actor("user", user.id, client.request_id)
+    await _record(session, scope, "user.signed_in", user=user, actor=actor, after=seen)
     return StartedSession(made, user, token)
 
 
 async def end_session(
-    session: Session, scope: SystemScope, *, user_id: str, session_id: str, request_id: str | None = None
+    session: Session, scope: SystemScope, *, user_id: str, session_id: str, actor: audit.Actor = audit.OPERATOR
 ) -> None:
     """End one session of a user at once, for good. Raises NotFound for another user's, and for one that has ended."""
     key = {"id": session_id, "user_id": user_id, "revoked_at": None}
     await update_row(session, scope, SessionTable, key=key, values={"revoked_at": NOW}, model=SessionRow)
     user = await get_user(session, scope, user_id=user_id)
-    ended = {"session": session_id}
-    await _record(session, scope, "user.signed_out", user=user, request_id=request_id, before=ended)
+    await _record(session, scope, "user.signed_out", user=user, actor=actor, before={"session": session_id})
 
 
 async def end_sessions(
@@ -102,15 +102,14 @@ async def end_sessions(
     *,
     user_id: str,
     but: str | None = None,
-    request_id: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> int:
     """End every session of a user at once, but one; return how many there were. Raises NotFound for an unknown user."""
     user = await get_user(session, scope, user_id=user_id)
     key = {"user_id": user_id, "revoked_at": None}
     count = await update_rows(session, scope, SessionTable, key=key, values={"revoked_at": NOW}, but=but)
     if count:
-        told = {"sessions": count}
-        await _record(session, scope, "user.signed_out", user=user, request_id=request_id, before=told)
+        await _record(session, scope, "user.signed_out", user=user, actor=actor, before={"sessions": count})
     return count
 
 
@@ -120,10 +119,9 @@ async def _record(
     action: str,
     *,
     user: User,
-    request_id: str | None,
+    actor: audit.Actor,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
     subject = audit.Subject("user", user.id, user.organization_id)
-    event = audit.Event(action, subject, before, after)
-    await audit.record(session, scope, actor=audit.Actor("user", user.id, request_id), events=[event])
+    await audit.record(session, scope, actor=actor, events=[audit.Event(action, subject, before, after)])

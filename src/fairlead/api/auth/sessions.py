@@ -38,7 +38,7 @@ async def end_one(caller: SignedIn, session_id: SessionId) -> Response:
     """End one of your sessions at once. Scope: none, of a session."""
     async with caller.resources.database.unit_of_work(SCOPE) as session:
         user_id = caller.person.user_id
-        await end_session(session, SCOPE, user_id=user_id, session_id=session_id, request_id=caller.request_id)
+        await end_session(session, SCOPE, user_id=user_id, session_id=session_id, actor=caller.actor)
     return Response(status_code=204)
 
 
@@ -47,7 +47,5 @@ async def end_others(caller: SignedIn) -> Response:
     """End all your sessions but the one that asks. Scope: none, of a session."""
     async with caller.resources.database.unit_of_work(SCOPE) as session:
         person = caller.person
-        ended = await end_sessions(
-            session, SCOPE, user_id=person.user_id, but=person.session_id, request_id=caller.request_id
-        )
+        ended = await end_sessions(session, SCOPE, user_id=person.user_id, but=person.session_id, actor=caller.actor)
     return one(EndedOut(ended=ended), EndedOut)

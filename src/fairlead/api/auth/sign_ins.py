@@ -70,9 +70,7 @@ async def sign_out(request: Request, caller: SignedIn) -> Response:
     """End the session that asks. Scope: none, of a session."""
     async with caller.resources.database.unit_of_work(SCOPE) as session:
         person = caller.person
-        await end_session(
-            session, SCOPE, user_id=person.user_id, session_id=person.session_id, request_id=caller.request_id
-        )
+        await end_session(session, SCOPE, user_id=person.user_id, session_id=person.session_id, actor=caller.actor)
     response = Response(status_code=204)
     drop_token(request, response)
     return response
