@@ -74,5 +74,5 @@ async def test_what_a_session_remembers(database: Database, ours: Tenant) -> Non
 
     [row] = await tell(database, "select * from sessions")
     assert (row.address, len(row.user_agent), row.token_hash) == ("192.0.2.1", 200, token_hash(started.token))
-    assert row.expires_at - row.created_at == timedelta(days=90)
+    assert row.expires_at - row.idle_expires_at == timedelta(days=90 - 14)
     assert started.token not in f"{started!r} {row!r}"
