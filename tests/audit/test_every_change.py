@@ -29,7 +29,12 @@ from fairlead.services.item_rules import ItemInput
 pytestmark = pytest.mark.anyio
 
 MODULES: Final = (organizations, users, queues, roles, members, schedules)
-CHANGE_NOTHING: Final = {"members.keeping_an_owner", "members.refuse_mightier", "schedules.preview_ticks"}
+CHANGE_NOTHING: Final = {
+    "members.keeping_an_owner",
+    "members.refuse_mightier",
+    "members.refuse_mightier_role",
+    "schedules.preview_ticks",
+}
 ACTOR: Final = Actor("user", "whoever-did-it", "the-request", frozenset(Permission))
 BEFORE: Final = "ada@example.org"
 
@@ -164,6 +169,17 @@ CASES: Final[dict[str, Case]] = {
             Event("user.created", "user", made.owner.id, after=made.owner, home=made[0].id),
             granted(made.owner, "owner", home=made[0].id),
             Event("queue.created", "queue", made.queue.id, after=made.queue, home=made[0].id),
+        ],
+        above=True,
+    ),
+    "organizations.found_organization_for": Case(
+        lambda s, o, w: organizations.found_organization_for(
+            s, o, name="N", slug="n", user_id=w.member.id, actor=ACTOR
+        ),
+        lambda w, made: [
+            Event("organization.created", "organization", made.id, after=made, home=made.id),
+            granted(w.member, "owner", home=made.id),
+            Event("queue.created", "queue", ANY, after=ANY, home=made.id),
         ],
         above=True,
     ),
@@ -325,6 +341,13 @@ CASES: Final[dict[str, Case]] = {
     "members.grant_role_to_all": Case(
         lambda s, o, w: members.grant_role_to_all(s, o, user_ids=[w.member.id], role_id=w.role_id, actor=ACTOR),
         lambda w, _: [granted(w.member, w.role_id, "auditor")],
+    ),
+    "members.admit_member": Case(
+        lambda s, o, w: members.admit_member(
+            s, o, organization_id=w.home, user_id=w.member.id, role_id=w.role_id, actor=ACTOR
+        ),
+        lambda w, _: [granted(w.member, w.role_id, "auditor")],
+        above=True,
     ),
     "members.revoke_role": Case(
         lambda s, o, w: members.revoke_role(s, o, user_id=w.member.id, role_id="member", actor=ACTOR),

@@ -83,4 +83,64 @@ ITEMS: Final[dict[str, Row]] = {
     "previewRetryItems": Row(Permission.ITEMS_MANAGE, CHOSEN[1:]),
 }
 
-ROWS: Final[dict[str, Row]] = WORK | QUEUES | ITEMS | ACCOUNTS
+PEOPLE: Final[dict[str, Row]] = {
+    "createOrganization": Row(
+        None, body(lambda at: {"name": "x", "slug": at.slug}), hint="a slug is unique, and taken is all that is said"
+    ),
+    "listOrganizations": Row(None, (Way(), Way(query=lambda at: {"search": at.slug}))),
+    "readOrganization": Row(Permission.ORGANIZATION_READ),
+    "updateOrganization": Row(
+        Permission.ORGANIZATION_MANAGE,
+        (Way(lambda _: {"name": "taken over"}), Way(lambda at: {"slug": at.slug})),
+        hint="the same",
+        spares_own="it would be called otherwise, and a slug that is taken says so",
+    ),
+    "deleteOrganization": Row(Permission.ORGANIZATION_MANAGE, spares_own="nobody could ask for anything any more"),
+    "readLimits": Row(Permission.ORGANIZATION_READ),
+    "updateLimits": Row(Permission.ORGANIZATION_MANAGE, body(lambda _: {"maxConcurrency": 1000})),
+    "readUsage": Row(Permission.ORGANIZATION_READ),
+    "listMembers": Row(Permission.MEMBERS_READ, (Way(), Way(query=lambda at: {"search": at.member_email}))),
+    "readMember": Row(Permission.MEMBERS_READ),
+    "setMemberRoles": Row(
+        Permission.MEMBERS_MANAGE,
+        (Way(lambda _: {"roles": ["viewer"]}), Way(lambda at: {"roles": ["viewer", at.free_role_id]})),
+    ),
+    "removeMember": Row(Permission.MEMBERS_MANAGE),
+    "listUsers": Row(
+        Permission.MEMBERS_READ,
+        (
+            Way(),
+            Way(query=lambda at: {"search": at.member_email}),
+            Way(query=lambda at: {"roleId": at.role_id}),
+        ),
+    ),
+    "readUser": Row(Permission.MEMBERS_READ),
+    "updateUser": Row(Permission.MEMBERS_MANAGE, body(lambda _: {"name": "taken over"})),
+    "createRole": Row(Permission.MEMBERS_MANAGE, body(lambda _: {"name": new_id(), "permissions": []})),
+    "listRoles": Row(Permission.MEMBERS_READ),
+    "readRole": Row(Permission.MEMBERS_READ),
+    "updateRole": Row(Permission.MEMBERS_MANAGE, body(lambda _: {"permissions": []})),
+    "deleteRole": Row(Permission.MEMBERS_MANAGE, path={"roleId": "free_role_id"}),
+    "createApiKey": Row(
+        Permission.KEYS_MANAGE, body(lambda at: {"name": "x", "scopes": [], "queueIds": [at.queue_id]})
+    ),
+    "listApiKeys": Row(Permission.KEYS_MANAGE, (Way(), Way(query=lambda at: {"userId": at.owner_id}))),
+    "readApiKey": Row(Permission.KEYS_MANAGE),
+    "updateApiKey": Row(
+        Permission.KEYS_MANAGE, (Way(lambda _: {"name": "x"}), Way(lambda at: {"queueIds": [at.queue_id]}))
+    ),
+    "rotateApiKey": Row(Permission.KEYS_MANAGE, body(lambda _: {})),
+    "revokeApiKey": Row(Permission.KEYS_MANAGE),
+    "deleteApiKey": Row(Permission.KEYS_MANAGE),
+    "listAuditEvents": Row(
+        Permission.AUDIT_READ,
+        (
+            Way(),
+            Way(query=lambda at: {"subjectId": at.queue_id}),
+            Way(query=lambda at: {"actorId": at.owner_id}),
+        ),
+    ),
+    "readAuditEvent": Row(Permission.AUDIT_READ),
+}
+
+ROWS: Final[dict[str, Row]] = WORK | QUEUES | ITEMS | ACCOUNTS | PEOPLE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 import structlog
@@ -80,14 +81,12 @@ async def say_nothing(scene: Scene, operation: Operation, credential: Credential
 
 
 def faceless(answer: Answer, at: Target) -> Answer:
-    """Return what came of something that was done without what differs each time: ids, instants, secrets, names."""
-    if answer.status >= 400:
-        return answer
-    headers = [header for header in answer.headers if header[0] not in _OF_THE_BODY]
-    whole = (str(headers) + answer.body.decode()).replace(at.slug, "NAME")
-    for name in (at.member_email, at.queue_name, at.schedule_name):
-        whole = whole.replace(name, "NAME")
-    return Answer(answer.status, (), _EACH_TIME.sub("ONCE", whole).encode())
+    """Return an answer without what was asked for by name, and without what differs each time something is done."""
+    headers = [header for header in answer.headers if answer.status >= 400 or header[0] not in _OF_THE_BODY]
+    whole = str(headers) + answer.body.decode()
+    for field in fields(at):
+        whole = whole.replace(str(getattr(at, field.name)), "NAME") if field.name != "lease" else whole
+    return Answer(answer.status, (), (whole if answer.status >= 400 else _EACH_TIME.sub("ONCE", whole)).encode())
 
 
 def aims(operation: Operation, own: Target) -> Iterator[tuple[Way, Target | None]]:

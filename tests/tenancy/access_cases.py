@@ -8,8 +8,23 @@ from tests.tenancy.case import Case
 
 from fairlead.domain.tokens import token_hash
 from fairlead.queries import members as member_queries
+from fairlead.queries import organizations as organization_queries
 from fairlead.queries import sessions as session_queries
-from fairlead.services import access, sessions
+from fairlead.queries import usage
+from fairlead.queries.page import Window
+from fairlead.services import access, audit, members, organizations, sessions
+
+ACTOR: Final = audit.Actor("user")
+
+ACCESS_CASES: Final[dict[str, Case]] = {
+    "queries.members.roles_by_member": Case(
+        lambda s, scope, _, at: member_queries.roles_by_member(s, scope, user_ids=[at.owner_id, at.member_id])
+    ),
+    "queries.members.roles_by_member of ones own": Case(
+        lambda s, scope, own, _: member_queries.roles_by_member(s, scope, user_ids=[own.member_id])
+    ),
+    "queries.usage.get_usage": Case(lambda s, scope, _, __: usage.get_usage(s, scope)),
+}
 
 SYSTEM_ACCESS_CASES: Final[dict[str, Case]] = {
     "queries.members.find_permissions": Case(
@@ -22,12 +37,47 @@ SYSTEM_ACCESS_CASES: Final[dict[str, Case]] = {
             s, scope, organization_id=at.organization_id, user_id=own.member_id
         )
     ),
+    "queries.members.get_member_page": Case(
+        lambda s, scope, _, at: member_queries.get_member_page(
+            s, scope, organization_id=at.organization_id, window=Window(1, 100)
+        )
+    ),
+    "queries.members.get_member_page by address": Case(
+        lambda s, scope, _, at: member_queries.get_member_page(
+            s, scope, organization_id=at.organization_id, window=Window(1, 100), search=at.member_email
+        )
+    ),
+    "queries.members.get_member": Case(
+        lambda s, scope, _, at: member_queries.get_member(
+            s, scope, organization_id=at.organization_id, user_id=at.member_id
+        )
+    ),
+    "queries.organizations.get_page_of_member": Case(
+        lambda s, scope, _, at: organization_queries.get_page_of_member(
+            s, scope, user_id=at.owner_id, window=Window(1, 100)
+        )
+    ),
     "queries.sessions.find_session_holder": Case(
         lambda s, scope, _, at: session_queries.find_session_holder(s, scope, token_hash=token_hash(at.session_token))
     ),
     "services.access.enter": Case(
         lambda s, scope, own, at: access.enter(
             s, scope, person=access.Person(own.member_id, "a session"), organization_id=at.organization_id
+        )
+    ),
+    "services.members.admit_member": Case(
+        lambda s, scope, own, at: members.admit_member(
+            s, scope, organization_id=own.organization_id, user_id=at.owner_id, role_id="viewer", actor=ACTOR
+        )
+    ),
+    "services.members.admit_member to theirs": Case(
+        lambda s, scope, own, at: members.admit_member(
+            s, scope, organization_id=at.organization_id, user_id=own.member_id, role_id="viewer", actor=ACTOR
+        )
+    ),
+    "services.organizations.found_organization_for": Case(
+        lambda s, scope, _, at: organizations.found_organization_for(
+            s, scope, name="x", slug=f"x{at.slug}", user_id=at.owner_id
         )
     ),
     "services.sessions.authenticate_session": Case(

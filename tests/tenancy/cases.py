@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.tenancy.access_cases import SYSTEM_ACCESS_CASES
+from tests.tenancy.access_cases import ACCESS_CASES, SYSTEM_ACCESS_CASES
 from tests.tenancy.account_cases import SYSTEM_ACCOUNT_CASES
 from tests.tenancy.case import Case
 from tests.tenancy.query_cases import SYSTEM_QUERIES, TENANT_QUERIES
@@ -63,6 +63,7 @@ async def _keep(session: Session, scope: Any, _own: Target, at: Target) -> objec
 TENANT_CASES: Final[dict[str, Case]] = (
     TENANT_QUERIES
     | SCHEDULE_CASES
+    | ACCESS_CASES
     | WORK_CASES
     | {
         "services.access.require_item": Case(

@@ -192,6 +192,11 @@ OrganizationId = Annotated[str, Path(alias="organizationId", examples=[EXAMPLE_I
 QueueId = Annotated[str, Path(alias="queueId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 ItemId = Annotated[str, Path(alias="itemId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 ScheduleId = Annotated[str, Path(alias="scheduleId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+UserId = Annotated[str, Path(alias="userId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+RoleId = Annotated[str, Path(alias="roleId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+ApiKeyId = Annotated[str, Path(alias="apiKeyId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+InvitationId = Annotated[str, Path(alias="invitationId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
+EventId = Annotated[str, Path(alias="eventId", examples=[EXAMPLE_ID]), AfterValidator(known_form)]
 PageWindow = Annotated[Window, Depends(_window)]
 Search = Annotated[
     str, Query(max_length=NAME_CHARACTERS, description="Part of the name, in any case."), AfterValidator(_searchable)

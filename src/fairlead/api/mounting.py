@@ -19,12 +19,16 @@ from fairlead.errors import NotFound
 ORGANIZATION: Final = "/api/organizations/{organizationId}"
 
 
-def mounted(*nouns: APIRouter) -> APIRouter:
-    """Return one router with every route of `nouns` at both addresses, the shorter ones first."""
+def mounted(*nouns: APIRouter, itself: APIRouter) -> APIRouter:
+    """Return one router with every route of `nouns` at both addresses, the shorter ones first.
+
+    `itself` is what is about the organization itself, which a key calls `/api/organization`.
+    """
     both = APIRouter()
     for noun in nouns:
         both.include_router(noun, prefix="/api", generate_unique_id_function=short_name)
-    for noun in nouns:
+    both.include_router(itself, prefix="/api/organization", generate_unique_id_function=short_name)
+    for noun in (*nouns, itself):
         both.include_router(
             noun,
             prefix=ORGANIZATION,

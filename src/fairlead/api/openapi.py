@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from fairlead.api import (
+    api_keys,
+    audit_events,
     bulk,
     health,
     item_changes,
@@ -21,8 +23,13 @@ from fairlead.api import (
     items,
     lease_batches,
     leases,
+    members,
+    organization,
+    organizations,
     queues,
+    roles,
     schedules,
+    users,
     workers,
 )
 from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
@@ -39,6 +46,11 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     queues.router,
     schedules.router,
     workers.router,
+    members.router,
+    users.router,
+    roles.router,
+    api_keys.router,
+    audit_events.router,
 )
 PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sign_ups.router,
@@ -47,8 +59,9 @@ PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sessions.router,
     passwords.router,
     second_factors.router,
+    organizations.router,
 )
-ROUTERS: Final = (mounted(*TENANT_NOUNS), *PERSON_NOUNS, health.router)
+ROUTERS: Final = (mounted(*TENANT_NOUNS, itself=organization.router), *PERSON_NOUNS, health.router)
 router = APIRouter(include_in_schema=False)
 _STATIC: Final = Path(__file__).parent / "static"
 _DESCRIPTION: Final = """\

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from sqlalchemy import exists, false
+
 from fairlead.db.rows import get_row, visible
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, SystemScope
+from fairlead.domain.ids import is_id
 from fairlead.queries.page import Page, Window, read_page
 from fairlead.queries.search import matches
 from fairlead.rows import Organization
 from fairlead.schema.organizations import Organization as OrganizationTable
+from fairlead.schema.user_roles import UserRole as UserRoleTable
 
 
 async def get_organization(
@@ -29,6 +33,17 @@ async def get_organization_page(
 ) -> Page[Organization]:
     """Return a page of the scope's organizations, newest first; `search` is in the name or the slug, literally."""
     where = visible(scope, OrganizationTable, deleted=deleted)
+    if search:
+        where.append(matches(search, OrganizationTable.name, OrganizationTable.slug))
+    return await read_page(session, OrganizationTable, where=where, window=window, model=Organization)
+
+
+async def get_page_of_member(
+    session: Session, scope: SystemScope, *, user_id: str, window: Window, search: str | None = None
+) -> Page[Organization]:
+    """Return a page of the organizations that a user has a role in, newest first; `search` as above."""
+    holds = exists().where(UserRoleTable.organization_id == OrganizationTable.id, UserRoleTable.user_id == user_id)
+    where = [*visible(scope, OrganizationTable), holds if is_id(user_id) else false()]
     if search:
         where.append(matches(search, OrganizationTable.name, OrganizationTable.slug))
     return await read_page(session, OrganizationTable, where=where, window=window, model=Organization)

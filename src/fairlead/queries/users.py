@@ -22,14 +22,15 @@ from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.schema.user_roles import UserRole as UserRoleTable
 from fairlead.schema.users import User as UserTable
 
+# Of a member who is at home elsewhere nothing can be seen from here, and nobody but that home deletes them.
 PERMISSIONS: Final = Statement("""
 select distinct p.permission
 from user_roles m
 join organizations o on o.id = m.organization_id and o.deleted_at is null
-join users u on u.id = m.user_id and u.deleted_at is null
 join roles r on r.owner_scope = m.role_scope and r.id = m.role_id
 cross join unnest(r.permissions) as p (permission)
 where m.organization_id = :organization_id and m.user_id = :user_id
+    and not exists (select from users u where u.id = m.user_id and u.deleted_at is not null)
 """)
 
 
@@ -125,8 +126,8 @@ async def is_member(session: Session, scope: TenantScope, *, user_id: str) -> bo
         return False
     membership = [within(scope, UserRoleTable), UserRoleTable.user_id == user_id]
     here = [OrganizationTable.id == UserRoleTable.organization_id, OrganizationTable.deleted_at.is_(None)]
-    present = [UserTable.id == UserRoleTable.user_id, UserTable.deleted_at.is_(None)]
-    return bool((await session.execute(select(exists().where(*membership, *here, *present)))).scalar_one())
+    gone = exists().where(UserTable.id == UserRoleTable.user_id, UserTable.deleted_at.is_not(None))
+    return bool((await session.execute(select(exists().where(*membership, *here, ~gone)))).scalar_one())
 
 
 def _where(

@@ -40,7 +40,9 @@ class Actor:
 OPERATOR: Final = Actor("operator")
 
 
-SubjectKind: TypeAlias = Literal["organization", "user", "member", "role", "api_key", "queue", "item", "schedule"]
+SubjectKind: TypeAlias = Literal[
+    "organization", "user", "member", "role", "invitation", "api_key", "queue", "item", "schedule"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,18 +49,24 @@ async def refuse_mightier(session: Session, scope: Scope, *, user_id: str, actor
     """Raise Forbidden for a user whose roles may do more than the actor."""
     if actor.lacks(Permission):
         for role in await roles_of(session, scope, user_id=user_id, deleted=True):
-            _refuse_more_than_ones_own(actor, role)
+            refuse_mightier_role(role, actor=actor)
+
+
+def refuse_mightier_role(role: Role, *, actor: audit.Actor) -> None:
+    """Raise Forbidden for a role that may do more than the actor."""
+    if lacking := actor.lacks(role.permissions):
+        raise Forbidden(f"The role '{role.name}' may do '{lacking[0]}', which you may not.")
 
 
 async def grant_role(
     session: Session, scope: TenantScope, *, user_id: str, role_id: str, actor: audit.Actor = audit.OPERATOR
 ) -> None:
-    """Give a user of this organization a role.
+    """Give a user of this organization, or a member from elsewhere, a role.
 
     Raises NotFound for an unknown user or role, Conflict when the user has it, and Forbidden for a role that may do
     more than the actor.
     """
-    await get_user(session, scope, user_id=user_id)
+    await _require_known(session, scope, user_id)
     role = await get_role(session, scope, role_id=role_id)
     await _grant(session, scope, [user_id], role, actor)
 
@@ -105,7 +111,7 @@ async def set_roles(
 
     Raises as `grant_role` and `revoke_role` do.
     """
-    await get_user(session, scope, user_id=user_id)
+    await _require_known(session, scope, user_id)
     wanted = {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
     async with keeping_an_owner(session, scope, user_id=user_id):
         present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
@@ -114,6 +120,18 @@ async def set_roles(
         for role_id in sorted(present.keys() - wanted.keys()):
             await _revoke(session, scope, user_id, present[role_id], actor)
     return list(wanted.values())
+
+
+async def admit_member(
+    session: Session, scope: SystemScope, *, organization_id: str, user_id: str, role_id: str, actor: audit.Actor
+) -> None:
+    """Give a role to somebody who wants it, wherever they are at home; whether they may have it was decided before.
+
+    Raises NotFound for an unknown user, organization or role, and Conflict when the user has it.
+    """
+    await get_user(session, scope, user_id=user_id)
+    own = tenant(organization_id)
+    await _give(session, own, [user_id], await get_role(session, own, role_id=role_id), actor)
 
 
 async def remove_member(
@@ -139,8 +157,18 @@ async def _hold_owner(session: Session, scope: SystemScope, user_id: str, *, of:
         raise TransactionConflict
 
 
+async def _require_known(session: Session, scope: TenantScope, user_id: str) -> None:
+    """Raise NotFound for who is neither at home here nor a member; a member from elsewhere cannot be seen from here."""
+    if not await roles_of(session, scope, user_id=user_id):
+        await get_user(session, scope, user_id=user_id)
+
+
 async def _grant(session: Session, scope: TenantScope, user_ids: Sequence[str], role: Role, actor: audit.Actor) -> None:
-    _refuse_more_than_ones_own(actor, role)
+    refuse_mightier_role(role, actor=actor)
+    await _give(session, scope, user_ids, role, actor)
+
+
+async def _give(session: Session, scope: TenantScope, user_ids: Sequence[str], role: Role, actor: audit.Actor) -> None:
     held = {"role_id": role.id, "role_scope": role.organization_id or "*"}
     await add_rows(session, scope, UserRoleTable, rows=[{"user_id": user_id, **held} for user_id in user_ids])
     events = [
@@ -150,16 +178,11 @@ async def _grant(session: Session, scope: TenantScope, user_ids: Sequence[str], 
 
 
 async def _revoke(session: Session, scope: TenantScope, user_id: str, role: Role, actor: audit.Actor) -> None:
-    _refuse_more_than_ones_own(actor, role)
+    refuse_mightier_role(role, actor=actor)
     key = {"user_id": user_id, "role_id": role.id}
     await delete_row(session, scope, UserRoleTable, key=key, model=UserRole)
     event = audit.Event("member.role_revoked", audit.Subject("member", user_id), before=_named(role))
     await audit.record(session, scope, actor=actor, events=[event])
-
-
-def _refuse_more_than_ones_own(actor: audit.Actor, role: Role) -> None:
-    if lacking := actor.lacks(role.permissions):
-        raise Forbidden(f"The role '{role.name}' may do '{lacking[0]}', which you may not.")
 
 
 def _named(role: Role) -> dict[str, str]:

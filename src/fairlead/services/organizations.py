@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
-from fairlead.db.rows import delete_row, insert_row, restore_row, soft_delete_row, update_row
+from fairlead.db.rows import delete_row, insert_row, lock_row, restore_row, soft_delete_row, update_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, SystemScope, tenant
 from fairlead.domain import limits
@@ -20,8 +20,10 @@ from fairlead.rows import Organization, Queue, User
 from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, ranged, refuse_fields
+from fairlead.services.members import admit_member
 from fairlead.services.queues import create_queue
 from fairlead.services.users import create_user
+from fairlead.services.versions import refuse_other_version
 
 
 class OrganizationChanges(TypedDict, total=False):
@@ -89,17 +91,44 @@ async def found_organization(
     return Founded(organization, owner, queue)
 
 
+async def found_organization_for(
+    session: Session,
+    scope: SystemScope,
+    *,
+    name: str,
+    slug: str,
+    user_id: str,
+    queue_name: str = "default",
+    actor: audit.Actor = audit.OPERATOR,
+) -> Organization:
+    """Make an organization that a user owns, who stays at home where they are, and its first queue, all or nothing.
+
+    Raises as `create_organization` and `create_queue` do, and NotFound for an unknown user.
+    """
+    async with session.savepoint():
+        made = await create_organization(session, scope, name=name, slug=slug, actor=actor)
+        await admit_member(session, scope, organization_id=made.id, user_id=user_id, role_id="owner", actor=actor)
+        await create_queue(session, tenant(made.id), name=queue_name, created_by=user_id, actor=actor)
+    return made
+
+
 async def update_organization(
     session: Session,
     scope: Scope,
     *,
     organization_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[OrganizationChanges],
 ) -> Organization:
-    """Change the fields given, and only those. Raises ValidationFailed, NotFound, and Conflict for a taken slug."""
+    """Change the fields given, and only those; `expected` is the version that the caller saw.
+
+    Raises ValidationFailed, NotFound, Conflict for a taken slug, and PreconditionFailed for another version.
+    """
     refuse_fields(changes, checks=_CHECKS)
     key = {"id": organization_id}
+    held = await lock_row(session, scope, OrganizationTable, key=key, model=Organization)
+    refuse_other_version(held, expected=expected)
     before, after = await update_row(session, scope, OrganizationTable, key=key, values=changes, model=Organization)
     if after.max_concurrency is not None and before.max_concurrency is None:
         await count_late(session, scope)
@@ -121,10 +150,20 @@ async def delete_organization(
 
 
 async def soft_delete_organization(
-    session: Session, scope: Scope, *, organization_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: Scope,
+    *,
+    organization_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> Organization:
-    """Let an organization be as good as gone until restored. Raises NotFound."""
+    """Let an organization be as good as gone until restored.
+
+    Raises NotFound, and PreconditionFailed for another version than the `expected`.
+    """
     key = {"id": organization_id}
+    held = await lock_row(session, scope, OrganizationTable, key=key, model=Organization)
+    refuse_other_version(held, expected=expected)
     before, after = await soft_delete_row(session, scope, OrganizationTable, key=key, model=Organization)
     await _record(session, scope, actor=actor, action="organization.soft_deleted", before=before, after=after)
     return after

@@ -19,6 +19,7 @@ from fairlead.rows import Role
 from fairlead.schema.roles import Role as RoleTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, refuse_fields, text_problem
+from fairlead.services.versions import refuse_other_version
 
 _IN_USE: Final = "Somebody has this role, or is invited to it; give them another one first."
 
@@ -67,15 +68,17 @@ async def update_role(
     scope: TenantScope,
     *,
     role_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[RoleChanges],
 ) -> Role:
     """Change the fields given, and only those; whoever holds the role may do at once what it says.
 
-    Raises ValidationFailed, NotFound, Conflict, and Forbidden for a system role or one that may do more than the actor.
+    Raises ValidationFailed, NotFound, Conflict, Forbidden for a system role or one that may do more than the actor, and
+    PreconditionFailed for another version than the `expected`.
     """
     values = _checked(changes)
-    await _refuse_untouchable(session, scope, role_id, actor)
+    refuse_other_version(await _touchable(session, scope, role_id, actor), expected=expected)
     _refuse_more_than_ones_own(actor, values.get("permissions", ()))
     before, after = await update_row(session, scope, RoleTable, key={"id": role_id}, values=values, model=Role)
     await audit.record_change(
@@ -85,14 +88,19 @@ async def update_role(
 
 
 async def delete_role(
-    session: Session, scope: TenantScope, *, role_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    role_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
     """Delete a role that no member holds and no invitation offers.
 
-    Raises NotFound, Conflict while somebody has it, and Forbidden for a system role or one that may do more than the
-    actor.
+    Raises NotFound, Conflict while somebody has it, Forbidden for a system role or one that may do more than the actor,
+    and PreconditionFailed for another version than the `expected`.
     """
-    await _refuse_untouchable(session, scope, role_id, actor)
+    refuse_other_version(await _touchable(session, scope, role_id, actor), expected=expected)
     if await is_offered(session, scope, role_id=role_id):
         raise Conflict(_IN_USE)
     try:
@@ -102,12 +110,13 @@ async def delete_role(
     await audit.record_change(session, scope, actor=actor, action="role.deleted", kind="role", before=gone)
 
 
-async def _refuse_untouchable(session: Session, scope: TenantScope, role_id: str, actor: audit.Actor) -> None:
-    """Raise Forbidden for a role that the actor may not touch, and hold any other until the transaction ends."""
+async def _touchable(session: Session, scope: TenantScope, role_id: str, actor: audit.Actor) -> Role:
+    """Return a role and hold it until the transaction ends; raises Forbidden for one that the actor may not touch."""
     if (role := await get_role(session, scope, role_id=role_id)).organization_id is None:
         raise Forbidden(f"'{role.name}' is a system role and stays as it is; make a role of your own instead.")
     held = await lock_row(session, scope, RoleTable, key={"id": role_id}, model=Role, alone=True)
     _refuse_more_than_ones_own(actor, held.permissions)
+    return held
 
 
 def _refuse_more_than_ones_own(actor: audit.Actor, permissions: Collection[str]) -> None:

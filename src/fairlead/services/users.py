@@ -26,6 +26,7 @@ from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, problems, refuse, refuse_fields, text_problem
 from fairlead.services.members import grant_role, grant_role_to_all, keeping_an_owner, refuse_mightier
+from fairlead.services.versions import refuse_other_version
 
 
 class UserInput(TypedDict):
@@ -87,20 +88,22 @@ async def update_user(
     scope: Scope,
     *,
     user_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[UserChanges],
 ) -> User:
     """Change the fields given, and only those; a new address has to be verified again.
 
-    Raises ValidationFailed, NotFound, Conflict when the address is taken, and Forbidden for the address of somebody
-    who may do more than the actor: whoever has the address can become its user.
+    Raises ValidationFailed, NotFound, Conflict when the address is taken, Forbidden for the address of somebody who may
+    do more than the actor (whoever has the address can become its user), and PreconditionFailed for another version
+    than the `expected`.
     """
     values = _checked(changes)
-    if "email" in values:
-        there = await lock_row(session, scope, UserTable, key={"id": user_id}, model=User)
-        if there.email != values["email"]:
-            await refuse_mightier(session, scope, user_id=user_id, actor=actor)
-            values["email_verified"] = False
+    there = await lock_row(session, scope, UserTable, key={"id": user_id}, model=User)
+    refuse_other_version(there, expected=expected)
+    if values.get("email", there.email) != there.email:
+        await refuse_mightier(session, scope, user_id=user_id, actor=actor)
+        values["email_verified"] = False
     before, after = await update_row(session, scope, UserTable, key={"id": user_id}, values=values, model=User)
     await audit.record_change(
         session, scope, actor=actor, action="user.updated", kind="user", before=before, after=after

@@ -1,0 +1,66 @@
+"""API keys as JSON. The key itself is in one answer only: that of the request which made it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fairlead.domain import limits
+from fairlead.wire.base import Changes, Received, Sent
+from fairlead.wire.values import EXAMPLE_ID, AnId, DueTime, Name
+
+Scopes = Annotated[list[AnId], Field(max_length=100, examples=[["items:enqueue", "items:read"]])]
+QueueIds = Annotated[list[AnId], Field(max_length=limits.BATCH_ITEMS)]
+_Name = Annotated[Name, Field(examples=["backend"])]
+_QUEUES = Field(default=None, description="The queues it is for; null is every one.")
+_END = Field(default=None, description="When it ends; null is never.")
+
+
+class NewApiKey(Received):
+    """A key to be made. It acts for whoever makes it, and never does more than they may."""
+
+    name: _Name
+    scopes: Scopes
+    kind: Literal["live", "test"] = Field(default="live", description="Only the beginning of the key differs.")
+    queue_ids: QueueIds | None = _QUEUES
+    expires_at: DueTime | None = _END
+
+
+class UpdateApiKey(Changes):
+    """Fields of a key to be changed; what is not given stays."""
+
+    name: _Name = ""
+    scopes: Scopes = Field(default_factory=list)
+    queue_ids: QueueIds | None = _QUEUES
+    expires_at: DueTime | None = _END
+
+
+class RotateApiKey(Changes):
+    """How the old key goes on, and until when the new one lasts; not given, as long as the old one was given."""
+
+    grace_seconds: Annotated[int, Field(ge=0, le=limits.GRACE_SECONDS)] = 24 * 3600
+    expires_at: DueTime | None = _END
+
+
+class ApiKeyOut(Sent):
+    """One key, without its secret. `rotatedFrom` is the key it replaces."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    name: str
+    key_prefix: str = Field(examples=["flk_live_k3F9x2m"])
+    user_id: str = Field(description="Whom it acts for.", examples=[EXAMPLE_ID])
+    scopes: list[str]
+    queue_ids: list[str] | None
+    last_used_at: datetime | None = Field(description="Late by up to a minute.")
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    rotated_from: str | None
+    created_at: datetime
+
+
+class MadeApiKey(ApiKeyOut):
+    """A key that has just been made."""
+
+    key: str = Field(description="The key itself, shown this once.", examples=["flk_live_…"])
