@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 from fairlead.db import migrate
@@ -155,6 +156,14 @@ def test_a_database_that_agrees_and_one_that_drifted(fresh_url: str, workshop_ur
     [finding] = check_database(own(), fresh_url, server_url=workshop_url)
     assert (finding.code, finding.subject) == ("drift", "users")
     assert "its forced row-level security is off in the database and on in the models" in finding.sentence
+
+
+def test_a_database_whose_search_path_leads_elsewhere(fresh_url: str, workshop_url: str) -> None:
+    """Where the version table is found does not depend on what the search path of the database is set to."""
+    with psycopg.connect(fresh_url) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("alter database {} set search_path = elsewhere").format(name))
+    assert check_database(own(), fresh_url, server_url=workshop_url) == []
 
 
 def test_a_database_that_is_behind(empty_url: str, workshop_url: str) -> None:

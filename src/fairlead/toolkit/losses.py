@@ -7,7 +7,7 @@ that cannot be read (a DO block, a call) is named as one that nobody can judge b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from fairlead.toolkit.naming import NAME, PATH
 
 _COUNTED: Final = 100_000  # rows; beyond it the server's estimate is told
 _GONE: Final = re.compile(
-    rf"drop\s+(?P<kind>table|materialized\s+view|sequence|schema|type)\s+(?:if\s+exists\s+)?(?P<names>{PATH}(?:\s*,\s*{PATH})*)",
+    rf"drop\s+(?P<kind>table|materialized\s+view|sequence|schema)\s+(?:if\s+exists\s+)?(?P<names>{PATH}(?:\s*,\s*{PATH})*)",
     re.IGNORECASE,
 )
 _EMPTIED: Final = re.compile(rf"(?:truncate(?:\s+table)?|delete\s+from)\s+(?:only\s+)?(?P<names>{PATH})", re.IGNORECASE)
@@ -31,9 +31,10 @@ _COLUMN_GONE: Final = re.compile(
 )
 _RETYPED: Final = re.compile(
     rf"\balter\s+(?:column\s+)?(?P<name>{NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>[^,;]+?)\s*"
-    r"(?:$|,|;|\busing\b|\bcollate\b)",
+    r"(?:\bcollate\s+\S+\s*)?(?:\busing\s+(?P<using>[^;]+)|$|,|;)",
     re.IGNORECASE,
 )
+_ENUM: Final = re.compile(rf"create\s+type\s+(?P<name>{PATH})\s+as\s+enum\s*\((?P<values>.*)\)\s*;?\s*$", re.IGNORECASE)
 # What every value of the old type fits into.
 _WIDER: Final = {
     "smallint": {"int", "integer", "int4", "bigint", "int8", "numeric"},
@@ -44,7 +45,7 @@ _WIDER: Final = {
 _TYPE_OF: Final = """
 select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s
 """
-_FOUND_BY: Final = {"sequence": "to_regclass", "schema": "to_regnamespace", "type": "to_regtype"}
+_FOUND_BY: Final = {"sequence": "to_regclass", "schema": "to_regnamespace"}
 _OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
 # What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
 _ESTIMATE: Final = """
@@ -79,17 +80,22 @@ class _Target:
     named: tuple[str, str] | None = None  # what has no rows: the function that finds it, and its name
     column: str | None = None
     new_type: str | None = None
+    using: str | None = None  # the expression that makes the new value
+    values: str | None = None  # of the enum that the new type is made as, in SQL
 
 
 def losses(statements: Iterable[str], driver: psycopg.Connection[tuple[Any, ...]]) -> list[Loss]:
     """Return what the statements throw away of what is in the database; the connection commits by itself."""
-    found = [(target, statement) for statement in statements for target in _targets(bare(statement))]
-    return [
+    sent = [bare(statement) for statement in statements]
+    enums = {made["name"].lower(): made["values"] for made in map(_ENUM.match, sent) if made}
+    found = [(target, statement) for statement in sent for target in _targets(statement, enums)]
+    told = (
         Loss(target.what, *_rows(driver, target), statement) for target, statement in found if _is_there(driver, target)
-    ]
+    )
+    return [loss for loss in told if loss.rows != 0 or loss.is_estimate]
 
 
-def _targets(statement: str) -> Iterator[_Target]:
+def _targets(statement: str, enums: Mapping[str, str]) -> Iterator[_Target]:
     if _OPAQUE.match(statement):
         yield _Target("whatever this block does, which cannot be told beforehand", None)
     elif gone := _GONE.match(statement):
@@ -104,9 +110,9 @@ def _targets(statement: str) -> Iterator[_Target]:
             yield _Target(f"column {altered['table']}.{column['name']}", altered["table"], column=column["name"])
         for column in _RETYPED.finditer(altered["actions"]):
             what = f"what of {altered['table']}.{column['name']} does not fit its new type"
-            yield _Target(
-                what, altered["table"], column=column["name"], new_type=" ".join(column["type"].lower().split())
-            )
+            new_type = " ".join(column["type"].split())
+            values = enums.get(new_type.lower().removesuffix("[]"))
+            yield _Target(what, altered["table"], None, column["name"], new_type, column["using"], values)
 
 
 def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> bool:
@@ -118,7 +124,8 @@ def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> b
         return True
     if target.new_type is not None and target.column is not None:
         row = driver.execute(_TYPE_OF, [target.table, target.column.strip('"')]).fetchone()
-        return row is not None and target.new_type != "text" and target.new_type not in _WIDER.get(row[0], set())
+        wanted = target.new_type.lower()
+        return row is not None and wanted != "text" and wanted not in _WIDER.get(row[0], set())
     return driver.execute("select to_regclass(%s) is not null", [target.table]).fetchone() == (True,)
 
 
@@ -126,16 +133,38 @@ def _rows(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> tuple
     """Return how many rows have it, and whether that is an estimate."""
     if target.table is None:
         return None, False
-    having = f" where {target.column} is not null" if target.column else ""
-    query = f"select count(*) from (select 1 from {target.table}{having} limit {_COUNTED + 1}) as counted"  # noqa: S608 - names as the revision writes them
+    for having in _conditions(driver, target):
+        if (rows := _counted(driver, target.table, having)) is not None:
+            return rows, False
+    estimate = driver.execute(_ESTIMATE, {"table": target.table}).fetchone()
+    return (int(estimate[0]) if estimate else None), True
+
+
+def _conditions(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> Iterator[str]:
+    """Yield what a row has that loses something; one that cannot be asked is followed by a coarser one."""
+    if target.column is None:
+        yield "true"
+        return
+    there = f"{target.column} is not null"
+    if target.values is not None:
+        values = f"array[{target.values}]"
+        array = str(target.new_type).endswith("[]")
+        yield f"not {target.column}::text[] <@ {values}" if array else f"{target.column}::text <> all ({values})"
+    elif target.new_type is not None:
+        row = driver.execute(_TYPE_OF, [target.table, target.column.strip('"')]).fetchone()
+        wanted = f"cast({target.using or target.column} as {target.new_type})"
+        yield f"{there} and {target.column} is distinct from cast({wanted} as {row[0] if row else target.new_type})"
+    yield there
+
+
+def _counted(driver: psycopg.Connection[tuple[Any, ...]], table: str, having: str) -> int | None:
+    """Return how many rows are like that; None where that cannot be told, or there are very many."""
+    query = f"select count(*) from (select 1 from {table} where {having} limit {_COUNTED + 1}) as counted"  # noqa: S608 - names as the revision writes them
     try:
         with driver.transaction():
             driver.execute("set local row_security = off")  # fail rather than count what this login may see
             driver.execute("set local statement_timeout = '5s'")
             row = driver.execute(query.encode()).fetchone()
     except psycopg.Error:
-        row = None
-    if row is not None and row[0] <= _COUNTED:
-        return int(row[0]), False
-    estimate = driver.execute(_ESTIMATE, {"table": target.table}).fetchone()
-    return (int(estimate[0]) if estimate else None), True
+        return None
+    return int(row[0]) if row is not None and row[0] <= _COUNTED else None

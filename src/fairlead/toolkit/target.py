@@ -32,6 +32,7 @@ from fairlead.schema import metadata as own_metadata
 from fairlead.schema.row_security import OWNER_ROLE
 
 OWN: Final = "fairlead"
+DEFAULT_SCHEMA: Final = "public"
 _SECTION: Final = "[tool.fairlead.db]"
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 from tests.fixtures.doctor import do, examined, only
+from tests.fixtures.revisions import Shop, shop
+from tests.fixtures.targets import target_of
 
 from fairlead.db import migrate
 from fairlead.toolkit.doctor import migrations
 from fairlead.toolkit.doctor.finding import Severity
+from fairlead.toolkit.target import own
+
+__all__ = ["shop"]
 
 
 def test_migrations_that_are_not_applied(fresh_url: str) -> None:
@@ -32,3 +37,13 @@ def test_a_database_of_a_newer_release(fresh_url: str) -> None:
     do(fresh_url, "update fairlead_migrations set version_num = '20991231_later'")
     finding = only(examined(fresh_url, migrations), "migrations-unknown", severity=Severity.ERROR)
     assert finding.values == {"revisions": ["20991231_later"]}
+
+
+def test_beside_another_application(empty_url: str, shop: Shop) -> None:
+    """Where an application is examined beside Fairlead the remedy names whose migrations it applies."""
+    shop.revision("one", "create table orders (id int)")
+    report = examined(empty_url, migrations, targets=(own(), target_of(shop)))
+    assert {finding.subject: finding.remedy for finding in report.findings} == {
+        "fairlead": "fairlead db migrate --target fairlead",
+        "shop": "fairlead db migrate",
+    }

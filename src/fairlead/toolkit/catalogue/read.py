@@ -22,13 +22,13 @@ _QUERIES: Final = (*named_types.QUERIES, *tables.QUERIES, *code.QUERIES, *rights
 def read_catalogue(connection: Connection, target: Target) -> Catalogue:
     """Return everything in the target's schemas; the connection must be in no transaction, and is left in none."""
     schemas = list(target.schemas or (DEFAULT_SCHEMA,))
-    version = [target.version_schema or DEFAULT_SCHEMA, target.version_table]
+    version = {(target.version_schema or schema, target.version_table) for schema in schemas}
     found: dict[Key, Thing] = {}
     with connection.begin():
         connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
         for kind, query in _QUERIES:
             for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
-                if [schema, table] != version and not str(facts.get("grantee", "")).startswith(_PASSING):
+                if (schema, table) not in version and not str(facts.get("grantee", "")).startswith(_PASSING):
                     key = Key(kind, schema, table, name)
                     found[key] = Thing(key, _given(facts))
     return found

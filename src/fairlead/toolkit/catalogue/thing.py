@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fairlead.toolkit.naming import quoted
-
-DEFAULT_SCHEMA: Final = "public"
+from fairlead.toolkit.target import DEFAULT_SCHEMA
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_many
-from fairlead.toolkit.environment import options, scripts
+from fairlead.toolkit.environment import located, options, scripts
 from fairlead.toolkit.target import Target
 
 PENDING: Final = Condition(
@@ -41,6 +41,7 @@ def _look_at_revisions(patient: Patient) -> Iterator[Finding]:
             yield PENDING.found(
                 f"{how_many(len(pending), 'migration')} of {target.name} not applied: {', '.join(pending)}.",
                 subject=target.name,
+                remedy=f"{PENDING.remedy}{patient.target_option(target)}",
                 revisions=pending,
             )
 
@@ -49,7 +50,8 @@ def standing(target: Target, connection: Connection) -> tuple[list[str], list[st
     """Return the database's revisions that have no file, and the files that are not applied, oldest first."""
     script = scripts(target)
     known = [revision.revision for revision in script.walk_revisions()]
-    current = MigrationContext.configure(connection, opts=options(target)).get_current_heads()
+    here = located(target, connection)
+    current = MigrationContext.configure(connection, opts=options(here)).get_current_heads()
     if unknown := sorted(set(current) - set(known)):
         return unknown, []
     applied = {revision.revision for revision in script.iterate_revisions(current, "base")} if current else set()

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from fairlead.toolkit.target import Target
+from fairlead.toolkit.target import OWN, Target
 
 MEGABYTE = 1024 * 1024
 
@@ -64,6 +64,10 @@ class Patient:
     targets: tuple[Target, ...]  # whose migrations are compared; Fairlead's own first
     limits: Limits = Limits()
     clock: Callable[[], float] = time.time  # this machine's, in seconds since 1970
+
+    def target_option(self, target: Target) -> str:
+        """Return what a command needs to be about this target, where two are examined."""
+        return f" --target {target.name}" if len(self.targets) > 1 and target.name == OWN else ""
 
     def rows(self, sql: str, /, **values: Any) -> Sequence[Any]:
         """Run one statement and return its rows."""
