@@ -122,6 +122,9 @@ def telling(everything: list[Change]) -> Iterator[Change]:
 def _named(thing: Thing) -> str:
     if thing.kind not in {Kind.GRANT, Kind.DEFAULT_GRANT}:
         return thing.title
+    if usual := thing.facts.get("usual"):
+        taken = ", ".join(right for right in usual if right not in thing.facts["privileges"])
+        return f"revoke of {taken} on {thing.facts['object']} from its owner"
     if not thing.facts["privileges"]:
         return f"revoke of everything on {thing.facts['object']} from {thing.facts['grantee']}"
     return f"{', '.join(thing.facts['privileges'])}: {thing.title}"

@@ -75,10 +75,50 @@ where n.nspname = any (%(schemas)s) and not exists (
         and d.refclassid in ('pg_extension'::regclass, 'pg_opclass'::regclass))
 """
 
+# What belongs to the database, as far as it is about the target's schemas.
+_EVENT_TRIGGERS: Final = """
+select '', '', e.evtname, jsonb_build_object(
+    'definition', format('create event trigger %%I on %%s%%s execute function %%s', e.evtname, e.evtevent,
+        (select ' when tag in (' || string_agg(quote_literal(t), ', ' order by t) || ')' from unnest(e.evttags) t),
+        e.evtfoid::regprocedure),
+    'fires', case e.evtenabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
+        else 'always' end,
+    'comment', obj_description(e.oid, 'pg_event_trigger'))
+from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid join pg_namespace n on n.oid = p.pronamespace
+where n.nspname = any (%(schemas)s)
+    and not exists (select from pg_depend where classid = 'pg_event_trigger'::regclass and objid = e.oid
+        and deptype = 'e')
+"""
+
+_PUBLICATIONS: Final = """
+select '', '', p.pubname, jsonb_build_object(
+    'definition', case when p.puballtables then 'for all tables' else 'for ' || concat_ws(', ',
+        (select string_agg(format('table %%s%%s%%s', r.prrelid::regclass,
+                (select ' (' || string_agg(quote_ident(attname), ', ' order by attnum) || ')' from pg_attribute
+                    where attrelid = r.prrelid and attnum = any (r.prattrs::smallint[])),
+                ' where (' || pg_get_expr(r.prqual, r.prrelid) || ')'), ', ' order by r.prrelid::regclass::text)
+            from pg_publication_rel r where r.prpubid = p.oid),
+        (select string_agg(format('tables in schema %%I', n.nspname), ', ' order by n.nspname)
+            from pg_publication_namespace s join pg_namespace n on n.oid = s.pnnspid where s.pnpubid = p.oid)) end,
+    'operations', concat_ws(', ', case when p.pubinsert then 'insert' end, case when p.pubupdate then 'update' end,
+        case when p.pubdelete then 'delete' end, case when p.pubtruncate then 'truncate' end),
+    'via root', nullif(p.pubviaroot, false),
+    'owner', {owner},
+    'comment', obj_description(p.oid, 'pg_publication'))
+from pg_publication p
+where cardinality(%(schemas)s::text[]) > 0 and (p.puballtables
+    or exists (select from pg_publication_rel r join pg_class c on c.oid = r.prrelid
+        join pg_namespace n on n.oid = c.relnamespace where r.prpubid = p.oid and n.nspname = any (%(schemas)s))
+    or exists (select from pg_publication_namespace s join pg_namespace n on n.oid = s.pnnspid
+        where s.pnpubid = p.oid and n.nspname = any (%(schemas)s)))
+""".replace("{owner}", OWNER.replace("{owner}", "p.pubowner"))
+
 QUERIES: Final = (
     (Kind.OTHER, _OTHERS),
     (Kind.FUNCTION, _FUNCTIONS),
     (Kind.VIEW, _VIEWS),
     (Kind.RULE, _RULES),
     (Kind.TRIGGER, _TRIGGERS),
+    (Kind.EVENT_TRIGGER, _EVENT_TRIGGERS),
+    (Kind.PUBLICATION, _PUBLICATIONS),
 )

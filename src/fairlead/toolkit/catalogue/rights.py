@@ -1,7 +1,8 @@
 """How the catalogue is asked who may do what: policies, and grants on everything that can be granted.
 
 Each query gives schema, table (empty where there is none), name and the facts as JSON. What an owner may do with its
-own is not told, nor what PostgreSQL lets everybody do; that this was taken away is: a grant of nothing to `public`.
+own is not told, nor what PostgreSQL lets everybody do; that some of it was taken away is: as a grant of nothing to
+`public`, or to the owner (`current_user`, since whoever changes a thing is its owner) of what is left to it.
 The login that a studio made for its run (`fairlead_studio_…`) is a guest, which no migration knows: it is left out.
 """
 
@@ -29,21 +30,33 @@ where n.nspname = any (%(schemas)s)
 _GRANTS: Final = """
 with granted (schema, tab, title, owner, given, usual) as ({things}),
 rights as (
-    select g.schema, g.tab, g.title, x.grantee, lower(x.privilege_type) as privilege, x.is_grantable
+    select g.schema, g.tab, g.title, x.grantee, lower(x.privilege_type) as privilege, x.is_grantable,
+        null::jsonb as usual
     from granted g, aclexplode(coalesce(g.given, g.usual)) x where x.grantee <> g.owner
     union all
-    select g.schema, g.tab, g.title, 0, null, false
+    select g.schema, g.tab, g.title, 0, null, false, null
     from granted g where exists (select from aclexplode(g.usual) where grantee = 0)
         and not exists (select from aclexplode(coalesce(g.given, g.usual)) where grantee = 0)
+    union all
+    select g.schema, g.tab, g.title, g.owner, lower(x.privilege_type), false, own.usual
+    from granted g
+    cross join lateral (select jsonb_agg(lower(privilege_type) order by privilege_type) from aclexplode(g.usual)
+        where grantee = g.owner) own (usual)
+    left join lateral aclexplode(g.given) x on x.grantee = g.owner
+    where exists (
+        select privilege_type from aclexplode(g.usual) where grantee = g.owner and g.given is not null
+        except select privilege_type from aclexplode(g.given) where grantee = g.owner)
 )
-select schema, tab, coalesce(r.rolname, 'public') || ' on ' || title, jsonb_build_object(
-    'grantee', coalesce(r.rolname, 'public'),
+select schema, tab, case when usual is null then coalesce(r.rolname, 'public') else 'its owner' end || ' on ' || title,
+    jsonb_build_object(
+    'grantee', case when usual is null then coalesce(r.rolname, 'public') else 'current_user' end,
+    'usual', usual,
     'object', title,
     'privileges', coalesce(jsonb_agg(privilege order by privilege) filter (where privilege is not null), '[]'),
     'grantable', jsonb_agg(privilege order by privilege) filter (where is_grantable))
 from rights left join pg_roles r on r.oid = grantee
 where not starts_with(coalesce(r.rolname, 'public'), 'fairlead_studio_')
-group by schema, tab, title, grantee, r.rolname
+group by schema, tab, title, grantee, r.rolname, usual
 having not (grantee = 0 and title ~ '^(function|procedure) ' and array_agg(privilege) = '{execute}'
     or grantee = 0 and title ~ '^(type|domain) ' and array_agg(privilege) = '{usage}')
 """

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     POLICY = "policy"
     GRANT = "grant"
     DEFAULT_GRANT = "default privileges"
+    PUBLICATION = "publication"
+    EVENT_TRIGGER = "event trigger"
 
 
 class Key(NamedTuple):
@@ -81,12 +83,13 @@ class Thing:
         if self.kind is Kind.COLUMN:
             return f"column {self.relation}.{self.name}"
         if self.kind in {Kind.GRANT, Kind.DEFAULT_GRANT}:
-            return f"grant on {self.facts['object']} to {self.facts['grantee']}"
+            grantee = "its owner" if self.facts.get("usual") else self.facts["grantee"]
+            return f"grant on {self.facts['object']} to {grantee}"
         if self.kind is Kind.OTHER:
             return self.name
         if self.kind in _ON_A_TABLE:
             return f"{self.kind} {self.name} on {self.relation}"
-        if self.kind in {Kind.SCHEMA, Kind.EXTENSION}:
+        if self.kind in {Kind.SCHEMA, Kind.EXTENSION, Kind.PUBLICATION, Kind.EVENT_TRIGGER}:
             return f"{self.kind} {self.name}"
         return f"{self.kind} {qualified(self.key.schema, self.key.name, quote=False)}"
 

@@ -23,7 +23,17 @@ from fairlead.toolkit.plugin.statements import steps
 _Placed: TypeAlias = tuple[int, int, MigrateOperation]
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 _TAKEN_OFF, _TYPES, _TABLES, _CODE, _TAKEN_AWAY = range(5)
-_HANGING: Final = {Kind.STATISTICS, Kind.VIEW, Kind.RULE, Kind.TRIGGER, Kind.POLICY, Kind.GRANT, Kind.DEFAULT_GRANT}
+_HANGING: Final = {
+    Kind.STATISTICS,
+    Kind.VIEW,
+    Kind.RULE,
+    Kind.TRIGGER,
+    Kind.POLICY,
+    Kind.GRANT,
+    Kind.DEFAULT_GRANT,
+    Kind.PUBLICATION,
+    Kind.EVENT_TRIGGER,
+}
 _BEFORE_TABLES: Final = {
     Kind.SCHEMA,
     Kind.EXTENSION,
@@ -130,6 +140,8 @@ def _rest(change: Change, covered: stock.Covered) -> Change | None:
 
 def _must_part(change: Change, changes: stock.Changes) -> bool:
     """Tell whether a thing has to be out of the way while its table, or a type, is changed."""
+    if change.kind is Kind.PUBLICATION:
+        return change.action is Action.ALTER  # a table that it has may be dropped, renamed, made
     if change.kind not in _REMADE_WITH_A_TYPE or change.action is not Action.ALTER:
         return False
     return any(

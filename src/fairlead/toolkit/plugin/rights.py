@@ -54,7 +54,7 @@ def _levels(thing: Thing) -> dict[str, bool]:
 
 
 def _usual(thing: Thing) -> Thing:
-    usual: list[str] = []
+    usual: list[str] = thing.facts.get("usual", [])
     if thing.facts["grantee"] == "public" and thing.kind is Kind.GRANT:
         usual = _USUAL.get(thing.facts["object"].partition(" ")[0], [])
     facts = {fact: value for fact, value in thing.facts.items() if fact != "grantable"}
@@ -79,4 +79,4 @@ def _what(thing: Thing, rights: list[str]) -> str:
 
 
 def _role(name: str) -> str:
-    return name if name == "public" else quoted(name)
+    return name if name in {"public", "current_user"} else quoted(name)

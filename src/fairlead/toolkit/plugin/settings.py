@@ -21,7 +21,7 @@ _LOOKED_UP_IN_A_SCHEMA: Final = {
     Kind.STATISTICS,
     Kind.VIEW,
 }
-_OWNED: Final = _LOOKED_UP_IN_A_SCHEMA - {Kind.INDEX} | {Kind.SCHEMA, Kind.FUNCTION}
+_OWNED: Final = _LOOKED_UP_IN_A_SCHEMA - {Kind.INDEX} | {Kind.SCHEMA, Kind.FUNCTION, Kind.PUBLICATION}
 _PLAIN_VALUE: Final = re.compile(r"[\w.+-]+")
 
 

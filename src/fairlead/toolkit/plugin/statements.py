@@ -143,6 +143,19 @@ def _trigger(thing: Thing) -> Iterator[str]:
         yield _firing(thing)
 
 
+def _event_trigger(thing: Thing) -> Iterator[str]:
+    yield thing.facts["definition"]
+    if thing.facts["fires"] != "enabled":
+        yield f"alter event trigger {quoted(thing.name)} {_FIRING[thing.facts['fires']]}"
+
+
+def _publication(thing: Thing) -> Iterator[str]:
+    facts = thing.facts
+    root = ", publish_via_partition_root = true" if facts.get("via root") else ""
+    options = f"publish = {literal(facts['operations'])}{root}"
+    yield f"create publication {quoted(thing.name)} {facts['definition']} with ({options})"
+
+
 def _trigger_altered(before: Thing, after: Thing) -> Iterator[str]:
     if before.facts["definition"] == after.facts["definition"]:
         yield _firing(after)
@@ -151,10 +164,15 @@ def _trigger_altered(before: Thing, after: Thing) -> Iterator[str]:
 
 
 def _firing(thing: Thing) -> str:
-    how = {"enabled": "enable", "disabled": "disable", "on replicas only": "enable replica", "always": "enable always"}
-    return f"alter table {thing.relation} {how[thing.facts['fires']]} trigger {quoted(thing.name)}"
+    return f"alter table {thing.relation} {_FIRING[thing.facts['fires']]} trigger {quoted(thing.name)}"
 
 
+_FIRING: Final = {
+    "enabled": "enable",
+    "disabled": "disable",
+    "on replicas only": "enable replica",
+    "always": "enable always",
+}
 _MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.SCHEMA: _schema,
     Kind.EXTENSION: _extension,
@@ -176,6 +194,8 @@ _MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.POLICY: rights.policy_made,
     Kind.GRANT: rights.granted,
     Kind.DEFAULT_GRANT: rights.granted,
+    Kind.PUBLICATION: _publication,
+    Kind.EVENT_TRIGGER: _event_trigger,
 }
 _GONE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.OTHER: _other_gone,
