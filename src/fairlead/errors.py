@@ -37,6 +37,7 @@ FairleadError
 │   ├── MigrationFailed            500 MIGRATION_FAILED    names the revision and what the database said
 │   ├── PushFailed                 500 PUSH_FAILED         the database could not be changed, and is as it was
 │   ├── NotForDevelopment          500 NOT_FOR_DEVELOPMENT says how a database is marked
+│   ├── LinterMissing              500 LINTER_MISSING      says which extra to install
 │   ├── DecisionNeeded             500 DECISION_NEEDED     says what to pass; exit code 2
 │   ├── DestructiveRefused         500 DESTRUCTIVE_REFUSED names what would be lost; exit code 3
 │   ├── SchemaDrifted              500 SCHEMA_DRIFTED      what is differs from what is declared; exit code 4
@@ -293,6 +294,12 @@ class NotForDevelopment(OperatorError):
     """This database is not marked as one for development."""
 
     code = "NOT_FOR_DEVELOPMENT"
+
+
+class LinterMissing(OperatorError):
+    """The SQL of migrations is linted by squawk: pip install 'fairlead[toolkit]'."""
+
+    code = "LINTER_MISSING"
 
 
 class DecisionNeeded(OperatorError):

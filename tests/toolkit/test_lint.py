@@ -9,6 +9,7 @@ from tests.fixtures.targets import target_of
 from fairlead.errors import MigrationFailed, MigrationsInvalid, OperatorError
 from fairlead.toolkit import squawk
 from fairlead.toolkit.lint import Finding, lint
+from fairlead.toolkit.review import _linted
 
 __all__ = ["shop"]
 PATIENT = "set local lock_timeout = '3s'"
@@ -85,3 +86,4 @@ def test_what_cannot_be_linted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(squawk, "PROGRAM", "not-to-be-found")
     with pytest.raises(OperatorError, match=r"pip install 'fairlead\[toolkit\]'"):
         lint(target_of(shop), ["two"])
+    assert _linted(target_of(shop), "two", "15") is None  # a review goes on without

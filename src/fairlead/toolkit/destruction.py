@@ -20,8 +20,7 @@ from alembic.operations import ops
 from sqlalchemy import Column, Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError
 
-from fairlead.toolkit.catalogue import Kind
-from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Kind
 from fairlead.toolkit.change import Change
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import value_option

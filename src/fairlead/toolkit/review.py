@@ -9,6 +9,7 @@ from alembic.runtime.migration import RevisionStep
 from fairlead.db.migrating import offline, revisions
 from fairlead.db.migrating.guard import aside
 from fairlead.db.migrating.offline import Statement
+from fairlead.errors import LinterMissing
 from fairlead.toolkit.lint import OLDEST, Finding, lint
 from fairlead.toolkit.locks import Effect, effects
 from fairlead.toolkit.losses import Loss, losses
@@ -41,7 +42,7 @@ class Review:
     summary: str
     file: str
     effects: tuple[Effect, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] | None  # None: there is no linter here
     losses: tuple[Loss, ...]
     sizes: tuple[Size, ...]  # none when no database was asked
 
@@ -49,7 +50,7 @@ class Review:
 def review(target: Target, name: str, *, server_url: str, url: str | None = None, pg_version: str = OLDEST) -> Review:
     """Review a revision: measured on a throw-away database of `server_url`, with sizes from the database at `url`.
 
-    Raises as `lint` and `shadow` do, and MigrationFailed when a statement fails there.
+    Without squawk nothing is linted. Raises as `lint` and `shadow` do, and MigrationFailed when a statement fails.
     """
     migrations = migrations_of(target)
     script = revisions.read(migrations)
@@ -63,10 +64,17 @@ def review(target: Target, name: str, *, server_url: str, url: str | None = None
         (revision.doc or "").strip(),
         revision.path,
         tuple(measured),
-        tuple(lint(target, [revision.revision], pg_version=pg_version)),
+        _linted(target, revision.revision, pg_version),
         tuple(_lost(url, sent)) if url else (),
         tuple(_sizes(url, tables)) if url else (),
     )
+
+
+def _linted(target: Target, name: str, pg_version: str) -> tuple[Finding, ...] | None:
+    try:
+        return tuple(lint(target, [name], pg_version=pg_version))
+    except LinterMissing:
+        return None
 
 
 def _measured(target: Target, server_url: str, step: RevisionStep, sent: list[Statement]) -> list[Effect]:

@@ -176,7 +176,7 @@ def _before_clauses(line: str, margin: str) -> list[str]:
 
 _BODY_OR_LIST: Final = re.compile(r"\n(?!ALTER )")
 _CLAUSES: Final = re.compile(
-    rf"{QUOTED}| (?P<clause>ADD CONSTRAINT|REFERENCES|WHERE|USING \(|WITH CHECK"
+    rf"{QUOTED}|(?<=\S) (?P<clause>ADD CONSTRAINT|REFERENCES|WHERE|USING \(|WITH CHECK"
     rf"|ON (?!DELETE|UPDATE)(?={PATH} (?:USING \w+ )?\()|INCLUDE|NOT VALID)",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fairlead.errors import OperatorError
+from fairlead.errors import LinterMissing, OperatorError
 
 PROGRAM: Final = "squawk"
 # A build may take hours, so a run sets no limit to statements, and says while one lasts which it is. Since a run goes
@@ -46,5 +46,5 @@ def squawk(sql: str, *, pg_version: str, ignored: Iterable[str] = ()) -> list[Re
 def _program() -> str:
     found = shutil.which(PROGRAM, path=sysconfig.get_path("scripts")) or shutil.which(PROGRAM)
     if found is None:
-        raise OperatorError("The SQL of migrations is linted by squawk: pip install 'fairlead[toolkit]'.")
+        raise LinterMissing
     return found

@@ -30,7 +30,7 @@ def test_what_is_pending_is_reviewed(reviewing: Run) -> None:
     ]
     assert told["effects"][1]["rewrites"] == ["orders"]
     assert "changing-column-type" in {finding["rule"] for finding in told["findings"]}
-    assert told["losses"][0]["what"] == "what of orders.id does not fit its new type"
+    assert told["losses"] == []  # each of the thousand fits
     [size] = told["sizes"]
     assert (size["table"], size["rows"]) == ("orders", 1000)
     assert size["bytes"] > 8192

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 from tests.cli.conftest import Run
 from tests.fixtures.revisions import Shop
+
+from fairlead.cli.db.status import _show
+from fairlead.toolkit.history import Entry, History
 
 
 def test_what_is_applied_and_what_is_pending(in_shop: Run, shop: Shop) -> None:
@@ -34,3 +38,11 @@ def test_a_file_that_changed_or_is_gone(in_shop: Run, shop: Shop) -> None:
     done = in_shop("db", "status", "--json")
     standings = {entry["revision"]: entry["standing"] for entry in orjson.loads(done.stdout)["entries"]}
     assert (done.returncode, standings) == (4, {"one": "changed", "two": "unknown"})
+
+
+def test_a_run_that_was_broken_off(capsys: pytest.CaptureFixture[str]) -> None:
+    """A revision in whose middle a run ended is something to go on with."""
+    _show(History("shop", (), (Entry("one", "broken off", "What one does", "versions/one.py", None),)))
+    told = capsys.readouterr()
+    assert "broken off" in told.out
+    assert "1 broken off; run 'fairlead db migrate'" in told.err

@@ -10,7 +10,7 @@ from fairlead.cli.db.place import TargetName, chosen_target, workshop
 from fairlead.cli.db.selecting import Revisions, Since, selected
 from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command, loaded
-from fairlead.errors import DatabaseUnavailable
+from fairlead.errors import DatabaseUnavailable, LinterMissing
 from fairlead.toolkit.lint import OLDEST
 from fairlead.toolkit.locks import Effect
 from fairlead.toolkit.review import Review, Size
@@ -72,10 +72,10 @@ def _show(review: Review) -> None:
     answers.print()
     for loss in review.losses:
         answers.print(f"lost: {loss.sentence}", markup=False, soft_wrap=True)
-    for finding in review.findings:
+    for finding in review.findings or ():
         show_finding(finding)
     if not review.findings:
-        answers.print("The linter finds nothing.")
+        answers.print("The linter finds nothing." if review.findings == () else f"Not linted. {LinterMissing()}")
     answers.print()
 
 

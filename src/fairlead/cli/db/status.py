@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import typer
@@ -36,5 +37,6 @@ def _show(found: History) -> None:
         answers.print(
             f"{entry.standing:<10}  {at:<20}  {entry.revision}  {entry.summary}", markup=False, soft_wrap=True
         )
-    pending = sum(entry.standing == "pending" for entry in found.entries)
-    messages.print(f"{pending} pending; run 'fairlead db migrate'." if pending else "Nothing is pending.")
+    counts = Counter(entry.standing for entry in found.entries)
+    open_ones = [f"{counts[standing]} {standing}" for standing in ("broken off", "pending") if counts[standing]]
+    messages.print(f"{', '.join(open_ones)}; run 'fairlead db migrate'." if open_ones else "Nothing is pending.")

@@ -4,6 +4,7 @@ Every text in it was written by PostgreSQL itself, so that two ways of saying on
 """
 
 from fairlead.toolkit.catalogue.read import read_catalogue
-from fairlead.toolkit.catalogue.thing import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, qualified
+from fairlead.toolkit.catalogue.thing import Catalogue, Key, Kind, Thing, qualified
+from fairlead.toolkit.target import DEFAULT_SCHEMA
 
 __all__ = ["DEFAULT_SCHEMA", "Catalogue", "Key", "Kind", "Thing", "qualified", "read_catalogue"]
