@@ -21,7 +21,7 @@ DRIFTED: Final = Condition(
     Severity.WARNING,
     "Something is in the database that the models do not declare; or, an error, something they declare is missing or "
     "different.",
-    "'fairlead db check --live{}' tells all of it. Undo it in the database, or declare it and generate a migration.",
+    "'fairlead db check --live' tells all of it. Undo it in the database, or declare it and generate a migration.",
     at_worst=Severity.ERROR,
 )
 
@@ -41,7 +41,7 @@ def _look_at_schema(patient: Patient) -> Iterator[Finding]:
             yield DRIFTED.found(
                 f"{change.sentence('the database')}.".replace("..", "."),
                 subject=change.thing.title,
-                remedy=DRIFTED.remedy.format(patient.target_option(target)),
+                remedy=DRIFTED.remedy.replace(" --live", f" --live{patient.target_option(target)}"),
                 worst=change.action is not Action.REMOVE,
                 target=target.name,
             )
