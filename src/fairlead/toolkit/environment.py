@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from fairlead.db.connect import driver_url
 from fairlead.errors import DatabaseUnavailable, MigrationFailed
+from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import DEFAULT_SCHEMA, Target
 
 Steps: TypeAlias = Callable[[Any, MigrationContext], Iterable[MigrationStep]]
@@ -41,10 +42,8 @@ def connected(url: str) -> Iterator[Connection]:
 
 def config_of(target: Target) -> Config:
     """Return Alembic's configuration of a target, for its own commands and for `scripts`."""
-    config = Config()
-    config.set_main_option("script_location", str(target.migrations).replace("%", "%%"))
+    config = migrations_of(target).config
     config.set_main_option("version_table", target.version_table)
-    config.set_main_option("path_separator", "os")
     return config
 
 
@@ -56,11 +55,9 @@ def scripts(target: Target) -> ScriptDirectory:
 def options(target: Target) -> dict[str, Any]:
     """Return what a MigrationContext must know of the target."""
     return {
+        **migrations_of(target).options,
         "target_metadata": target.metadata,
-        "version_table": target.version_table,
-        "version_table_schema": target.version_schema,
         "include_schemas": bool(target.schemas),
-        "transaction_per_migration": True,
     }
 
 
@@ -115,10 +112,9 @@ def downgrade_one(target: Target, connection: Connection, revision: str) -> None
     run(target, connection, lambda _now, _context: [step])
 
 
-def run(target: Target, connection: Connection | None, steps: Steps, **further: Any) -> None:
-    """Run the steps on the connection, each in its own transaction; `further` goes to the MigrationContext.
+def run(target: Target, connection: Connection, steps: Steps) -> None:
+    """Run the steps on the connection, each in its own transaction.
 
-    Without a connection (`as_sql=True`) their SQL is written to `output_buffer`, for PostgreSQL.
     Raises MigrationFailed that names the revision and what the database said.
     """
     running: list[str] = []
@@ -129,12 +125,7 @@ def run(target: Target, connection: Connection | None, steps: Steps, **further: 
             yield step
 
     with EnvironmentContext(config_of(target), scripts(target), fn=told) as environment:
-        environment.configure(
-            connection=connection,
-            dialect_name=None if connection is not None else "postgresql",
-            literal_binds=connection is None,
-            **{**options(target), **further},
-        )
+        environment.configure(connection=connection, **options(target))
         try:
             with environment.begin_transaction():
                 environment.run_migrations()

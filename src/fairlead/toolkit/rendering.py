@@ -1,14 +1,18 @@
-"""A revision as the SQL that it sends, for people to review: rendered without a database."""
+"""A revision as the SQL that it sends, for people to review: rendered without a database, as it lies beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from io import StringIO
-from itertools import groupby
+import re
 from pathlib import Path
 from textwrap import dedent
+from typing import Final
 
-from fairlead.toolkit.environment import run, scripts
+from alembic.runtime.migration import RevisionStep
+
+from fairlead.db.migrating import offline, revisions
+from fairlead.toolkit.environment import scripts
+from fairlead.toolkit.naming import QUOTED
+from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import Target
 
 
@@ -36,26 +40,18 @@ def outdated(target: Target) -> dict[Path, str]:
 
 def rendered(target: Target, revision: str, *, forward: bool = True) -> str:
     """Return the SQL of one revision, up or down."""
-    script = scripts(target)
-    after = script.get_revision(revision).down_revision or "base"
-    start, end = (after, revision) if forward else (revision, after)
-    steps = script._upgrade_revs if forward else script._downgrade_revs  # noqa: SLF001 - as Alembic's commands do
-    buffer = StringIO()
-    run(
-        target,
-        None,
-        lambda _now, _context: steps(str(end), str(start)),
-        as_sql=True,
-        starting_rev=str(start),
-        output_buffer=buffer,
-        dialect_opts={"paramstyle": "named"},  # others double each percent sign
-    )
-    return "\n".join(_flush(buffer.getvalue().strip().splitlines())) + "\n"
+    migrations = migrations_of(target)
+    script = revisions.read(migrations)
+    step = RevisionStep(script.revision_map, revisions.named(script, revision), is_upgrade=forward)
+    return "\n\n".join(map(flush, offline.render(migrations, script, step))) + "\n"
 
 
-def _flush(lines: Iterable[str]) -> Iterator[str]:
-    """Take the margin of Python's source out of statements of several lines."""
-    for _, statement in groupby(lines, key=lambda line: bool(line.strip())):
-        first, *others = statement
-        yield first.rstrip()
-        yield from (line.rstrip() for line in dedent("\n".join(others)).splitlines())
+def flush(statement: str) -> str:
+    """Take the margin of Python's source out of a statement of several lines, unless lines of it are quoted."""
+    if any("\n" in quoted[0] for quoted in _QUOTED.finditer(statement)):
+        return statement
+    first, _, others = statement.partition("\n")
+    return "\n".join(line.rstrip() for line in (first, *dedent(others).splitlines()))
+
+
+_QUOTED: Final = re.compile(QUOTED)

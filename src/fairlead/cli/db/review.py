@@ -13,6 +13,7 @@ from fairlead.cli.running import command, loaded
 from fairlead.errors import DatabaseUnavailable, LinterMissing
 from fairlead.toolkit.lint import OLDEST
 from fairlead.toolkit.locks import Effect
+from fairlead.toolkit.rendering import flush
 from fairlead.toolkit.review import Review, Size
 from fairlead.toolkit.review import review as review_of
 from fairlead.toolkit.target import Target
@@ -66,7 +67,7 @@ def _show(review: Review) -> None:
     answers.print(f"{review.revision}: {review.summary}", style="bold", markup=False, soft_wrap=True)
     sizes = {size.table: size for size in review.sizes}
     for effect in review.effects:
-        answers.print(f"\n{effect.statement};", markup=False, soft_wrap=True)
+        answers.print(f"\n{flush(effect.statement)};", markup=False, soft_wrap=True)
         for line in _told(effect, sizes):
             answers.print(f"    -- {line}", style="dim", markup=False, soft_wrap=True)
     answers.print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from io import StringIO
 from traceback import walk_stack
 from typing import Any
@@ -50,6 +51,7 @@ class _Parts(StringIO):
         return lines[-1] if lines else 1
 
     def around(self, work: Callable[..., None]) -> Callable[..., None]:
+        @wraps(work)  # Alembic says its name
         def noted(**options: Any) -> None:
             self._inside, self._alone = True, False
             work(**options)
