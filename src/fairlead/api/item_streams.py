@@ -120,7 +120,10 @@ def _item(line: bytes, place: int) -> ItemInput:
     if len(line) > BODY_BYTES:
         raise ValidationFailed(details={f"items[{place}]": f"is longer than {BODY_BYTES:,} bytes"})
     try:
-        return given_item(EnqueueItem.model_validate(parse_json(line)))
+        value = parse_json(line)
+        if isinstance(value, dict) and value.keys() == {"payload"}:  # as most; the service checks it as well
+            return ItemInput(value["payload"])
+        return given_item(EnqueueItem.model_validate(value))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         wrong = [{**problem, "loc": ("body", "items", place, *problem["loc"])} for problem in found]
