@@ -3,6 +3,8 @@
 FairleadError
 ├── RequestError                   change what you asked for
 │   ├── ValidationFailed           400 VALIDATION_FAILED   one or more fields are wrong; `details` names each
+│   ├── RequestTimeout             408 REQUEST_TIMEOUT     the body did not come in time
+│   ├── HeadersTooLarge            431 HEADERS_TOO_LARGE
 │   ├── MethodNotAllowed           405 METHOD_NOT_ALLOWED
 │   ├── TokenInvalid               400 TOKEN_INVALID       of a mail or a sign-in: unknown, used or too old
 │   ├── PayloadTooLarge            413 PAYLOAD_TOO_LARGE
@@ -93,6 +95,18 @@ class TokenInvalid(RequestError):
     """This token is unknown, was used already or is too old; ask for another one."""
 
     code = "TOKEN_INVALID"
+
+
+class RequestTimeout(RequestError):
+    """The body of the request did not come in time; nothing was done."""
+
+    code, status = "REQUEST_TIMEOUT", 408
+
+
+class HeadersTooLarge(RequestError):
+    """The address and the headers of the request are larger than this server accepts."""
+
+    code, status = "HEADERS_TOO_LARGE", 431
 
 
 class PayloadTooLarge(RequestError):

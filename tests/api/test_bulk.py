@@ -72,6 +72,8 @@ async def test_a_choice_is_ids_or_a_filter(client: httpx.AsyncClient) -> None:
     ):  # fmt: skip
         refused = await client.post("/api/items/cancel", json=body)
         assert (refused.status_code, refused.json()["details"].keys()) == (400, wrong)
+    most = await client.post("/api/items/cancel", json={"ids": ["a"] * 1000, "limit": 1000})
+    assert (most.status_code, most.json()["data"]["ids"]) == (200, [])
     unknown = await client.post("/api/items/retry/preview", json={"filter": {"queueId": new_id()}})
     assert unknown.status_code == 404
 

@@ -9,6 +9,7 @@ import structlog
 from tests.api.conftest import Key
 from tests.fixtures.organizations import Tenant
 
+from fairlead.domain import limits
 from fairlead.domain.ids import is_id
 from fairlead.errors import SchemaOutdated
 
@@ -96,3 +97,18 @@ async def test_no_key_and_no_payload_is_logged(
     assert logs
     assert key.raw not in text
     assert "4111" not in text
+
+
+async def test_the_head_has_a_limit(client: httpx.AsyncClient) -> None:
+    """Address and headers of exactly the limit are let in; one byte more is 431 in the one shape of errors."""
+    sent = client.build_request("GET", "/api/queues", headers={"X-Fill": ""})
+    size = len(sent.url.raw_path) + sum(len(name) + len(value) for name, value in sent.headers.raw)
+    fill = "x" * (limits.HEADER_BYTES - size)
+
+    fits = await client.get("/api/queues", headers={"X-Fill": fill})
+    refused = await client.get("/api/queues", headers={"X-Fill": fill + "x"})
+
+    assert fits.status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (431, "HEADERS_TOO_LARGE")
+    assert refused.json().keys() == FIELDS
+    assert limits.HEADER_BYTES == 16 * 1024

@@ -32,6 +32,9 @@ async def test_each_outcome_counts_or_not_by_itself(client: httpx.AsyncClient, o
     done, stale, stopping = await held(client, ours, 3)
     await client.post(f"/api/items/{stopping['id']}/cancel")
     unknown = {"id": new_id(), "lease": 1}
+    full = [{"id": new_id(), "lease": 1} for _ in range(limits.BATCH_ITEMS)]
+    most = await client.post("/api/items/complete", json={"items": full})
+    assert len(most.json()["data"]["refused"]) == limits.BATCH_ITEMS
     batch = [{**done, "result": {"n": 1}}, {**stale, "lease": 7}, stopping, unknown]
 
     first = (await client.post("/api/items/complete", json={"items": batch})).json()["data"]

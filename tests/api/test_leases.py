@@ -309,6 +309,20 @@ async def test_wrong_reports_are_named(
     assert (await client.get(f"/api/items/{item_id}")).json()["data"]["status"] == "processing"
 
 
+async def test_an_error_is_cut_at_its_limit(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """An error of exactly the largest size is kept whole, a longer one is cut to it."""
+    for length in (limits.ERROR_CHARACTERS, limits.ERROR_CHARACTERS + 1):
+        item_id = await enqueued(client, ours)
+        [item] = await claimed(client, ours)
+        error = "e" * (length - 1) + "f"
+
+        failed = await client.post(
+            f"/api/items/{item_id}/fail", json={"lease": item["lease"], "error": error, "retry": False}
+        )
+
+        assert failed.json()["data"]["errorMessage"] == error[: limits.ERROR_CHARACTERS]
+
+
 async def test_result_at_its_limit_is_kept(client: httpx.AsyncClient, ours: Tenant) -> None:
     """A result of exactly the largest size is accepted."""
     item_id = await enqueued(client, ours)

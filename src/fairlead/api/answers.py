@@ -14,9 +14,11 @@ from fairlead.errors import (
     DatabaseUnavailable,
     FairleadError,
     Forbidden,
+    HeadersTooLarge,
     IdempotencyInFlight,
     IdempotencyKeyReused,
     PayloadTooLarge,
+    RequestTimeout,
     TemporaryError,
     Unauthenticated,
     UnsupportedMediaType,
@@ -30,9 +32,9 @@ from fairlead.wire.page import Data, PageData, Pagination
 Shape = TypeVar("Shape", bound=Sent)
 Responses = dict[int | str, dict[str, Any]]
 
-_ANYBODY: Final = (FairleadError, DatabaseUnavailable, Busy)
+_ANYBODY: Final = (HeadersTooLarge, FairleadError, DatabaseUnavailable, Busy)
 _ANY_TIME: Final = (Unauthenticated, Forbidden, *_ANYBODY)
-_WITH_BODY: Final = (ValidationFailed, PayloadTooLarge, UnsupportedMediaType)
+_WITH_BODY: Final = (ValidationFailed, RequestTimeout, PayloadTooLarge, UnsupportedMediaType)
 
 
 def answer(body: BaseModel, *, status: int = 200, location: str | None = None, etag: str | None = None) -> Response:

@@ -46,11 +46,18 @@ async def read_chunks(request: Request, *, most: int) -> AsyncIterator[bytes]:
     if announced.isdecimal() and int(announced[:20]) > most:
         raise _too_large(most)
     size = 0
+    request.state.arriving = True
     async for chunk in request.stream():
         size += len(chunk)
         if size > most:
             raise _too_large(most)
         yield chunk
+    request.state.arriving = False
+
+
+def has_arrived(request: Request) -> bool:
+    """Tell whether all of a request is here, as far as anybody read it."""
+    return not getattr(request.state, "arriving", False)
 
 
 def media_type(headers: Headers) -> str:

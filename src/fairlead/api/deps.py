@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from fairlead.api.body import NDJSON, announces_body, media_type, read_json
 from fairlead.api.credentials import person_of, principal_of
+from fairlead.api.time_limits import timed
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
@@ -112,7 +113,7 @@ class CheckedRoute(APIRoute):
             body, value = await read_json(request) if needed else (b"", None)
             return await answer(_ParsedRequest(request, body, value))
 
-        return handle
+        return timed(handle)
 
 
 class TenantRoute(CheckedRoute):

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fairlead.api.problems import error_response
 from fairlead.domain.ids import new_id
-from fairlead.errors import FairleadError
+from fairlead.domain.limits import HEADER_BYTES
+from fairlead.errors import FairleadError, HeadersTooLarge
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _log = structlog.get_logger(__name__)
@@ -34,6 +35,9 @@ class Edge:
             await self._guarded(scope, receive, _Answer(send, request_id, path=scope["path"]))
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        if _size_of_head(scope) > HEADER_BYTES:
+            await error_response(HeadersTooLarge(), request_id=answer.request_id)(scope, receive, answer)
+            return
         try:
             await self._app(scope, receive, answer)
         except Exception:
@@ -64,6 +68,11 @@ class _Answer:
             if self._is_private:
                 headers["Cache-Control"] = "no-store"
         await self._send(message)
+
+
+def _size_of_head(scope: Scope) -> int:
+    address = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    return address + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 def _request_id(scope: Scope) -> str:

@@ -24,9 +24,10 @@ from fairlead.api.body import parse_json, read_chunks
 from fairlead.api.deps import Producer, QueueId, StreamRoute
 from fairlead.api.items import OF_QUEUE, given_item
 from fairlead.api.once import GivenKey, once_of
+from fairlead.api.time_limits import allow_seconds
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
-from fairlead.domain.limits import BODY_BYTES, STREAM_BYTES
+from fairlead.domain.limits import BODY_BYTES, STREAM_BYTES, STREAM_SECONDS
 from fairlead.errors import ValidationFailed
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.item_streams import enqueue_stream
@@ -42,6 +43,7 @@ _AT_A_TIME: Final = 100  # items, after which others have their turn
 async def enqueue_lines(request: Request, caller: Producer, queue_id: QueueId, key: GivenKey = None) -> Response:
     """Enqueue one item a line, up to 50 MiB of them, all or none; the ids come in order. Scope: `items:enqueue`."""
     caller.scope(queue_id=queue_id)
+    allow_seconds(request, STREAM_SECONDS)
     with _spool() as lines:
         once = once_of(request, key, await _laid_aside(request, lines))
 

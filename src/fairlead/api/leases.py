@@ -17,9 +17,11 @@ from starlette.responses import Response
 
 from fairlead.api.answers import changing, many, one
 from fairlead.api.deps import Caller, Consumer, ItemId, QueueId, TenantRoute
+from fairlead.api.time_limits import allow_seconds
 from fairlead.api.wakings import Waiter, Wakings
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
+from fairlead.domain.limits import REQUEST_SECONDS
 from fairlead.errors import ItemCancelled, LeaseLost, NotFound
 from fairlead.services.access import require_item
 from fairlead.services.lease_batches import release_items
@@ -47,6 +49,7 @@ _OUTCOME = changing(NotFound, LeaseLost, ItemCancelled)
 async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: ClaimItems) -> Response:
     """Claim up to `limit` items, waiting up to `waitSeconds` for the first. Scope: `items:claim`."""
     if body.wait_seconds:
+        allow_seconds(request, body.wait_seconds + REQUEST_SECONDS)
         held = await _awaited(request, caller, queue_id, body=body)
     else:
         held = await _claimed(caller, queue_id, body=body)

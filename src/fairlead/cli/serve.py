@@ -15,6 +15,7 @@ from fairlead.cli.mails import run_mails
 from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.worker import run_maintenance
+from fairlead.domain.limits import HEADER_BYTES
 from fairlead.errors import OperatorError
 from fairlead.runtime.signals import stop_signals
 from fairlead.settings import Settings
@@ -48,6 +49,8 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
     app = create_app(resources, outbox=outbox)
     config = uvicorn.Config(
         app,
+        http="h11",
+        h11_max_incomplete_event_size=4 * HEADER_BYTES,  # the edge refuses a fourth of it already, and says so
         host=host,
         port=port,
         log_config=None,

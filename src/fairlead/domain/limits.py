@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 BODY_BYTES: Final = 1024 * 1024
+HEADER_BYTES: Final = 16 * 1024  # of a request's head: the address, and all headers together
+REQUEST_SECONDS: Final = 15.0  # for all of a request, unless it may wait or is a stream
+STREAM_SECONDS: Final = 120.0
+WAIT_SECONDS: Final = 20.0  # how long a claim may wait for items
 STREAM_BYTES: Final = 50 * 1024 * 1024  # of a body of items, one a line
 PAYLOAD_BYTES: Final = 256 * 1024
 RESULT_BYTES: Final = 256 * 1024

@@ -16,7 +16,7 @@ class ClaimItems(Received):
 
     limit: Annotated[int, Field(ge=1, le=limits.PAGE_ITEMS, examples=[10])]
     lease_seconds: LeaseSeconds | None = None
-    wait_seconds: Annotated[float, Field(ge=0, le=20)] = 0.0
+    wait_seconds: Annotated[float, Field(ge=0, le=limits.WAIT_SECONDS)] = 0.0
     worker_id: Name | None = Field(default=None, description="Your name for this worker; people see it.")
 
 
