@@ -32,7 +32,7 @@ from fairlead.queries.items import Item, get_item, get_item_page
 from fairlead.queries.page import Window
 from fairlead.queries.queues import get_queue, get_queue_page
 from fairlead.services.audit import Actor
-from fairlead.services.item_rules import ItemInput
+from fairlead.services.item_rules import ItemInput, check_items
 from fairlead.services.items import (
     cancel_item,
     cancel_items,
@@ -202,6 +202,15 @@ async def test_an_update_is_audited_without_the_payload(database: Database, ours
     assert event["before"] == {"payload_changed": False, "priority": 1, "tags": []}
     assert event["after"] == {"payload_changed": True, "priority": 2, "tags": ["x"]}
     assert "secret" not in str(event)
+
+
+def test_payloads_are_measured_one_by_one() -> None:
+    """Together they may be larger than one may be; one that is too large is named."""
+    large = ItemInput({"text": "x" * (limits.PAYLOAD_BYTES // 2)})
+    check_items([large, large, large])
+    with pytest.raises(ValidationFailed) as refused:
+        check_items([large, ItemInput({"text": "x" * limits.PAYLOAD_BYTES})])
+    assert refused.value.details.keys() == {"items[1].payload"}
 
 
 @pytest.mark.parametrize("status", sorted(set(ItemStatus) - {ItemStatus.WAITING}))

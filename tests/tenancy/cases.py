@@ -295,6 +295,11 @@ TENANT_CASES: Final[dict[str, Case]] = (
         "services.items.retry_matching of ones own": Case(
             lambda s, scope, _own, _: items.retry_matching(s, scope, status=ItemStatus.COMPLETED)
         ),
+        "services.items.enqueue_plainly": Case(
+            lambda s, scope, _, at: items.enqueue_plainly(
+                s, scope, queue_id=at.queue_id, ids=[new_id()], items=[ItemInput({})]
+            )
+        ),
         "services.items.enqueue_items with a key": Case(
             lambda s, scope, _, at: items.enqueue_items(
                 s, scope, queue_id=at.queue_id, items=[ItemInput({}, unique_key="theirs", on_conflict="return")]

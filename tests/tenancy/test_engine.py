@@ -33,7 +33,7 @@ from fairlead.engine.clear import clear, empty, forget
 from fairlead.engine.complete import Completion, complete, completed_before
 from fairlead.engine.delete import delete
 from fairlead.engine.end_cancelled import end_cancelled
-from fairlead.engine.enqueue import NewItem, enqueue
+from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
 from fairlead.engine.enqueue_copy import enqueue_copy
 from fairlead.engine.enqueue_limited import enqueue_limited, holders_of, room_for
 from fairlead.engine.fail import Failure, fail
@@ -116,6 +116,11 @@ async def _count_late(session: Session, scope: Scope, _victim: Victim) -> None:
 
 async def _end_cancelled(session: Session, scope: Scope, victim: Victim) -> object:
     return await end_cancelled(session, scope, leases=[victim.stopping])
+
+
+async def _enqueue_payloads(session: Session, scope: Scope, victim: Victim) -> object:
+    assert isinstance(scope, TenantScope)
+    return await enqueue_payloads(session, scope, queue_id=victim.owner.queue_id, payloads={new_id(): {}})
 
 
 async def _enqueue_copy(session: Session, scope: Scope, victim: Victim) -> object:
@@ -256,6 +261,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
     "enqueue": _enqueue,
     "enqueue_copy": _enqueue_copy,
     "enqueue_limited": _enqueue_limited,
+    "enqueue_payloads": _enqueue_payloads,
     "fail": _fail,
     "forget": _forget,
     "holders_of": _holders_of,
@@ -368,7 +374,7 @@ async def test_in_a_tenants_transaction_the_fleets_verbs_reach_its_own_items_onl
 async def test_the_owner_reaches_its_items(database: Database, victim: Victim, verb: str) -> None:
     """The same calls succeed in the right organization, so that their failure above means something."""
     before = await everything_in(database)
-    if verb == "enqueue":
+    if verb in {"enqueue", "enqueue_payloads"}:
         await tell(database, "update organizations set max_queue_depth = null")
     scope = FLEET if verb in SYSTEM_ATTACKS else victim.owner.scope
     async with database.unit_of_work(scope) as session:

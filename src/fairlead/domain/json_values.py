@@ -25,6 +25,11 @@ def problem(value: object, *, depth: int = JSON_DEPTH) -> str | None:
     return None if _is_fine(value, depth) else next(_problems(value, "", depth), None)
 
 
+def is_fine_object(value: object) -> bool:
+    """Tell quickly whether `value` is a JSON object that can be stored; `problem` may still find nothing wrong."""
+    return type(value) is dict and _is_fine_dict(value, JSON_DEPTH - 1)
+
+
 def object_problem(value: object, *, write: Callable[[Any], bytes], most_bytes: int) -> str | None:
     """Return why `value` is not a JSON object that can be stored in `most_bytes`, as `write` writes it, or None."""
     if not isinstance(value, dict):

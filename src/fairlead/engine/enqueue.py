@@ -14,7 +14,7 @@ Most queues' depth is not limited and most items are not to be unique: then this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -112,6 +112,15 @@ def parameters(scope: TenantScope, queue_id: str, items: Sequence[NewItem]) -> d
 async def enqueue(session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[NewItem]) -> bool:
     """Enqueue `items`, none of them unique; False when there is no such queue here, or its depth is limited."""
     return bool(await session.row_count(ENQUEUE, parameters(scope, queue_id, items)))
+
+
+async def enqueue_payloads(
+    session: Session, scope: TenantScope, *, queue_id: str, payloads: Mapping[str, dict[str, Any]]
+) -> bool:
+    """Enqueue items of which, by their ids, only the payload is given: as `enqueue` does, for less of our own time."""
+    items = [{"id": item_id, "payload": payload} for item_id, payload in payloads.items()]
+    named = {"organization_id": scope.organization_id, "queue_id": queue_id, "items": orjson.dumps(items).decode()}
+    return bool(await session.row_count(ENQUEUE, named))
 
 
 def written(item: NewItem) -> dict[str, Any]:

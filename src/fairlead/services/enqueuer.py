@@ -25,11 +25,10 @@ from fairlead.db.session import Database
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import is_id, new_ids
-from fairlead.engine.enqueue import enqueue
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.services.each_item import Answer, enqueue_each
 from fairlead.services.item_rules import ItemInput, check_items
-from fairlead.services.items import new_item
+from fairlead.services.items import enqueue_plainly, new_items
 
 _BYTES: Final = 4 * 1024 * 1024  # of payloads in one insert; a single item's may be as large as the limit for it
 
@@ -146,11 +145,9 @@ class Enqueuer:
         """Enqueue items in one message where neither they nor their queue ask for more, else in a unit of work."""
         scope, queue_id = lane
         ids = new_ids(len(items))
-        new = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
-        plain = all(item.unique_key is None for item in items)
-        if plain and await enqueue(self._database.alone(scope), scope, queue_id=queue_id, items=new):
+        if await enqueue_plainly(self._database.alone(scope), scope, queue_id=queue_id, ids=ids, items=items):
             return ids
-        policies = [item.on_conflict for item in items]
+        new, policies = new_items(ids, items), [item.on_conflict for item in items]
         async with self._database.unit_of_work(scope) as session:
             return await enqueue_each(session, scope, queue_id=queue_id, items=new, policies=policies)
 

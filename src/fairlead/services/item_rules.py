@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -57,11 +57,10 @@ def check_items(items: Sequence[ItemInput]) -> None:
     """Raise ValidationFailed unless all `items` can be enqueued together."""
     if not is_batch(items):
         raise ValidationFailed(details={"items": f"must be 1 to {limits.BATCH_ITEMS:,} items"})
+    if _are_plainly_fine(items):
+        return
     details = {
-        f"items[{index}].{field}": problem
-        for index, item in enumerate(items)
-        if not _is_plainly_fine(item)
-        for field, problem in _problems(item)
+        f"items[{index}].{field}": problem for index, item in enumerate(items) for field, problem in _problems(item)
     }
     if details:
         raise ValidationFailed(details=details)
@@ -69,7 +68,7 @@ def check_items(items: Sequence[ItemInput]) -> None:
 
 def problems_of(item: ItemInput) -> dict[str, str]:
     """Return what is wrong with one item, by field; nothing when it can be enqueued."""
-    return {} if _is_plainly_fine(item) else dict(_problems(item))
+    return {} if _are_plainly_fine([item]) else dict(_problems(item))
 
 
 def check_changes(changes: Mapping[str, Any]) -> None:
@@ -87,13 +86,19 @@ def optional_object_problem(value: object, *, most_bytes: int) -> str | None:
     return None if value is None else _object_problem(value, most_bytes)
 
 
-def _is_plainly_fine(item: Any) -> bool:
-    """Tell quickly of an item with nothing but a payload, as most are, whether it is acceptable."""
-    return (
-        type(item) is ItemInput
-        and item[1:] == _ONLY_PAYLOAD
-        and json_values.object_problem(item[0], write=orjson.dumps, most_bytes=limits.PAYLOAD_BYTES) is None
-    )
+def _are_plainly_fine(items: Collection[Any]) -> bool:
+    """Tell quickly of items with nothing but payloads, as most are, whether all of them are acceptable.
+
+    Most batches are no larger than one payload may be, so that none needs to be written by itself.
+    """
+    payloads = [item[0] for item in items if type(item) is ItemInput and item[1:] == _ONLY_PAYLOAD]
+    if len(payloads) < len(items) or not all(map(json_values.is_fine_object, payloads)):
+        return False
+    return len(orjson.dumps(payloads)) <= limits.PAYLOAD_BYTES or all(map(_is_small, payloads))
+
+
+def _is_small(payload: dict[str, Any]) -> bool:
+    return len(orjson.dumps(payload)) <= limits.PAYLOAD_BYTES
 
 
 def _problems(item: Any) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from fairlead.domain.ids import is_id, new_ids
 from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
 from fairlead.engine.cancel import Cancelled, cancel
 from fairlead.engine.delete import delete
-from fairlead.engine.enqueue import NewItem, enqueue
+from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
 from fairlead.engine.enqueue_limited import room_for
 from fairlead.engine.retry import Retried, retry
 from fairlead.engine.update import ItemChanges, update
@@ -44,12 +44,26 @@ async def enqueue_items(
     if not is_id(queue_id):
         raise NotFound
     ids = new_ids(len(items))
-    new_items = [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
-    plain = all(item.unique_key is None for item in items)
-    if plain and await enqueue(session, scope, queue_id=queue_id, items=new_items):
+    if await enqueue_plainly(session, scope, queue_id=queue_id, ids=ids, items=items):
         return ids
     policies = [item.on_conflict for item in items]
-    return await enqueue_within_limits(session, scope, queue_id=queue_id, items=new_items, policies=policies)
+    new = new_items(ids, items)
+    return await enqueue_within_limits(session, scope, queue_id=queue_id, items=new, policies=policies)
+
+
+async def enqueue_plainly(
+    session: Session, scope: TenantScope, *, queue_id: str, ids: Sequence[str], items: Sequence[ItemInput]
+) -> bool:
+    """Enqueue items that were checked, under these ids, in the one statement that does where nothing is limited.
+
+    False, and nothing is done, when one of them is to be unique, the depth is limited, or there is no such queue here.
+    """
+    if all(map(has_only_payload, items)):  # most batches; the rest costs three times as much
+        payloads = {item_id: item.payload for item_id, item in zip(ids, items, strict=True)}
+        return await enqueue_payloads(session, scope, queue_id=queue_id, payloads=payloads)
+    if any(item.unique_key is not None for item in items):
+        return False
+    return await enqueue(session, scope, queue_id=queue_id, items=new_items(ids, items))
 
 
 async def update_item(
@@ -264,9 +278,14 @@ def _why_not_updated(item: Item, changes: ItemChanges) -> FairleadError:
     return TransactionConflict()  # it has just come back to wait
 
 
+def new_items(ids: Sequence[str], items: Sequence[ItemInput]) -> list[NewItem]:
+    """Return items as the engine takes them, under these ids."""
+    return [new_item(item_id, item) for item_id, item in zip(ids, items, strict=True)]
+
+
 def new_item(item_id: str, item: ItemInput) -> NewItem:
     """Return an item as the engine takes it."""
-    if has_only_payload(item):  # most items; the rest costs three times as much
+    if has_only_payload(item):
         return NewItem(item_id, item.payload)
     return NewItem(
         id=item_id,
