@@ -13,6 +13,7 @@ from fairlead.api.openapi import document
 
 # What anybody may call.
 OPEN = {f"/api/auth/{name}" for name in ("sign-up", "verify", "sign-in", "sign-in/code", "request-reset", "reset")}
+OPEN |= {f"/api/auth/invitations/{name}" for name in ("look-up", "sign-up")}
 STATIC = Path(__file__).parent.parent.parent / "src/fairlead/api/static"
 
 

@@ -22,6 +22,7 @@ USUAL: Final = {
     "roleId": "role_id",
     "apiKeyId": "api_key_id",
     "eventId": "event_id",
+    "invitationId": "invitation_id",
 }
 
 

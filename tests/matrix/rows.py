@@ -106,6 +106,21 @@ PEOPLE: Final[dict[str, Row]] = {
         (Way(lambda _: {"roles": ["viewer"]}), Way(lambda at: {"roles": ["viewer", at.free_role_id]})),
     ),
     "removeMember": Row(Permission.MEMBERS_MANAGE),
+    "createInvitation": Row(
+        Permission.MEMBERS_MANAGE,
+        (
+            Way(lambda at: {"email": "someone@example.org", "roleId": at.free_role_id}),
+            Way(lambda at: {"email": at.member_email, "roleId": "viewer"}),
+        ),
+    ),
+    "listInvitations": Row(Permission.MEMBERS_READ, (Way(), Way(query=lambda _: {"state": "open"}))),
+    "readInvitation": Row(Permission.MEMBERS_READ),
+    "revokeInvitation": Row(Permission.MEMBERS_MANAGE),
+    "lookAtInvitation": Row(None, body(lambda at: {"token": at.invitation_id})),
+    "acceptInvitation": Row(None, body(lambda at: {"token": at.invitation_id})),
+    "signUpByInvitation": Row(
+        None, body(lambda at: {"token": at.invitation_id, "name": "x", "password": "a password for tests"})
+    ),
     "listUsers": Row(
         Permission.MEMBERS_READ,
         (

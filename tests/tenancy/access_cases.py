@@ -7,12 +7,13 @@ from typing import Final
 from tests.tenancy.case import Case
 
 from fairlead.domain.tokens import token_hash
+from fairlead.queries import invitations as invitation_queries
 from fairlead.queries import members as member_queries
 from fairlead.queries import organizations as organization_queries
 from fairlead.queries import sessions as session_queries
 from fairlead.queries import usage
 from fairlead.queries.page import Window
-from fairlead.services import access, audit, members, organizations, sessions
+from fairlead.services import access, audit, invitations, members, organizations, sessions
 
 ACTOR: Final = audit.Actor("user")
 
@@ -22,6 +23,18 @@ ACCESS_CASES: Final[dict[str, Case]] = {
     ),
     "queries.members.roles_by_member of ones own": Case(
         lambda s, scope, own, _: member_queries.roles_by_member(s, scope, user_ids=[own.member_id])
+    ),
+    "queries.invitations.get_invitation": Case(
+        lambda s, scope, _, at: invitation_queries.get_invitation(s, scope, invitation_id=at.invitation_id)
+    ),
+    "queries.invitations.get_invitation_page": Case(
+        lambda s, scope, _, __: invitation_queries.get_invitation_page(s, scope, window=Window(1, 100))
+    ),
+    "queries.invitations.open_invitations_to": Case(
+        lambda s, scope, _, __: invitation_queries.open_invitations_to(s, scope, email="invited@example.org")
+    ),
+    "services.invitations.revoke_invitation": Case(
+        lambda s, scope, _, at: invitations.revoke_invitation(s, scope, invitation_id=at.invitation_id)
     ),
     "queries.usage.get_usage": Case(lambda s, scope, _, __: usage.get_usage(s, scope)),
 }
@@ -59,6 +72,37 @@ SYSTEM_ACCESS_CASES: Final[dict[str, Case]] = {
     ),
     "queries.sessions.find_session_holder": Case(
         lambda s, scope, _, at: session_queries.find_session_holder(s, scope, token_hash=token_hash(at.session_token))
+    ),
+    "queries.invitations.find_offer": Case(
+        lambda s, scope, _, at: invitation_queries.find_offer(s, scope, token_hash=at.invitation_id)
+    ),
+    "queries.invitations.find_offer_of": Case(
+        lambda s, scope, _, at: invitation_queries.find_offer_of(
+            s, scope, organization_id=at.organization_id, invitation_id=at.invitation_id
+        )
+    ),
+    "services.invitations.create_invitation": Case(
+        lambda s, scope, _, at: invitations.create_invitation(
+            s, scope, organization_id=at.organization_id, email="new@example.org", role_id="viewer"
+        )
+    ),
+    "services.invitations.write_invitation": Case(
+        lambda s, scope, _, at: invitations.write_invitation(
+            s, scope, organization_id=at.organization_id, invitation_id=at.invitation_id, url="https://example.org"
+        )
+    ),
+    "services.invitations.look_at_invitation": Case(
+        lambda s, scope, _, at: invitations.look_at_invitation(s, scope, token=at.invitation_id), own=False
+    ),
+    "services.invitations.accept_invitation": Case(
+        lambda s, scope, _, at: invitations.accept_invitation(s, scope, token=at.invitation_id, user_id=at.member_id),
+        own=False,
+    ),
+    "services.invitations.sign_up_by_invitation": Case(
+        lambda s, scope, _, at: invitations.sign_up_by_invitation(
+            s, scope, token=at.invitation_id, name="x", secret_hash="x"
+        ),
+        own=False,
     ),
     "services.access.enter": Case(
         lambda s, scope, own, at: access.enter(

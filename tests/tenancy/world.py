@@ -58,6 +58,7 @@ class Target:
     role_id: str
     free_role_id: str
     invited_role_id: str
+    invitation_id: str
     api_key_id: str
     rotated_key_id: str
     raw_key: str
@@ -117,7 +118,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
         role = await create_role(session, scope, name=f"role-{name}", permissions=["items:read"], description=name)
         free = await create_role(session, scope, name=f"free-{name}", permissions=["items:read"], description=name)
         offered = await create_role(session, scope, name=f"offered-{name}", permissions=["items:read"])
-        await session.execute(_INVITE.bindparams(id=new_id(), organization=scope.organization_id, role=offered.id))
+        invitation_id = new_id()
+        await session.execute(_INVITE.bindparams(id=invitation_id, organization=scope.organization_id, role=offered.id))
         await grant_role(session, scope, user_id=member.id, role_id=role.id)
         key, raw = await create_api_key(
             session, scope, name=name, user_id=founded.owner.id, scopes=KEY_SCOPES, pepper=PEPPER
@@ -166,6 +168,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         role_id=role.id,
         free_role_id=free.id,
         invited_role_id=offered.id,
+        invitation_id=invitation_id,
         api_key_id=key.id,
         rotated_key_id=old.id,
         raw_key=raw,

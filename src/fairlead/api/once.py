@@ -28,7 +28,7 @@ from starlette.responses import Response
 
 from fairlead.api.deps import Caller
 from fairlead.db.session import Session
-from fairlead.db.tenancy import TenantScope
+from fairlead.db.tenancy import SystemScope, TenantScope
 from fairlead.services.idempotency import Attempt, keep_answer, recall_answer
 
 Work: TypeAlias = Callable[[Session, TenantScope], Awaitable[Response]]
@@ -48,13 +48,18 @@ class OnceOnly:
 
     attempt: Attempt | None
 
-    async def answer(self, caller: Caller, work: Work, *, queue_id: str | None = None) -> Response:
+    async def answer(
+        self, caller: Caller, work: Work, *, queue_id: str | None = None, above: SystemScope | None = None
+    ) -> Response:
         """Do the work in a transaction and return its answer, or return the first one; raises as the work does.
+
+        `above` is the scope of a transaction that has to cross organizations; the work gets its caller's all the same.
 
         Raises IdempotencyInFlight and IdempotencyKeyReused, too, and NotFound for a queue that the key is not for.
         """
         secret = caller.resources.pepper
-        async with caller.unit_of_work(queue_id=queue_id) as (session, scope):
+        scope = caller.scope(queue_id=queue_id)
+        async with caller.resources.database.unit_of_work(above or scope) as session:
             if self.attempt is None:
                 return await work(session, scope)
             kept = await recall_answer(session, scope, attempt=self.attempt, secret=secret)

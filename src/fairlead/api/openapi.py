@@ -18,6 +18,7 @@ from fairlead.api import (
     audit_events,
     bulk,
     health,
+    invitations,
     item_changes,
     item_streams,
     items,
@@ -33,6 +34,7 @@ from fairlead.api import (
     workers,
 )
 from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
+from fairlead.api.auth import invitations as invited
 from fairlead.api.cookies import COOKIE
 from fairlead.api.mounting import ORGANIZATION, mounted
 
@@ -47,6 +49,7 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     schedules.router,
     workers.router,
     members.router,
+    invitations.router,
     users.router,
     roles.router,
     api_keys.router,
@@ -59,6 +62,7 @@ PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sessions.router,
     passwords.router,
     second_factors.router,
+    invited.router,
     organizations.router,
 )
 ROUTERS: Final = (mounted(*TENANT_NOUNS, itself=organization.router), *PERSON_NOUNS, health.router)

@@ -17,6 +17,7 @@ class Letter:
 
 _VERIFY: Final = '{"token": "…"}'
 _RESET: Final = '{"token": "…", "password": "…"}'
+_JOIN: Final = '{"token": "…", "name": "…", "password": "…"}'
 _NOT_YOU: Final = "If this was not you, do nothing: without the token nothing happens."
 
 
@@ -49,6 +50,15 @@ def reset_letter(recipient: str, *, token: str, url: str) -> Letter:
     return Letter(
         recipient, "Choose a new password", _asking(said, f"{url}/api/auth/reset", _RESET, token, within="an hour")
     )
+
+
+def invitation_letter(recipient: str, *, token: str, organization: str, inviter: str, role: str, url: str) -> Letter:
+    """Offer a role in an organization to whoever reads an address's mail."""
+    said = f"{inviter} invites you to the organization '{organization}', in the role '{role}'."
+    address = f"{url}/api/auth/invitations/sign-up"
+    body = _asking(said, address, _JOIN, token, within="seven days")
+    account = f"If you have an account with this address, sign in and send it to {url}/api/auth/invitations/accept."
+    return Letter(recipient, f"An invitation to {organization}", f"{body}\n{account}\n")
 
 
 def _asking(said: str, address: str, shape: str, token: str, *, within: str) -> str:

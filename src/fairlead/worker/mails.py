@@ -15,6 +15,7 @@ from fairlead.db.session import Database
 from fairlead.db.tenancy import system
 from fairlead.domain.letters import Letter
 from fairlead.errors import GiveUp
+from fairlead.services.invitations import write_invitation
 from fairlead.services.mails import MAIL_ORGANIZATION, MAIL_QUEUE_NAME
 from fairlead.services.verifications import write_letter
 from fairlead.worker.context import Item
@@ -50,4 +51,7 @@ async def _written(database: Database, payload: dict[str, Any], url: str) -> Let
     async with database.unit_of_work(_SCOPE) as session:
         if payload["kind"] == "verification":
             return await write_letter(session, _SCOPE, verification_id=payload["id"], url=url)
+        if payload["kind"] == "invitation":
+            whose = {"organization_id": payload["organizationId"], "invitation_id": payload["id"]}
+            return await write_invitation(session, _SCOPE, **whose, url=url)
     raise GiveUp(f"there is no mail of the kind {payload['kind']!r}")
