@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.matrix.account_rows import ACCOUNTS
+from tests.matrix.account_rows import ACCOUNTS, COUNTED
 from tests.matrix.row import Row, Way, body
 
 from fairlead.domain.ids import new_id
@@ -116,10 +116,12 @@ PEOPLE: Final[dict[str, Row]] = {
     "listInvitations": Row(Permission.MEMBERS_READ, (Way(), Way(query=lambda _: {"state": "open"}))),
     "readInvitation": Row(Permission.MEMBERS_READ),
     "revokeInvitation": Row(Permission.MEMBERS_MANAGE),
-    "lookAtInvitation": Row(None, body(lambda at: {"token": at.invitation_id})),
-    "acceptInvitation": Row(None, body(lambda at: {"token": at.invitation_id})),
+    "lookAtInvitation": Row(None, body(lambda at: {"token": at.invitation_id}), hint=COUNTED),
+    "acceptInvitation": Row(None, body(lambda at: {"token": at.invitation_id}), hint=COUNTED),
     "signUpByInvitation": Row(
-        None, body(lambda at: {"token": at.invitation_id, "name": "x", "password": "a password for tests"})
+        None,
+        body(lambda at: {"token": at.invitation_id, "name": "x", "password": "a password for tests"}),
+        hint=COUNTED,
     ),
     "listUsers": Row(
         Permission.MEMBERS_READ,
