@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -53,7 +53,7 @@ async def actions(database: Database) -> list[str]:
         return list((await session.execute(told)).scalars())
 
 
-async def successes(attempts: list[Awaitable[Any]]) -> int:
+async def successes(attempts: Sequence[Awaitable[Any]]) -> int:
     """Return how many of many attempts at once succeeded; the others were told that the token is no good."""
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert {type(result) for result in results if isinstance(result, BaseException)} <= {TokenInvalid}
@@ -156,10 +156,9 @@ async def test_nobody_offers_more_than_they_may(database: Database, ours: Tenant
     admin = Actor("user", "somebody", permissions=SYSTEM_ROLES["admin"])
     with pytest.raises(Forbidden, match="owner"):
         await invite(database, ours, role_id="owner", actor=admin)
-    for wrong in ({"role_id": "nothing"}, {"email": "nobody"}):
-        with pytest.raises(ValidationFailed) as refused:
-            await invite(database, ours, **wrong)
-        assert refused.value.details.keys() == wrong.keys()
+    with pytest.raises(ValidationFailed) as refused:
+        await invite(database, ours, role_id="nothing", email="nobody")
+    assert refused.value.details.keys() == {"role_id", "email"}
 
 
 async def test_an_accepted_invitation_cannot_be_taken_back(database: Database, ours: Tenant) -> None:
