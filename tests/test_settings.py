@@ -60,6 +60,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FAIRLEAD_STATEMENT_TIMEOUT_SECONDS", "inf"),
         ("FAIRLEAD_LOG_LEVEL", "loud"),
         ("FAIRLEAD_LOG_FORMAT", "xml"),
+        ("FAIRLEAD_RATE_LIMIT_PER_KEY", "-1"),
     ],
 )
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -70,6 +71,17 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, v
 
     assert list(raised.value.details) == [name]
     assert f"'{value}'" not in str(raised.value)
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand with commas between them; what is neither is refused."""
+    monkeypatch.setenv("FAIRLEAD_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1,::1")
+    assert [str(network) for network in load().trusted_proxies] == ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]
+
+    monkeypatch.setenv("FAIRLEAD_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example")
+    with pytest.raises(SettingsInvalid) as raised:
+        load()
+    assert all(name.startswith("FAIRLEAD_TRUSTED_PROXIES") for name in raised.value.details)
 
 
 def test_several_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

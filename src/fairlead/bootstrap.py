@@ -25,6 +25,8 @@ from fairlead.db.embedded import EmbeddedOptions, EmbeddedServer
 from fairlead.db.notify import Notifier
 from fairlead.db.scratch import allow_databases
 from fairlead.db.session import Database
+from fairlead.domain.addresses import Network
+from fairlead.domain.rate_limits import RateLimits
 from fairlead.domain.retry import Backoff, delay_seconds
 from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
 from fairlead.services.delivery import SmtpOptions
@@ -42,7 +44,8 @@ _log = structlog.get_logger(__name__)
 class Resources:
     """What a process works with. `pepper` keys the hashes of API keys; `notifier` wakes workers after a commit.
 
-    `smtp` None: mails wait. `public_url` None: the API is found where it listens.
+    `smtp` None: mails wait. `public_url` None: the API is found where it listens. `trusted_proxies` are believed about
+    whom they pass requests on for.
 
     What is secret is not in its representation, which ends up in logs and reports of errors.
     """
@@ -53,6 +56,8 @@ class Resources:
     pepper: bytes = field(repr=False)
     smtp: SmtpOptions | None = None
     public_url: str | None = None
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 @contextmanager
@@ -92,7 +97,16 @@ async def open_resources(
         pepper, smtp = secret_bytes(settings), smtp_options(settings)
         await _reached(direct_url(settings, url), embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
-        resources = Resources(Database(options), Notifier(options), url, pepper, smtp, settings.public_url)
+        resources = Resources(
+            Database(options),
+            Notifier(options),
+            url,
+            pepper,
+            smtp,
+            settings.public_url,
+            _rate_limits(settings),
+            settings.trusted_proxies,
+        )
         stack.push_async_callback(resources.database.close)
         stack.push_async_callback(resources.notifier.close)
         yield resources
@@ -172,6 +186,14 @@ def _ensure_schema(url: str, *, embedded: bool) -> None:
 def direct_url(settings: Settings, url: str) -> str:
     """Return where the database at `url` is reached past a pooler, for what needs a session of its own."""
     return url if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    return RateLimits(
+        per_key=settings.rate_limit_per_key,
+        per_organization=settings.rate_limit_per_organization,
+        per_address=settings.rate_limit_per_address,
+    )
 
 
 def smtp_options(settings: Settings) -> SmtpOptions | None:

@@ -23,6 +23,7 @@ FairleadError
 │   └── Forbidden                  403 FORBIDDEN
 │       └── SecondFactorNeeded     403 SECOND_FACTOR_NEEDED  `details` has the challenge to send the code with
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
+│   ├── RateLimited                429 RATE_LIMITED        a key, an organization or an address asks too often
 │   ├── TooManyAttempts            429 TOO_MANY_ATTEMPTS   of something that could be guessed
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
 │   ├── Busy                       503 BUSY                a lock or time limit stood in the way
@@ -214,6 +215,12 @@ class TemporaryError(FairleadError):
         """Take the time after which another try makes sense."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(TemporaryError):
+    """There were too many requests; wait before the next one."""
+
+    code, status = "RATE_LIMITED", 429
 
 
 class TooManyAttempts(TemporaryError):

@@ -6,12 +6,18 @@ Only `bootstrap` and `cli` read settings; every other part gets a small options 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fairlead.domain.addresses import Network
+from fairlead.domain.limits import RATE
 from fairlead.errors import SettingsInvalid
+
+
+def _parts(given: Any) -> Any:
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -62,6 +68,23 @@ class Settings(BaseSettings):
         "where a password is sent) or smtps://user:password@host. Not set: mails wait in their queue.",
     )
     mail_from: str = Field(default="Fairlead <fairlead@localhost>", description="The sender of mails.")
+    rate_limit_per_key: int = Field(
+        default=120_000, ge=0, le=RATE, description="Requests a minute that one API key may make; 0: no limit."
+    )
+    rate_limit_per_organization: int = Field(
+        default=240_000, ge=0, le=RATE, description="Requests a minute that one organization may make; 0: no limit."
+    )
+    rate_limit_per_address: int = Field(
+        default=120_000,
+        ge=0,
+        le=RATE,
+        description="Requests a minute from one address (of IPv6: one /64), with credentials or without; 0: no limit.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parts)] = Field(
+        default=(),
+        description="The proxies before the API, as addresses or networks with commas between them, which are believed "
+        "what X-Forwarded-For says. Not set: a request comes from whoever is connected.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="auto: text on a terminal, else JSON."

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from fairlead.domain.addresses import counted_address
+from fairlead.bootstrap import Resources
+from fairlead.domain.addresses import counted_address, origin
 from fairlead.services.sessions import Client
 
 
 def address_of(request: Request) -> str:
-    """Return the address of whoever is connected, as attempts are counted by it."""
-    return counted_address(None if request.client is None else request.client.host)
+    """Return the address that a request comes from, as requests and attempts are counted by it."""
+    peer = None if request.client is None else request.client.host
+    resources: Resources = request.app.state.resources
+    if not resources.trusted_proxies:
+        return counted_address(peer)
+    forwarded = request.headers.getlist("x-forwarded-for")
+    return counted_address(origin(peer, forwarded=forwarded, trusted=resources.trusted_proxies))
 
 
 def client_of(request: Request) -> Client:

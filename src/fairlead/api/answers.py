@@ -18,6 +18,7 @@ from fairlead.errors import (
     IdempotencyInFlight,
     IdempotencyKeyReused,
     PayloadTooLarge,
+    RateLimited,
     RequestTimeout,
     TemporaryError,
     Unauthenticated,
@@ -32,7 +33,7 @@ from fairlead.wire.page import Data, PageData, Pagination
 Shape = TypeVar("Shape", bound=Sent)
 Responses = dict[int | str, dict[str, Any]]
 
-_ANYBODY: Final = (HeadersTooLarge, FairleadError, DatabaseUnavailable, Busy)
+_ANYBODY: Final = (HeadersTooLarge, RateLimited, FairleadError, DatabaseUnavailable, Busy)
 _ANY_TIME: Final = (Unauthenticated, Forbidden, *_ANYBODY)
 _WITH_BODY: Final = (ValidationFailed, RequestTimeout, PayloadTooLarge, UnsupportedMediaType)
 

@@ -20,6 +20,7 @@ from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
 from fairlead.services.passwords import Passwords
+from fairlead.services.rate_limits import RateLimiter
 
 FLUSH_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.keys = KeyCache(resources.database, pepper=resources.pepper)
     app.state.key_use = KeyUse(resources.database)
     app.state.passwords = Passwords()
+    app.state.limiter = RateLimiter(resources.database, resources.rate_limits)
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     app.state.wakings = Wakings(resources.database.options)
     for router in (*openapi.ROUTERS, openapi.router):

@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from fairlead.api.body import NDJSON, announces_body, media_type, read_json
 from fairlead.api.credentials import person_of, principal_of
+from fairlead.api.limiting import admit_address, admit_principal
 from fairlead.api.time_limits import timed
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
@@ -106,6 +107,7 @@ class CheckedRoute(APIRoute):
         authenticate, leaves_body = type(self).authenticate, self.leaves_body
 
         async def handle(request: Request) -> Response:
+            await admit_address(request)
             request.state.who = await authenticate(request)
             if leaves_body:
                 return await answer(request)
@@ -116,10 +118,17 @@ class CheckedRoute(APIRoute):
         return timed(handle)
 
 
+async def counted_principal_of(request: Request) -> Principal:
+    """Return who asks in an organization, and count it; raises as `principal_of`, and RateLimited."""
+    principal = await principal_of(request)
+    await admit_principal(request, principal)
+    return principal
+
+
 class TenantRoute(CheckedRoute):
     """A route inside one organization, for its members and its API keys."""
 
-    authenticate = staticmethod(principal_of)
+    authenticate = staticmethod(counted_principal_of)
 
 
 class StreamRoute(TenantRoute):

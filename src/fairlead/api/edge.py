@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fairlead.api.limiting import standing_headers
 from fairlead.api.problems import error_response
 from fairlead.domain.ids import new_id
 from fairlead.domain.limits import HEADER_BYTES
@@ -32,7 +33,7 @@ class Edge:
         request_id = _request_id(scope)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._guarded(scope, receive, _Answer(send, request_id, path=scope["path"]))
+            await self._guarded(scope, receive, _Answer(send, request_id, scope=scope))
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if _size_of_head(scope) > HEADER_BYTES:
@@ -53,9 +54,10 @@ class _Answer:
     What the API answers is somebody's own, and kept by nothing on its way.
     """
 
-    def __init__(self, send: Send, request_id: str, *, path: str) -> None:
+    def __init__(self, send: Send, request_id: str, *, scope: Scope) -> None:
         self._send = send
-        self._is_private = path.startswith("/api/")
+        self._is_private = scope["path"].startswith("/api/")
+        self._state = scope["state"]
         self.request_id = request_id
         self.started = False
 
@@ -67,6 +69,7 @@ class _Answer:
             headers["X-Content-Type-Options"] = "nosniff"
             if self._is_private:
                 headers["Cache-Control"] = "no-store"
+            headers.update(standing_headers(self._state.get("standing")))
         await self._send(message)
 
 

@@ -57,6 +57,7 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,
+        proxy_headers=False,  # whom a request comes from is ours to say: api/addresses.py
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(_quietly(server), name="serve")

@@ -61,6 +61,12 @@ BUDGETS: Final[dict[AttemptKind, Budget]] = {
 }
 
 
+def bucket_name(kind: str, *parts: str) -> str:
+    """Return the name of the bucket of something; `parts` say what kind of one, and whose."""
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return f"{kind}:{parts[0]}:{digest}"
+
+
 def takes_for(kind: AttemptKind, *, account: str, address: str, usual: bool) -> list[Take]:
     """Return what one attempt takes; `usual` says that the address has signed in to the account before."""
     return list(_takes(kind, account=account, address=address, usual=usual))
@@ -68,13 +74,8 @@ def takes_for(kind: AttemptKind, *, account: str, address: str, usual: bool) -> 
 
 def _takes(kind: AttemptKind, *, account: str, address: str, usual: bool) -> Iterator[Take]:
     budget = BUDGETS[kind]
-    yield Take(_name(kind, "pair", account, address), budget.pair)
-    yield Take(_name(kind, "address", address), budget.address)
+    yield Take(bucket_name(kind, "pair", account, address), budget.pair)
+    yield Take(bucket_name(kind, "address", address), budget.address)
     if not usual:
-        yield Take(_name(kind, "strangers", account), budget.strangers)
-        yield Take(_name(kind, "overall"), budget.overall)
-
-
-def _name(kind: str, *parts: str) -> str:
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-    return f"{kind}:{parts[0]}:{digest}"
+        yield Take(bucket_name(kind, "strangers", account), budget.strangers)
+        yield Take(bucket_name(kind, "overall"), budget.overall)

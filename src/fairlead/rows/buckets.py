@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Bucket:
 
     name: str
     full_at: datetime
+    taken: int
 
 
 class NewBucket(TypedDict):
@@ -21,3 +22,4 @@ class NewBucket(TypedDict):
 
     name: str
     full_at: datetime
+    taken: NotRequired[int]
