@@ -44,7 +44,8 @@ def test_no_stretch_of_time_has_more_than_the_limit_and_its_refill(limit: int, s
     """Whenever requests come to whichever of four processes: between any two of them no more were let in than that."""
     chance = random.Random(seed)  # noqa: S311 - a play that can be repeated, no secret
     stocks = [Stock("one", limit=limit) for _ in range(4)]
-    shared, now, times = Shared(stocks[0].bucket), 0.0, []
+    shared, now = Shared(stocks[0].bucket), 0.0
+    times: list[float] = []
     while len(times) < 3 * limit:
         now += chance.choice([0, 0, 0.001, 0.01, 0.4, 5, 70]) if chance.random() < 0.05 else 1 / (10 * limit)
         if let_in(shared, chance.choice(stocks), now):
@@ -70,7 +71,7 @@ def test_a_small_limit_is_taken_one_by_one() -> None:
 def test_as_many_are_taken_ahead_as_were_used() -> None:
     """A process asks for those who wait, and for as many as it used in the last half second, up to a bound."""
     stock = Stock("one", limit=120_000)
-    asked = []
+    asked: list[int] = []
     for used in (0, 300, 5000, 0):
         for _ in range(used):
             stock.use()
