@@ -103,5 +103,5 @@ def _parameters(takes: Sequence[Take]) -> dict[str, Any]:
         "names": [take.name for take in ordered],
         "tokens": [take.tokens for take in ordered],
         "bursts": [take.bucket.burst for take in ordered],
-        "every": [take.bucket.every_seconds for take in ordered],
+        "every": [float(take.bucket.every_seconds) for take in ordered],
     }
