@@ -16,6 +16,7 @@ from fairlead.bootstrap import Resources
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
+from fairlead.domain.rate_limits import RateLimits
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,14 @@ async def world(world_url: str) -> AsyncIterator[Database]:
 async def app(world: Database) -> AsyncIterator[FastAPI]:
     """The application."""
     notifier = Notifier(world.options)
-    made = create_app(Resources(database=world, notifier=notifier, database_url=world.options.url, pepper=PEPPER))
+    resources = Resources(
+        database=world,
+        notifier=notifier,
+        database_url=world.options.url,
+        pepper=PEPPER,
+        rate_limits=RateLimits(per_key=0, per_organization=0, per_address=0),  # what is left would tell answers apart
+    )
+    made = create_app(resources)
     made.state.passwords = QUICK
     yield made
     await notifier.close()
