@@ -61,7 +61,7 @@ def show_error(error: FairleadError, *, as_json: bool) -> None:
         choices = {"choices": error.choices} if isinstance(error, DecisionNeeded) else {}
         _show_error_json({"error": error.message, "code": error.code, "details": error.details, **choices})
         return
-    messages.print(f"[red]Error:[/red] {_escaped(error.message)}")
+    messages.print(f"[red]Error:[/red] {_escaped(error.message)}", soft_wrap=True)
     for name, sentence in error.details.items():
         messages.print(f"  {_escaped(name)}: {_escaped(sentence)}", soft_wrap=True)
 

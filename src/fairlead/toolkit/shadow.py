@@ -111,7 +111,11 @@ def _connected(server_url: str) -> Iterator[_Connection]:
     try:
         connection = psycopg.connect(_url_of(server_url), autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"The server for throw-away databases cannot be reached: {error}") from error
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise DatabaseUnavailable(
+            f"The server for throw-away databases cannot be reached: {reason}. It is the one of FAIRLEAD_SHADOW_URL, "
+            "or else that of FAIRLEAD_DATABASE_URL, whose database has to be there."
+        ) from error
     with connection:
         yield connection
 

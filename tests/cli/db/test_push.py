@@ -77,6 +77,7 @@ def test_what_would_be_destroyed(push: Ran, empty_url: str) -> None:
     refused = push("")
     assert refused.returncode == 3
     assert "--allow-drop notes.body: The column notes.body goes, with its values in 1 row." in refused.stderr
+    assert refused.stdout == ""  # what is not going to happen is not shown as what is
     assert rows(empty_url, "select body from notes") == [("a",)]
     assert push("", "--allow-drop", "notes.body").returncode == 0
     assert orjson.loads(push("", "--json").stdout)["statements"] == []

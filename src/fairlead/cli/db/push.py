@@ -63,8 +63,9 @@ def push(
             _mark(here)
         declared = declared_catalogue(here.target, server_url)
         planned = _planned(here, declared, given, asking=asking)
+        refused = not asking and not explain and bool(planned.obstacles or planned.refused(given.drops))
         if not as_json:
-            _tell(planned)
+            _tell(planned, whole=not refused)
         if planned.statements and not explain:
             confirmed = {loss.name for loss in planned.refused(given.drops) if asking and _confirmed(loss)}
             with one_transaction(here.url) as (connection, keep):
@@ -94,11 +95,14 @@ def _planned(here: Place, declared: Catalogue, given: Hints, *, asking: bool) ->
         return pushes.plan(Shadow(here.target, connection, declared), deciding, allowed=given.drops)
 
 
-def _tell(planned: Plan) -> None:
+def _tell(planned: Plan, *, whole: bool) -> None:
+    """Print the plan; of one that is refused only what it would do, since the error says what stands against it."""
     if not planned.statements:
         messages.print("No changes: the database is what the models declare.")
     for sentence in planned.sentences:
         messages.print(f"  {sentence}", markup=False, soft_wrap=True)
+    if not whole:
+        return
     for statement in planned.statements:
         answers.print(f"{statement};", markup=False, soft_wrap=True)
     for loss in planned.losses:
