@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import psycopg
 import pytest
 from tests.fixtures.older_server import older_server
+from tests.fixtures.shop_changes import CHANGES, ROWS
 from tests.fixtures.shops import ShopCopy, shop
 
 from fairlead.errors import DecisionNeeded, MigrationFailed, OperatorError
@@ -18,7 +19,7 @@ from fairlead.toolkit.change import changes
 from fairlead.toolkit.decisions import Deciding
 from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.generate import Wanted, custom, generate, write
-from fairlead.toolkit.hints import Hints, read_hints
+from fairlead.toolkit.hints import Hints
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten
 from fairlead.toolkit.shadow import scratch
@@ -27,225 +28,6 @@ from fairlead.toolkit.trial import try_out
 __all__ = ["shop"]
 
 WANTED = Wanted("Change the shop", date(2026, 11, 25))
-ROWS = """
-    insert into shop.shops (name) values ('north'), ('south');
-    insert into shop.customers (shop_id, fullname, email) values (1, 'Ada', 'ada@example.com'), (2, 'Ben', null);
-    insert into shop.orders (shop_id, customer_id, status, total_cents, note)
-        values (1, 1, 'paid', 500, 'now'), (2, 2, 'new', 0, null);
-"""
-
-
-@dataclass(frozen=True)
-class Change:
-    """An edit of the models, what has to be answered, and what the rows are afterwards."""
-
-    edits: tuple[tuple[str, str], ...]
-    query: str
-    rows: list[tuple[object, ...]]
-    rename: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    backfills: tuple[str, ...] = ()
-    casts: tuple[str, ...] = ()
-    revisions: int = 1
-
-    @property
-    def hints(self) -> Hints:
-        return read_hints(None, renames=self.rename, drops=self.drop, backfills=self.backfills, casts=self.casts)
-
-
-_TENANT = '    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shops.id", ondelete="CASCADE"), index=True)\n'
-_NOTE = "    note: Mapped[str | None]\n"
-_TABLE = '''class Voucher(Base):
-    """Money to be spent."""
-
-    __tablename__ = "vouchers"
-
-    id: Mapped[Id]
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.shops.id", ondelete="CASCADE"), index=True)
-    code: Mapped[str] = mapped_column(unique=True)
-
-
-def after_create('''
-CHANGES = {
-    "add a column": Change(
-        ((_NOTE, f"{_NOTE}    gift: Mapped[str | None]\n"),),
-        "select id, gift from shop.orders order by id",
-        [(1, None), (2, None)],
-    ),
-    "add a column with an index and a default": Change(
-        ((_NOTE, f'{_NOTE}    weight: Mapped[int] = mapped_column(server_default="7", index=True)\n'),),
-        "select id, weight from shop.orders order by id",
-        [(1, 7), (2, 7)],
-    ),
-    "add a column that is not null": Change(
-        ((_NOTE, f"{_NOTE}    label: Mapped[str]\n"),),
-        "select id, label from shop.orders order by id",
-        [(1, "order 1"), (2, "order 2")],
-        backfills=("shop.orders.label='order ' || id",),
-    ),
-    "add a column with a default that differs by row": Change(
-        (
-            (_NOTE, f'{_NOTE}    token: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))\n'),
-            ("from typing import Annotated\n", "from typing import Annotated\nfrom uuid import UUID\n"),
-            ("    func,\n", "    func,\n    text,\n"),
-        ),
-        "select count(distinct token) from shop.orders",
-        [(2,)],
-    ),
-    "rename a column": Change(
-        (("    fullname: Mapped[str]\n", "    name: Mapped[str]\n"),),
-        "select name from shop.customers order by id",
-        [("Ada",), ("Ben",)],
-        rename=("shop.customers.fullname=shop.customers.name",),
-    ),
-    "rename a column that a policy, an index and a key use": Change(
-        (
-            (f"{_TENANT}    fullname", f"{_TENANT.replace('shop_id', 'owner_id')}    fullname"),
-            ("def own_rows_only(model: type[Base])", 'def own_rows_only(model: type[Base], column: str = "shop_id")'),
-            ('"USING (shop_id =', 'f"USING ({column} ='),
-            (
-                "for tenant_table in (Customer, Order):\n    own_rows_only(tenant_table)",
-                'own_rows_only(Customer, "owner_id")\nown_rows_only(Order)',
-            ),
-        ),
-        "select owner_id from shop.customers order by id",
-        [(1,), (2,)],
-        rename=("shop.customers.shop_id=owner_id",),
-    ),
-    "rename a table": Change(
-        (('__tablename__ = "customers"', '__tablename__ = "clients"'), ("shop.customers.id", "shop.clients.id")),
-        "select fullname from shop.clients order by id",
-        [("Ada",), ("Ben",)],
-        rename=("shop.customers=shop.clients",),
-    ),
-    "rename a table and a column in it, and change that": Change(
-        (
-            ('__tablename__ = "customers"', '__tablename__ = "clients"'),
-            ("shop.customers.id", "shop.clients.id"),
-            ("    fullname: Mapped[str]\n", "    name: Mapped[str | None]\n"),
-        ),
-        "select name from shop.clients order by id",
-        [("Ada",), ("Ben",)],
-        rename=("shop.customers=shop.clients", "shop.customers.fullname=name"),
-    ),
-    "add an enum value in the middle, and use it": Change(
-        (('    PAID = "paid"\n', '    PACKED = "packed"\n    PAID = "paid"\n'), ('default="new"', 'default="packed"')),
-        "select enum_range(null::shop.order_status)::text",
-        [("{new,packed,paid,shipped}",)],
-    ),
-    "rename an enum value": Change(
-        (('PAID = "paid"', 'SETTLED = "settled"'),),
-        "select status::text from shop.orders order by id",
-        [("settled",), ("new",)],
-        rename=("shop.order_status.paid=settled",),
-    ),
-    "drop an enum value": Change(
-        (('    SHIPPED = "shipped"\n', ""),),
-        "select status::text from shop.orders order by id",
-        [("paid",), ("new",)],
-    ),
-    "add a table with a policy": Change(
-        (("def after_create(", _TABLE), ("(Customer, Order)", "(Customer, Order, Voucher)")),
-        "select relrowsecurity, relforcerowsecurity from pg_class where oid = 'shop.vouchers'::regclass",
-        [(True, True)],
-    ),
-    "add a table and a key to it": Change(
-        (
-            ("def after_create(", _TABLE),
-            (_NOTE, f'{_NOTE}    voucher_id: Mapped[int | None] = mapped_column(ForeignKey("shop.vouchers.id"))\n'),
-        ),
-        "select id, voucher_id from shop.orders order by id",
-        [(1, None), (2, None)],
-        revisions=2,
-    ),
-    "change a type": Change(
-        (
-            (
-                'total_cents: Mapped[int] = mapped_column(server_default="0")',
-                'total_cents: Mapped[int] = mapped_column(Integer, server_default="0")',
-            ),
-            ("    Identity,\n", "    Identity,\n    Integer,\n"),
-        ),
-        "select total_cents from shop.orders order by id",
-        [(500,), (0,)],
-    ),
-    "change a type that does not convert by itself": Change(
-        (("    note: Mapped[str | None]\n", "    note: Mapped[datetime | None]\n"),),
-        "select note is not null from shop.orders order by id",
-        [(True,), (False,)],
-        casts=("shop.orders.note=note::timestamptz",),
-    ),
-    "set not null": Change(
-        (("    email: Mapped[str | None]\n", "    email: Mapped[str]\n"),),
-        "select email from shop.customers order by id",
-        [("ada@example.com",), ("nobody",)],
-        backfills=("shop.customers.email='nobody'",),
-    ),
-    "drop not null": Change(
-        (("    fullname: Mapped[str]\n", "    fullname: Mapped[str | None]\n"),),
-        "select fullname from shop.customers order by id",
-        [("Ada",), ("Ben",)],
-    ),
-    "add a unique constraint": Change(
-        (("    email: Mapped[str | None]\n", "    email: Mapped[str | None] = mapped_column(unique=True)\n"),),
-        "select count(*) from pg_constraint where conname = 'customers_email_key'",
-        [(1,)],
-    ),
-    "add an index": Change(
-        (("    email: Mapped[str | None]\n", "    email: Mapped[str | None] = mapped_column(index=True)\n"),),
-        "select indisvalid from pg_index where indexrelid = 'shop.customers_email_idx'::regclass",
-        [(True,)],
-    ),
-    "add a foreign key": Change(
-        ((_NOTE, f'{_NOTE}    again_id: Mapped[int | None] = mapped_column(ForeignKey("shop.orders.id"))\n'),),
-        "select convalidated from pg_constraint where conname = 'orders_again_id_fkey'",
-        [(True,)],
-    ),
-    "add and change a check": Change(
-        (
-            (
-                'CheckConstraint("total_cents >= 0", name="total")',
-                'CheckConstraint("total_cents >= -5", name="total"), CheckConstraint("id > 0", name="id")',
-            ),
-        ),
-        "select convalidated from pg_constraint where conname in ('orders_total_check', 'orders_id_check')",
-        [(True,), (True,)],
-    ),
-    "change a default": Change(
-        (
-            (
-                'total_cents: Mapped[int] = mapped_column(server_default="0")',
-                'total_cents: Mapped[int] = mapped_column(server_default="9")',
-            ),
-        ),
-        "select total_cents from shop.orders order by id",
-        [(500,), (0,)],
-    ),
-    "change a function": Change(
-        (("NEW.changed_at = statement_timestamp();", "NEW.changed_at = clock_timestamp();"),),
-        "select prosrc like '%clock_timestamp%' from pg_proc where proname = 'touch'",
-        [(True,)],
-    ),
-    "drop a column": Change(
-        ((_NOTE, ""),),
-        "select id from shop.orders order by id",
-        [(1,), (2,)],
-    ),
-    "drop a table": Change(
-        (
-            (
-                '"""What somebody bought, and when."""\n\n    __tablename__ = "orders"',
-                '"""Nothing."""\n\n    __abstract__ = True',
-            ),
-            ('    __table_args__ = (CheckConstraint("total_cents >= 0", name="total"),)\n', ""),
-            ("(Customer, Order)", "(Customer,)"),
-            ("after_create(\n    Order,", "after_create(\n    Customer,"),
-            ("BEFORE UPDATE ON shop.orders", "BEFORE UPDATE ON shop.customers"),
-        ),
-        "select to_regclass('shop.orders')::text",
-        [(None,)],
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +198,15 @@ def test_an_expression_that_is_no_sql(shop: ShopCopy, server_url: str) -> None:
     shop.edit(*change.edits)
     with pytest.raises(MigrationFailed, match=r"column \"nobody\" does not exist.*Nothing was written"):
         _generated(shop, server_url, Hints(backfills={"shop.customers.email": "nobody"}))
+
+
+def test_a_type_in_a_schema_that_is_not_compared(shop: ShopCopy, server_url: str) -> None:
+    """A type that the models put elsewhere is made by no revision, and it is said what to write."""
+    size = 'class Size(StrEnum):\n    """How large."""\n\n    S = "S"\n\n\nclass Customer('
+    column = "    note: Mapped[str | None]\n"
+    shop.edit(("class Customer(", size), (column, f"{column}    size: Mapped[Size | None]\n"))
+    with pytest.raises(MigrationFailed, match=r"type \"size\" does not exist.*Enum\(…, schema='shop'\)"):
+        _generated(shop, server_url, Hints())
 
 
 def test_two_newest_revisions(shop: ShopCopy, server_url: str) -> None:

@@ -49,7 +49,8 @@ _FOUND_BY: Final = {"sequence": "to_regclass", "schema": "to_regnamespace"}
 _OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
 # What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
 _ESTIMATE: Final = """
-select coalesce(sum(case when c.reltuples >= 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end), 0)::bigint
+select coalesce(sum(case when c.reltuples >= 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end), 0)::bigint,
+    coalesce(sum(pg_relation_size(c.oid)), 0) > 0
 from (select relid from pg_partition_tree(to_regclass(%(table)s)) where isleaf
     union select to_regclass(%(table)s)) as leaves
 join pg_class c on c.oid = leaves.relid and c.relkind in ('r', 'm')
@@ -137,7 +138,9 @@ def _rows(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> tuple
         if (rows := _counted(driver, target.table, having)) is not None:
             return rows, False
     estimate = driver.execute(_ESTIMATE, {"table": target.table}).fetchone()
-    return (int(estimate[0]) if estimate else None), True
+    if estimate is None:
+        return None, True
+    return (int(estimate[0]), True) if estimate[1] else (0, False)  # without a page there is no row
 
 
 def _conditions(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> Iterator[str]:

@@ -31,18 +31,26 @@ def try_out(target: Target, url: str, parts: Iterable[Rewritten]) -> list[str]:
         files = {oid: file for oid, file, _ in connection.execute(_FILES)}
         for part in parts:
             for statement in part.alone:
-                _run(connection, statement)
+                _run(connection, statement, target)
             with connection.transaction():
                 for statement in part.together:
-                    _run(connection, statement)
+                    _run(connection, statement, target)
         return [name for oid, file, name in connection.execute(_FILES) if files.get(oid, file) != file]
 
 
-def _run(connection: psycopg.Connection[tuple[object, ...]], statement: str) -> None:
+_OUTSIDE: Final = (
+    " What is not in the schemas {} is not compared: let it be in one of them, as in Enum(…, schema={!r}), or name its "
+    "schema in `schemas`."
+)
+
+
+def _run(connection: psycopg.Connection[tuple[object, ...]], statement: str, target: Target) -> None:
     try:
         connection.execute(statement.encode())
     except psycopg.Error as error:
+        missing = isinstance(error, psycopg.errors.UndefinedObject) and bool(target.schemas)
+        hint = _OUTSIDE.format(", ".join(target.schemas), target.schemas[0]) if missing else ""
         raise MigrationFailed(
-            f"The change cannot be generated: {str(error).splitlines()[0]}. Nothing was written.",
+            f"The change cannot be generated: {str(error).splitlines()[0]}. Nothing was written.{hint}",
             details={"statement": statement},
         ) from error
