@@ -16,10 +16,10 @@ endif
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: help setup demo dev test browser check verify golden format pooled plans mutants bench bench-all chaos model clean
+.PHONY: help setup demo dev test browser check verify golden format pooled plans mutants bench bench-all chaos disconnects fuzz model clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Install everything into the checkout (.venv, and .tools for uv)
 
@@ -54,12 +54,16 @@ verify: .venv/.installed ## Fail when a generated file is out of date
 	$(RUN)python -m tools.golden_sql --check
 	$(RUN)python -m tools.permissions_page --check
 	$(RUN)python -m tools.doctor_page --check
+	$(RUN)python -m tools.errors_page --check
+	$(RUN)python -m tools.openapi_file --check
 
 golden: .venv/.installed ## Write the generated files again
 	$(RUN)python -m tools.row_types
 	$(RUN)python -m tools.golden_sql
 	$(RUN)python -m tools.permissions_page
 	$(RUN)python -m tools.doctor_page
+	$(RUN)python -m tools.errors_page
+	$(RUN)python -m tools.openapi_file
 
 format: .venv/.installed ## Format and mend what ruff can
 	$(RUN)ruff check --fix --quiet . ; $(RUN)ruff format .
@@ -85,6 +89,12 @@ chaos: .venv/.installed ## Break what can break while items flow, and check ever
 
 model: .venv/.installed ## Do 500,000 things in any order and compare every table with a dictionary after each (some half an hour)
 	$(RUN)python -m tests.model
+
+fuzz: .venv/.installed ## Ask everything that the OpenAPI document allows and forbids, as everybody, 200,000 times (some hours)
+	$(RUN)python -m tests.fuzz
+
+disconnects: .venv/.installed ## Cut 10,000 requests of two organizations at any byte and look for what they leave (some minutes)
+	FAIRLEAD_TEST_DISCONNECTS=10000 $(RUN)pytest -q tests/disconnects
 
 clean: ## Remove what make put into the checkout, databases included
 	rm -rf .venv .tools .cache .fairlead dist

@@ -49,7 +49,8 @@ FairleadError
     ├── GiveUp                     500 GIVE_UP             fail for good, do not retry
     └── Snooze                     500 SNOOZE              not now: later, and this attempt does not count
 
-A class has a stable `code`, an HTTP `status`, and a docstring whose first line is the default message.
+A class has a stable `code`, an HTTP `status`, a `remedy` (its own or its branch's: what to do), and a docstring whose
+first line is the default message. `docs/reference/errors.md` is made of them.
 Database errors become these in one place, `db/sqlstate.py`.
 """
 
@@ -58,7 +59,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
+
+_Choices: TypeAlias = Mapping[str, Sequence[Sequence[str]]]
 
 
 class FairleadError(Exception):
@@ -66,6 +69,7 @@ class FairleadError(Exception):
 
     code: ClassVar[str] = "INTERNAL"
     status: ClassVar[int] = 500
+    remedy: ClassVar[str] = "Quote `requestId` when asking for help: under it the logs say what happened."
 
     def __init__(self, message: str | None = None, *, details: dict[str, str] | None = None) -> None:
         """Take a sentence for people, and for wrong fields a sentence a field."""
@@ -84,18 +88,19 @@ class RequestError(FairleadError):
     """The request cannot be carried out as it stands."""
 
     status = 400
+    remedy = "Change the request: the same one will be refused again."
 
 
 class ValidationFailed(RequestError):
     """Some of the values given are not acceptable."""
 
-    code = "VALIDATION_FAILED"
+    code, remedy = "VALIDATION_FAILED", "Mend the fields that `details` names; all that are wrong are named at once."
 
 
 class TokenInvalid(RequestError):
     """This token is unknown, was used already or is too old; ask for another one."""
 
-    code = "TOKEN_INVALID"
+    code, remedy = "TOKEN_INVALID", "Ask for another mail, or sign in from the beginning."
 
 
 class RequestTimeout(RequestError):
@@ -113,7 +118,7 @@ class HeadersTooLarge(RequestError):
 class PayloadTooLarge(RequestError):
     """The request is larger than this server accepts."""
 
-    code, status = "PAYLOAD_TOO_LARGE", 413
+    code, status, remedy = "PAYLOAD_TOO_LARGE", 413, "Send less at a time; the message says how much is taken."
 
 
 class UnsupportedMediaType(RequestError):
@@ -126,6 +131,7 @@ class NotFound(RequestError):
     """There is no such thing here."""
 
     code, status = "NOT_FOUND", 404
+    remedy = "Check the id, and the organization: to everybody else what belongs to another one is not there."
 
 
 class MethodNotAllowed(RequestError):
@@ -137,79 +143,88 @@ class MethodNotAllowed(RequestError):
 class Conflict(RequestError):
     """Something with that name is already there."""
 
-    code, status = "CONFLICT", 409
+    code, status, remedy = "CONFLICT", 409, "Take another name, or use what is there."
 
 
 class LastOwner(Conflict):
     """An organization needs an owner, and this one is its last; make somebody else an owner first."""
 
-    code = "LAST_OWNER"
+    code, remedy = "LAST_OWNER", "Make somebody else an owner first."
 
 
 class LeaseLost(Conflict):
     """This lease is no longer current; nothing was changed."""
 
     code = "LEASE_LOST"
+    remedy = "Drop the work: somebody else may hold the item. Renew earlier, or claim with a longer lease."
 
 
 class ItemCancelled(LeaseLost):
     """This item was cancelled while it was worked on: stop; its outcome was refused, and nothing is kept of it."""
 
-    code = "ITEM_CANCELLED"
+    code, remedy = "ITEM_CANCELLED", "Stop the work, undo what can be undone, and say that it ended."
 
 
 class PreconditionFailed(RequestError):
     """Somebody else changed this since you looked; look again, and decide anew."""
 
     code, status = "PRECONDITION_FAILED", 412
+    remedy = "Read it again, and send the change with the new `ETag` if it still makes sense."
 
 
 class IdempotencyKeyReused(RequestError):
     """This idempotency key was sent with another request before; take a new one."""
 
     code, status = "IDEMPOTENCY_KEY_REUSED", 422
+    remedy = "Take a new key for every new request, and the same one only to send the same again."
 
 
 class QueueFull(RequestError):
     """The queue, or the organization, holds as many items as it may; try again when some are done."""
 
     code, status = "QUEUE_FULL", 429
+    remedy = "Wait until items are done, work more of them at a time, or ask for a higher limit."
 
 
 class AccessError(FairleadError):
     """Access was refused."""
 
     status = 403
+    remedy = "Show other credentials."
 
 
 class Unauthenticated(AccessError):
     """Send a valid API key, or the token of a session, as 'Authorization: Bearer …'."""
 
     code, status = "UNAUTHENTICATED", 401
+    remedy = "Check that the key or token is whole, not expired and not revoked; or sign in again."
 
 
 class WrongCredentials(Unauthenticated):
     """That is not the right address and password, or not the right code."""
 
-    code = "WRONG_CREDENTIALS"
+    code, remedy = "WRONG_CREDENTIALS", "Try again, or ask for a mail with which to choose a new password."
 
 
 class Forbidden(AccessError):
     """These credentials do not allow that."""
 
     code = "FORBIDDEN"
+    remedy = "Use a key with the scope that the message names, or ask an administrator for the permission."
 
 
 class SecondFactorNeeded(Forbidden):
     """Send the code of your authenticator application with this challenge to '/api/auth/sign-in/code'."""
 
     code = "SECOND_FACTOR_NEEDED"
+    remedy = "Send the code with the challenge in `details`; the challenge is good for one sign-in."
 
 
 class TemporaryError(FairleadError):
     """This cannot be done right now; try again."""
 
     status = 503
+    remedy = "Wait for as long as `Retry-After` says, then send the same request again."
 
     def __init__(self, message: str | None = None, *, retry_after_seconds: int = 1) -> None:
         """Take the time after which another try makes sense."""
@@ -255,6 +270,8 @@ class IdempotencyInFlight(TemporaryError):
 
 class OperatorError(FairleadError):
     """The installation needs attention."""
+
+    remedy = "Whoever runs the installation has to act; the message says how."
 
 
 class SettingsInvalid(OperatorError):
@@ -329,11 +346,7 @@ class DecisionNeeded(OperatorError):
     code = "DECISION_NEEDED"
 
     def __init__(
-        self,
-        message: str | None = None,
-        *,
-        details: dict[str, str] | None = None,
-        choices: Mapping[str, Sequence[Sequence[str]]] | None = None,
+        self, message: str | None = None, *, details: dict[str, str] | None = None, choices: _Choices | None = None
     ) -> None:
         """Take `choices`, where there are such: for each open thing the arguments of which one has to be passed."""
         self.choices = dict(choices or {})
@@ -361,6 +374,8 @@ class HandlerInvalid(OperatorError):
 
 class HandlerControl(FairleadError):
     """A handler decided what happens to its item."""
+
+    remedy = "Nothing: a handler raises it, and no caller sees it."
 
 
 class GiveUp(HandlerControl):

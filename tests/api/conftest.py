@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.fixtures.declared import Declared
 from tests.fixtures.organizations import Tenant
 
 from fairlead.api.app import create_app
@@ -67,8 +68,8 @@ async def app(resources: Resources) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture
 async def stranger(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a key."""
-    transport = httpx.ASGITransport(app=app)
+    """A client without a key; whatever it is answered must be declared in the document."""
+    transport = httpx.ASGITransport(app=Declared(app))
     async with httpx.AsyncClient(transport=transport, base_url="http://fairlead.test") as client:
         yield client
 

@@ -38,6 +38,19 @@ async def test_router_answers_have_our_shape(
     assert ("allow" in answer.headers) == (status == 405)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/queues", "GET, POST"),
+        ("/api/items/cancel", "POST"),
+        ("/api/items/k3f9x2m7q1w8e5r4t6y0u2i9", "DELETE, GET, PATCH"),
+    ],
+)
+async def test_an_unknown_method_is_told_the_known_ones(client: httpx.AsyncClient, *, path: str, allowed: str) -> None:
+    """A method that an address does not know is answered with all that it knows, also where another address fits."""
+    assert (await client.put(path)).headers["allow"] == allowed
+
+
 async def test_every_answer_has_a_request_id(client: httpx.AsyncClient) -> None:
     """Good and bad answers carry an id of the request, and an error's body the same one."""
     good, bad = await client.get("/live"), await client.get("/nothing")

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
+from tests.fixtures.declared import compare, followed
 
 from fairlead.api.mounting import ORGANIZATION
 from fairlead.api.openapi import document
+from fairlead.errors import FairleadError
 
 # What anybody may call.
 OPEN = {f"/api/auth/{name}" for name in ("sign-up", "verify", "sign-in", "sign-in/code", "request-reset", "reset")}
@@ -51,10 +54,11 @@ def test_every_operation_documents_its_answers() -> None:
         assert errors >= needed_statuses(path, operation), f"{method} {path}"
         assert len(responses) == len(errors) + 1
         for status in errors:
-            content = responses[status]["content"]["application/json"]
+            content = followed(responses[status])["content"]["application/json"]
             assert content["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
             assert path == "/ready" or content["examples"]
         assert operation["description"]
+        assert not operation["summary"].endswith("in organization")
     assert len(list(operations())) > 40
 
 
@@ -67,6 +71,64 @@ def test_every_operation_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in names)
     assert {name.removesuffix("InOrganization") for name in long} <= short
+
+
+def test_every_tag_is_described() -> None:
+    """Operations are grouped by tags that the document describes, one each, and by no others."""
+    used = [operation["tags"] for _, _, operation in operations()]
+
+    assert all(len(tags) == 1 for tags in used)
+    assert {tag for tags in used for tag in tags} == {tag["name"] for tag in document()["tags"]}
+
+
+def test_every_answer_carries_the_id_of_its_request() -> None:
+    """All answers have X-Request-Id; what was made has Location, what can be edited ETag, a refusal how to sign in."""
+    for _, _, operation in operations():
+        for status, answer in operation["responses"].items():
+            headers = followed(answer)["headers"]
+            assert "X-Request-Id" in headers
+            assert ("WWW-Authenticate" in headers) == (status == "401")
+            assert ("Location" in headers) == (status == "201")
+    editable = {operation["operationId"] for _, _, operation in operations() if "ETag" in str(operation["responses"])}
+    assert {"readQueue", "updateQueue", "createQueue", "readSchedule"} <= editable
+    assert not {"listQueues", "readItem", "deleteQueue"} & editable
+
+
+def test_shared_answers_are_shown_by_examples_of_their_own() -> None:
+    """An error that operations share has an example of each of its codes, which fits the one shape of errors."""
+    shape = {"$ref": "#/components/schemas/ErrorBody", "components": document()["components"]}
+    for name, answer in document()["components"]["responses"].items():
+        examples = answer["content"]["application/json"]["examples"]
+        assert name == "Or".join(code.title().replace("_", "") for code in examples)
+        for code, example in examples.items():
+            assert example["value"]["code"] == code
+            jsonschema_rs.validate(shape, example["value"])
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "complaint"),
+    [
+        (418, b"", {}, "answers 418"),
+        (404, b'{"error": "", "code": "GONE", "details": {}, "requestId": ""}', {}, "GONE"),
+        (404, b'{"error": "", "code": "NOT_FOUND", "details": {}}', {}, "requestId"),
+        (200, b"{}", {}, "data"),
+        (200, b"<html>", {b"content-type": b"text/html"}, "text/html"),
+        (200, b"", {b"set-cookie": b"a=b"}, "set-cookie"),
+    ],
+)
+def test_an_answer_that_is_not_declared_is_noticed(
+    *, status: int, body: bytes, headers: dict[bytes, bytes], complaint: str
+) -> None:
+    """What holds these tests' application to its document sees a status, code, field, type or header too much."""
+    operation = document()["paths"]["/api/queues/{queueId}"]["get"]
+    with pytest.raises((AssertionError, jsonschema_rs.ValidationError), match=complaint):
+        compare(operation, status, body, headers={b"content-type": b"application/json", **headers})
+
+
+def test_internal_errors_are_told_by_one_code() -> None:
+    """What only an operator can mend is nowhere in the document but as INTERNAL."""
+    assert FairleadError.code in str(document())
+    assert not re.search(r"SETTINGS_INVALID|SCHEMA_OUTDATED|MIGRATION", str(document()))
 
 
 def test_creating_is_a_post() -> None:
@@ -121,6 +183,16 @@ def test_what_is_changed_has_no_defaults() -> None:
 
     assert all("default" not in field for change in changes for field in change["properties"].values())
     assert all("required" not in change for change in changes)
+
+
+def test_what_is_sent_tells_its_defaults_by_words() -> None:
+    """No field of a body has a `default`, which generators of clients take for required; its description has it."""
+    schemas = document()["components"]["schemas"]
+
+    assert schemas["EnqueueItem"]["required"] == ["payload"]
+    assert schemas["EnqueueItem"]["properties"]["priority"]["description"].endswith("When not given: 0.")
+    assert "default" not in str(schemas["EnqueueItem"]["properties"]["priority"].keys())
+    assert "default" not in schemas["ItemFilter"]["properties"]["queueId"]
 
 
 def test_references_lead_somewhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +36,8 @@ from fairlead.api import (
 )
 from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
 from fairlead.api.auth import invitations as invited
-from fairlead.api.cookies import COOKIE
-from fairlead.api.mounting import ORGANIZATION, mounted
+from fairlead.api.mounting import mounted
+from fairlead.api.openapi_parts import complete
 
 TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     item_streams.router,
@@ -81,23 +82,34 @@ def document() -> dict[str, Any]:
     made = get_openapi(
         title="Fairlead",
         version=version("fairlead"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         description=_DESCRIPTION,
         routes=[route for router in ROUTERS for route in router.routes],
     )
-    for path, operations in made["paths"].items():
+    for operations in made["paths"].values():
         for operation in operations.values():
             _without_framework_errors(operation["responses"])
-            if path.startswith(ORGANIZATION):
-                operation["security"] = [{"apiKey": []}, {"session": []}, {"cookie": []}]
     for unused in ("HTTPValidationError", "ValidationError"):
         made["components"]["schemas"].pop(unused, None)
-    made["components"]["securitySchemes"] = {
-        "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `flk_live_…` or `flk_test_…`."},
-        "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `fls_…`."},
-        "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The same, kept by a browser."},
-    }
-    made["security"] = [{"apiKey": []}]
+    complete(made)
     return made
+
+
+def methods_at(path: str) -> list[str]:
+    """Return every method of an address; where several addresses fit, of the one that says most of itself."""
+    fitting = ((pattern, methods) for pattern, methods in _addresses() if pattern.fullmatch(path))
+    _, methods = next(fitting, (None, []))
+    return methods
+
+
+@cache
+def _addresses() -> list[tuple[re.Pattern[str], list[str]]]:
+    """Return every address of the document with its methods, those with the fewest parameters first."""
+    found = sorted(document()["paths"].items(), key=lambda entry: str(entry[0]).count("{"))
+    return [
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), sorted(method.upper() for method in methods))
+        for path, methods in found
+    ]
 
 
 def _without_framework_errors(responses: dict[str, Any]) -> None:

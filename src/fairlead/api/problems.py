@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from fairlead.api.openapi import methods_at
 from fairlead.errors import FairleadError, MethodNotAllowed, NotFound, TemporaryError, Unauthenticated, ValidationFailed
 from fairlead.wire.error import ErrorBody
 
@@ -87,7 +88,10 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
         MethodNotAllowed.status: MethodNotAllowed(),
     }
     answer = known.get(error.status_code, ValidationFailed(str(error.detail)))
-    return error_response(answer, request_id=request.state.request_id, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == MethodNotAllowed.status and (known_ones := methods_at(request.url.path)):
+        headers["Allow"] = ", ".join(known_ones)
+    return error_response(answer, request_id=request.state.request_id, headers=headers)
 
 
 def _on_disconnect(_request: Request, _error: Exception) -> Response:
