@@ -28,15 +28,15 @@ _FENCE = re.compile(r"^```(\w*)\s*$")
 
 
 class Block(NamedTuple):
-    """One Python block of a page: the heading it stands under, the line its code starts at, and the code."""
+    """One block of a page: the heading it stands under, the line its code starts at, and the code."""
 
     heading: str
     line: int
     code: str
 
 
-def blocks(page: Path) -> Iterator[Block]:
-    """Yield the Python blocks of a page in order."""
+def blocks(page: Path, *, wanted: str = "python") -> Iterator[Block]:
+    """Yield the blocks of a page in one language in order."""
     heading, start = "", 0
     language: str | None = None
     lines: list[str] = []
@@ -45,7 +45,7 @@ def blocks(page: Path) -> Iterator[Block]:
         if language is None and fence:
             language, start, lines = fence[1], number + 1, []
         elif fence and not fence[1]:
-            if language == "python":
+            if language == wanted:
                 yield Block(heading, start, "\n".join(lines))
             language = None
         elif language is not None:
