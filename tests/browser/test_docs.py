@@ -66,4 +66,5 @@ async def test_an_address_opens_its_operation_and_the_box_finds_others(page: Pag
     assert await page.locator("section > details:visible").evaluate_all("all => all.map(one => one.id)") == [
         "pauseQueue"
     ]
+    assert await page.locator("main h2:visible").all_text_contents() == ["queues"]
     await page.screenshot(path=Path(".cache/screenshots/docs.png"))

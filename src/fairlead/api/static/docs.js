@@ -165,6 +165,9 @@ function search(sections) {
       const text = one.firstChild.textContent.toLowerCase() + one.id.toLowerCase();
       one.hidden = !words.every((word) => text.includes(word));
     }
+    for (const group of new Set(sections.map((one) => one.parentElement))) {
+      group.hidden = sections.every((one) => one.hidden || one.parentElement !== group);
+    }
   });
   return box;
 }
