@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.api.conftest import make_key
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
 
@@ -122,3 +123,14 @@ async def test_a_stream_has_a_limit(
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(413, "PAYLOAD_TOO_LARGE")] * 2
     assert await count(database) == 10
     assert limits.STREAM_BYTES == 50 * 1024 * 1024
+
+
+async def test_a_stream_asks_who_sends_it(stranger: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
+    """Nobody, a key that may not enqueue and one of another queue send no stream, whatever is in it."""
+    other = await make_key(database, ours, queue_ids=[])
+    reader = await make_key(database, ours, scopes={"items:read"})
+
+    for key, status in ((None, 401), (reader, 403), (other, 404)):
+        refused = await sent(stranger, ours, b"junk", **(key.headers if key else {}))
+        assert refused.status_code == status
+    assert await count(database) == 0
