@@ -13,14 +13,17 @@ from fairlead.schema.row_security import APP_ROLE
 HOME = "organization000000000001"
 
 
-@pytest.mark.parametrize("statistics", ["analyzed", "unknown"])
+KEYS = {"queue_items_live_pkey", "queue_items_finished_pkey", "queues_organization_id_id_key"}
+
+
 @pytest.mark.parametrize(
-    ("statement", "indexes"),
+    ("statement", "indexes", "statistics"),
     [
-        (WORKERS, {"queue_items_status_idx"}),
-        (OUTCOME_RULES, {"queue_items_live_pkey", "queue_items_finished_pkey", "queues_organization_id_id_key"}),
+        (WORKERS, {"queue_items_status_idx"}, "analyzed"),
+        (OUTCOME_RULES, KEYS, "analyzed"),
+        (OUTCOME_RULES, KEYS, "unknown"),
     ],
-    ids=["workers", "outcomes"],
+    ids=["workers", "outcomes", "outcomes without statistics"],
 )
 def test_no_waiting_item_is_read(seeded_url: str, statement: Statement, indexes: set[str], statistics: str) -> None:
     """Who works is found by the leases, an item by its key; what waits and what has ended is not looked through."""

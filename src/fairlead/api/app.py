@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -38,6 +39,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.passwords = Passwords()
     app.state.limiter = RateLimiter(resources.database, resources.rate_limits)
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
+    app.state.streams = asyncio.Semaphore(max(1, resources.database.options.pool_size // 4))
     app.state.wakings = Wakings(resources.database.options)
     for router in (*openapi.ROUTERS, openapi.router):
         app.include_router(router)

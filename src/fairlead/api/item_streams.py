@@ -1,8 +1,9 @@
 """Many items over HTTP, one a line (NDJSON), streamed into COPY; the other way to send `…/items/batch`.
 
 The body is laid aside first, on disk beyond the first megabyte, so that no transaction is open while a client sends
-slowly; then each line is read, checked and passed on. Neither the items nor their ids are ever in memory together,
-unless the answer is to be kept for the request's idempotency key.
+slowly; then each line is read, checked and passed on. Streams take no more than a fourth of the pool's connections at
+once, so that others have theirs. Neither the items nor their ids are ever in memory together, unless the answer is to
+be kept for the request's idempotency key.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ async def enqueue_lines(request: Request, caller: Producer, queue_id: QueueId, k
                 stack.pop_all()  # whoever sends the answer closes them
                 return answered
 
-        answered = await once.answer(caller, work, queue_id=queue_id)
+        async with request.app.state.streams:
+            answered = await once.answer(caller, work, queue_id=queue_id)
     caller.resources.notifier.announce(queue_id)
     return answered
 
