@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from tests.fixtures.items import FLEET, claim_some
 from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.people import tell
 
-from fairlead.db.session import Database
+from fairlead.db.session import Database, Session
 from fairlead.domain.ids import new_id
 from fairlead.errors import NotFound, QueueFull, ValidationFailed
 from fairlead.services.item_rules import ItemInput
@@ -125,3 +127,28 @@ async def test_an_unknown_queue_takes_nothing(database: Database, ours: Tenant, 
             with pytest.raises(NotFound):
                 await enqueue_stream(session, ours.scope, queue_id=queue_id, items=_numbered(1))
     assert await _count(database) == 0
+
+
+async def test_a_stream_takes_the_time_its_maker_needs(database: Database, ours: Tenant) -> None:
+    """No statement's time limit ends a stream whose items come slowly; afterwards the limit is what it was."""
+    hasty = Database(replace(database.options, statement_timeout_seconds=0.2))
+    limit = text("select current_setting('statement_timeout')")
+
+    async def slowly() -> AsyncIterator[ItemInput]:
+        yield ItemInput({})
+        await tell(database, "select pg_sleep(0.3)")
+        yield ItemInput({})
+
+    async with hasty.unit_of_work(ours.scope) as session:
+        assert await enqueue_stream(session, ours.scope, queue_id=ours.queue_id, items=slowly()) == 2
+        assert (await session.execute(limit)).scalar_one() == "200ms"
+        with pytest.raises(QueueFull):
+            await _refused(session, ours)
+        assert (await session.execute(limit)).scalar_one() == "200ms"
+    await hasty.close()
+
+
+async def _refused(session: Session, owner: Tenant) -> None:
+    changed = text("update queues set max_depth = 2 where id = :id").bindparams(id=owner.queue_id)
+    await session.execute(changed)
+    await enqueue_stream(session, owner.scope, queue_id=owner.queue_id, items=_numbered(1))

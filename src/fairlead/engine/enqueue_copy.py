@@ -3,6 +3,7 @@
 - → waiting, as `engine/enqueue.py` says, which does the same for a batch that fits into one message.  The items come
 first into a table of this transaction's own, because a table with row security takes no COPY; one statement then moves
 them.  Locks: the queue's row, shared.  Index: the queue's key.
+The time limit of a statement is lifted meanwhile: how long it takes is up to whoever makes the items.
 Measured: a quarter quicker than batches of a thousand, and the caller may make the items while they are sent.
 """
 
@@ -20,6 +21,11 @@ from fairlead.engine.enqueue import COLUMNS, FIELDS, VALUES, NewItem, written
 
 _PART_BYTES: Final = 64 * 1024
 
+TAKE_TIME: Final = Statement("""
+with limited as materialized (select current_setting('statement_timeout') as before)
+select before, set_config('statement_timeout', '0', true) from limited
+""")
+LIMIT_AGAIN: Final = Statement("select set_config('statement_timeout', :before, true)")
 # Dropped first, for a second batch in the same transaction.
 DROP_BATCH: Final = Statement("drop table if exists pg_temp.fairlead_batch")
 MAKE_BATCH: Final = Statement("create temporary table fairlead_batch (item jsonb) on commit drop")
@@ -75,6 +81,7 @@ async def enqueue_copy(
 
     None also when there is no such queue here. What making the items raises passes through and undoes all of it.
     """
+    [(before, _)] = await session.run(TAKE_TIME, {})
     await session.run(DROP_BATCH, {})
     await session.run(MAKE_BATCH, {})
     lines = _lines_as_they_come(items) if isinstance(items, AsyncIterable) else _lines_of(items)
@@ -82,6 +89,7 @@ async def enqueue_copy(
     named = {"organization_id": scope.organization_id, "queue_id": queue_id, "room": room}
     ((found, made),) = await session.run(ENQUEUE_BATCH, named)
     await session.run(DROP_BATCH, {})
+    await session.run(LIMIT_AGAIN, {"before": before})
     return int(made) if found else None
 
 

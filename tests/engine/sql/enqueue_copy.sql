@@ -1,3 +1,10 @@
+-- fairlead.engine.enqueue_copy.TAKE_TIME
+with limited as materialized (select current_setting('statement_timeout') as before)
+select before, set_config('statement_timeout', '0', true) from limited
+
+-- fairlead.engine.enqueue_copy.LIMIT_AGAIN
+select set_config('statement_timeout', %(before)s, true)
+
 -- fairlead.engine.enqueue_copy.DROP_BATCH
 drop table if exists pg_temp.fairlead_batch
 
