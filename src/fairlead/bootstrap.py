@@ -26,6 +26,7 @@ from fairlead.db.notify import Notifier
 from fairlead.db.scratch import allow_databases
 from fairlead.db.session import Database
 from fairlead.domain.addresses import Network
+from fairlead.domain.providers import GITHUB_ISSUER, GOOGLE_ISSUER, ProviderOptions
 from fairlead.domain.rate_limits import RateLimits
 from fairlead.domain.retry import Backoff, delay_seconds
 from fairlead.errors import DatabaseUnavailable, SchemaOutdated, SettingsInvalid
@@ -58,6 +59,7 @@ class Resources:
     public_url: str | None = None
     rate_limits: RateLimits = field(default_factory=RateLimits)
     trusted_proxies: tuple[Network, ...] = ()
+    providers: tuple[ProviderOptions, ...] = ()
 
 
 @contextmanager
@@ -95,6 +97,7 @@ async def open_resources(
     async with AsyncExitStack() as stack:
         url = await _entered_in_thread(stack, database_server(settings))
         pepper, smtp = secret_bytes(settings), smtp_options(settings)
+        providers = tuple(provider_options(settings))
         await _reached(direct_url(settings, url), embedded=settings.database_url is None, wait=wait_for_database)
         options = _options(settings, url, application_name, pool_size)
         resources = Resources(
@@ -106,6 +109,7 @@ async def open_resources(
             settings.public_url,
             _rate_limits(settings),
             settings.trusted_proxies,
+            providers,
         )
         stack.push_async_callback(resources.database.close)
         stack.push_async_callback(resources.notifier.close)
@@ -216,6 +220,21 @@ def smtp_options(settings: Settings) -> SmtpOptions | None:
         use_tls=url.scheme == "smtps",
         start_tls=True if url.password and url.hostname not in _LOOPBACK else None,
     )
+
+
+def provider_options(settings: Settings) -> Iterator[ProviderOptions]:
+    """Yield whom people can sign in with; raises SettingsInvalid for one that is told by half."""
+    for name, prefix, issuer in (
+        ("github", "github", GITHUB_ISSUER),
+        ("google", "google", GOOGLE_ISSUER),
+        (settings.oidc_name, "oidc", settings.oidc_issuer),
+    ):
+        client_id, secret = getattr(settings, f"{prefix}_client_id"), getattr(settings, f"{prefix}_client_secret")
+        if client_id and secret and issuer:
+            yield ProviderOptions(name, issuer, client_id, secret.get_secret_value())
+        elif client_id or secret or (prefix == "oidc" and issuer):
+            needed = "FAIRLEAD_OIDC_ISSUER, …_CLIENT_ID and …_CLIENT_SECRET" if prefix == "oidc" else "id and secret"
+            raise SettingsInvalid(details={f"FAIRLEAD_{prefix.upper()}_CLIENT_ID": f"needs {needed} together"})
 
 
 def _options(settings: Settings, url: str, application_name: str, pool_size: int | None) -> DatabaseOptions:

@@ -19,12 +19,15 @@ FairleadError
 │           └── ItemCancelled      409 ITEM_CANCELLED      stop the work; the item has ended, or ends when you say so
 ├── AccessError                    show other credentials
 │   ├── Unauthenticated            401 UNAUTHENTICATED
+│   │   ├── SignInFailed           401 SIGN_IN_FAILED      at a provider; begin again
 │   │   └── WrongCredentials       401 WRONG_CREDENTIALS   of a sign-in; whether the account exists is not told
 │   └── Forbidden                  403 FORBIDDEN
+│       ├── AccountNotLinked       403 ACCOUNT_NOT_LINKED  who signed in at a provider is nobody here
 │       └── SecondFactorNeeded     403 SECOND_FACTOR_NEEDED  `details` has the challenge to send the code with
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
 │   ├── RateLimited                429 RATE_LIMITED        a key, an organization or an address asks too often
 │   ├── TooManyAttempts            429 TOO_MANY_ATTEMPTS   of something that could be guessed
+│   ├── ProviderUnavailable        503 PROVIDER_UNAVAILABLE  of sign-ins elsewhere
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
 │   ├── Busy                       503 BUSY                a lock or time limit stood in the way
 │   │   └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
@@ -200,6 +203,12 @@ class Unauthenticated(AccessError):
     remedy = "Check that the key or token is whole, not expired and not revoked; or sign in again."
 
 
+class SignInFailed(Unauthenticated):
+    """The sign-in at the provider did not succeed; begin it again."""
+
+    code = "SIGN_IN_FAILED"
+
+
 class WrongCredentials(Unauthenticated):
     """That is not the right address and password, or not the right code."""
 
@@ -211,6 +220,12 @@ class Forbidden(AccessError):
 
     code = "FORBIDDEN"
     remedy = "Use a key with the scope that the message names, or ask an administrator for the permission."
+
+
+class AccountNotLinked(Forbidden):
+    """Whoever signed in at the provider is nobody here."""
+
+    code = "ACCOUNT_NOT_LINKED"
 
 
 class SecondFactorNeeded(Forbidden):
@@ -242,6 +257,12 @@ class TooManyAttempts(TemporaryError):
     """There were too many attempts; wait before the next one."""
 
     code, status = "TOO_MANY_ATTEMPTS", 429
+
+
+class ProviderUnavailable(TemporaryError):
+    """The provider cannot be asked right now; nothing was changed."""
+
+    code = "PROVIDER_UNAVAILABLE"
 
 
 class DatabaseUnavailable(TemporaryError):

@@ -85,6 +85,20 @@ class Settings(BaseSettings):
         description="The proxies before the API, as addresses or networks with commas between them, which are believed "
         "what X-Forwarded-For says. Not set: a request comes from whoever is connected.",
     )
+    oidc_name: str = Field(
+        default="oidc", pattern=r"^[a-z0-9-]{1,30}$", description="What the provider of FAIRLEAD_OIDC_ISSUER is called."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^(https://[^\s?#]+|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^\s?#]*)?)$",
+        description="An OpenID Connect issuer with which people may sign in, such as https://login.example.com.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="As whom that issuer knows this installation.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="The secret of that.")
+    google_client_id: str | None = Field(default=None, description="For signing in with Google.")
+    google_client_secret: SecretStr | None = Field(default=None, description="The secret of that.")
+    github_client_id: str | None = Field(default=None, description="For signing in with GitHub.")
+    github_client_secret: SecretStr | None = Field(default=None, description="The secret of that.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="auto: text on a terminal, else JSON."

@@ -21,6 +21,7 @@ from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.key_cache import KeyCache
 from fairlead.services.key_use import KeyUse
 from fairlead.services.passwords import Passwords
+from fairlead.services.providers import Provider
 from fairlead.services.rate_limits import RateLimiter
 
 FLUSH_SECONDS: Final = 60.0
@@ -38,6 +39,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.key_use = KeyUse(resources.database)
     app.state.passwords = Passwords()
     app.state.limiter = RateLimiter(resources.database, resources.rate_limits)
+    app.state.providers = {options.name: Provider(options) for options in resources.providers}
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     app.state.streams = asyncio.Semaphore(max(1, resources.database.options.pool_size // 4))
     app.state.wakings = Wakings(resources.database.options)

@@ -20,7 +20,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def kept_token(request: Request) -> str | None:
     """Return the token that a browser kept for us, if it did."""
-    return request.cookies.get(_name(request))
+    return request.cookies.get(of_this_site(request, LOOPBACK_COOKIE))
 
 
 def keep_token(request: Request, response: Response, *, token: str) -> None:
@@ -33,15 +33,16 @@ def drop_token(request: Request, response: Response) -> None:
     _set(request, response, "", seconds=0)
 
 
+def of_this_site(request: Request, name: str) -> str:
+    """Return how a cookie is called so that a browser takes it from this very host alone, as far as it can be."""
+    return name if request.url.scheme == "http" and is_loopback(request) else f"__Host-{name}"
+
+
 def is_loopback(request: Request) -> bool:
     """Tell whether a request was made to this machine by a name that only means this machine."""
     return request.url.hostname in _LOOPBACK
 
 
 def _set(request: Request, response: Response, token: str, *, seconds: int) -> None:
-    name = _name(request)
+    name = of_this_site(request, LOOPBACK_COOKIE)
     response.set_cookie(name, token, max_age=seconds, path="/", httponly=True, secure=name == COOKIE, samesite="lax")
-
-
-def _name(request: Request) -> str:
-    return LOOPBACK_COOKIE if request.url.scheme == "http" and is_loopback(request) else COOKIE

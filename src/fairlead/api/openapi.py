@@ -34,7 +34,7 @@ from fairlead.api import (
     users,
     workers,
 )
-from fairlead.api.auth import accounts, passwords, second_factors, sessions, sign_ins, sign_ups
+from fairlead.api.auth import accounts, passwords, providers, second_factors, sessions, sign_ins, sign_ups
 from fairlead.api.auth import invitations as invited
 from fairlead.api.mounting import mounted
 from fairlead.api.openapi_parts import complete
@@ -59,6 +59,7 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
 PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sign_ups.router,
     sign_ins.router,
+    providers.router,
     accounts.router,
     sessions.router,
     passwords.router,

@@ -44,34 +44,32 @@ async def complete_sign_up(session: Session, scope: SystemScope, *, shown: Shown
 
     Raises Conflict when the address has got an account meanwhile.
     """
-    founded = await _found(session, scope, shown, actor)
+    names = {"name": shown.name or "", "organization_name": shown.organization_name or ""}
+    founded = await found_for(session, scope, email=shown.email, **names, actor=actor)
     owner = founded.owner
     await set_password(session, scope, user_id=owner.id, secret_hash=shown.secret_hash or "", actor=actor)
     verified = await verify_address(session, scope, user_id=owner.id, email=shown.email, actor=actor)
     return founded._replace(owner=verified)
 
 
-async def _found(session: Session, scope: SystemScope, shown: Shown, actor: audit.Actor) -> Founded:
-    """Found the organization under the slug of its name, with something added where that is taken."""
-    slug = slug_of(shown.organization_name or "")
+async def found_for(
+    session: Session, scope: SystemScope, *, email: str, name: str, organization_name: str, actor: audit.Actor
+) -> Founded:
+    """Found an organization for a new owner, under the slug of its name, with something added where that is taken.
+
+    Raises Conflict when the address has an account, and ValidationFailed.
+    """
+    slug = slug_of(organization_name)
+    owner = {"owner_email": email, "owner_name": name}
     try:
-        return await _found_under(session, scope, shown, slug or f"organization-{_suffix()}", actor)
+        return await found_organization(
+            session, scope, name=organization_name, slug=slug or f"organization-{_suffix()}", **owner, actor=actor
+        )
     except Conflict as error:
         if "slug" not in error.details:
             raise
-    return await _found_under(session, scope, shown, f"{slug}-{_suffix()}", actor)
-
-
-async def _found_under(session: Session, scope: SystemScope, shown: Shown, slug: str, actor: audit.Actor) -> Founded:
-    return await found_organization(
-        session,
-        scope,
-        name=shown.organization_name or "",
-        slug=slug,
-        owner_email=shown.email,
-        owner_name=shown.name or "",
-        actor=actor,
-    )
+    another = f"{slug}-{_suffix()}"
+    return await found_organization(session, scope, name=organization_name, slug=another, **owner, actor=actor)
 
 
 def _suffix() -> str:

@@ -43,6 +43,15 @@ Code = Annotated[
         examples=["492039"],
     ),
 ]
+ReturnTo = Annotated[
+    str,
+    Field(
+        max_length=500,
+        pattern=r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$",
+        description="A path of this server to which the browser is sent in the end; not given, to nowhere.",
+        examples=["/queues"],
+    ),
+]
 AsCookie = Annotated[
     bool,
     Field(description="For browsers: the token is set as a cookie that no script can read, and is not in the answer."),
@@ -70,6 +79,25 @@ class SignIn(Received):
     email: Email
     password: Password
     cookie: AsCookie = False
+
+
+class BeginSignIn(Received):
+    """Where to go after the sign-in, and how to call the organization that whoever has no account yet gets."""
+
+    organization: Annotated[Name, Field(examples=["Analytical Engines"])] | None = None
+    return_to: ReturnTo | None = None
+
+
+class ProviderOut(Sent):
+    """Somebody else who can say who one is."""
+
+    name: str = Field(examples=["github"])
+
+
+class BegunOut(Sent):
+    """Where to send the browser."""
+
+    url: str = Field(examples=["https://github.com/login/oauth/authorize?…"])
 
 
 class SignInCode(Received):
