@@ -26,6 +26,7 @@ FairleadError
 │       └── SecondFactorNeeded     403 SECOND_FACTOR_NEEDED  `details` has the challenge to send the code with
 ├── TemporaryError                 wait and retry; carries `retry_after_seconds`
 │   ├── RateLimited                429 RATE_LIMITED        a key, an organization or an address asks too often
+│   ├── TooManyStreams             429 TOO_MANY_STREAMS    of one organization listen to its events already
 │   ├── TooManyAttempts            429 TOO_MANY_ATTEMPTS   of something that could be guessed
 │   ├── ProviderUnavailable        503 PROVIDER_UNAVAILABLE  of sign-ins elsewhere
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
@@ -251,6 +252,12 @@ class RateLimited(TemporaryError):
     """There were too many requests; wait before the next one."""
 
     code, status = "RATE_LIMITED", 429
+
+
+class TooManyStreams(TemporaryError):
+    """As many clients listen to the events of this organization as may; close one of them first."""
+
+    code, status = "TOO_MANY_STREAMS", 429
 
 
 class TooManyAttempts(TemporaryError):

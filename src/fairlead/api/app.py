@@ -14,6 +14,7 @@ from fairlead.api import openapi, problems
 from fairlead.api import outbox as kept_mails
 from fairlead.api.edge import Edge
 from fairlead.api.wakings import Wakings
+from fairlead.api.watches import Watches
 from fairlead.bootstrap import Resources
 from fairlead.errors import FairleadError
 from fairlead.runtime.loop import Loop
@@ -38,6 +39,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.keys = KeyCache(resources.database, pepper=resources.pepper)
     app.state.key_use = KeyUse(resources.database)
     app.state.passwords = Passwords()
+    app.state.watches = Watches(resources.database)
     app.state.limiter = RateLimiter(resources.database, resources.rate_limits)
     app.state.providers = {options.name: Provider(options) for options in resources.providers}
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
@@ -67,6 +69,7 @@ async def _flushing(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.wakings.close()
+        await app.state.watches.close()
         await app.state.enqueuer.close()
         app.state.passwords.close()
         await loop.stop()

@@ -18,6 +18,7 @@ from fairlead.api import (
     api_keys,
     audit_events,
     bulk,
+    events,
     health,
     invitations,
     item_changes,
@@ -55,6 +56,7 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     roles.router,
     api_keys.router,
     audit_events.router,
+    events.router,
 )
 PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sign_ups.router,

@@ -63,6 +63,7 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
     serving = asyncio.create_task(_quietly(server), name="serve")
     stack.push_async_callback(_stopped, server, serving)
     stack.push_async_callback(app.state.wakings.close)  # first: no claim that waits keeps the server
+    stack.push_async_callback(app.state.watches.close)  # and no stream
     while not server.started:
         if serving.done():
             raise OperatorError(f"Cannot listen on {host}:{port}; is another server there? Choose another --port.")
