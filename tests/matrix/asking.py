@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from tests.tenancy.world import Target
 from fairlead.api.mounting import ORGANIZATION
 from fairlead.api.openapi import document
 
+_PLACE: Final = b"\nid: "
 _LONG: Final = "InOrganization"
 
 
@@ -79,16 +81,23 @@ async def ask(
 
 async def _asked(app: FastAPI, scope: dict[str, Any], sent: bytes) -> Answer:
     answer: dict[str, Any] = {}
-    body = bytearray()
+    body, asked, told = bytearray(), False, asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": sent}
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": sent}
+        await told.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
             answer.update(message)
         else:
             body.extend(message.get("body", b""))
+            if _PLACE in body:  # of a stream, which has told all there is
+                told.set()
 
     await app(scope, receive, send)
     return Answer(answer["status"], tuple(sorted(answer["headers"])), bytes(body))

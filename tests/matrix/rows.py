@@ -52,6 +52,9 @@ QUEUES: Final[dict[str, Row]] = {
     "resumeSchedule": Row(Permission.QUEUES_MANAGE),
     "runSchedule": Row(Permission.QUEUES_MANAGE),
     "listTicks": Row(Permission.QUEUES_READ),
+    "readEvents": Row(
+        Permission.QUEUES_READ, (Way(), Way(headers=lambda at: {"last-event-id": f"1-{at.queue_id[:16]}"}))
+    ),
     "listWorkers": Row(Permission.ITEMS_READ),
 }
 

@@ -10,12 +10,14 @@ from tests.tenancy.world import PEPPER, Target
 from fairlead.db.session import Session
 from fairlead.domain.budgets import takes_for
 from fairlead.domain.letters import Letter
+from fairlead.domain.providers import Identity
 from fairlead.queries import kept_mails, second_factors, sessions, sign_ins
 from fairlead.queries.sign_ins import Account
 from fairlead.services import (
     attempts,
     credential_changes,
     delivery,
+    identities,
     mails,
     passwords,
     sign_ups,
@@ -162,6 +164,22 @@ SYSTEM_ACCOUNT_CASES: Final[dict[str, Case]] = {
             s, scope, attempt=_attempt(at), checked=Checked(right=True), client=CLIENT
         ),
         own=False,
+    ),
+    "services.identities.sign_in_as": Case(
+        lambda s, scope, _, at: identities.sign_in_as(
+            s,
+            scope,
+            identity=Identity("https://issuer.test", at.member_id, "Name", None),
+            organization_name=at.member_email,
+            client=CLIENT,
+            actor=OPERATOR,
+        ),
+        own=False,
+    ),
+    "services.sign_ups.found_for": Case(
+        lambda s, scope, _, at: sign_ups.found_for(
+            s, scope, email=f"new-{at.member_email}", name="New", organization_name="New", actor=OPERATOR
+        )
     ),
     "services.sign_ups.request_sign_up": Case(
         lambda s, scope, _, at: sign_ups.request_sign_up(

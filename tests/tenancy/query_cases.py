@@ -11,7 +11,7 @@ from fairlead.domain.api_keys import key_hash
 from fairlead.domain.item_status import ItemStatus
 from fairlead.queries import api_keys as key_queries
 from fairlead.queries import audit_events as audit_queries
-from fairlead.queries import cancelled, depths, due_work, item_summary, relations
+from fairlead.queries import cancelled, depths, due_work, item_summary, queue_states, relations
 from fairlead.queries import items as item_queries
 from fairlead.queries import organizations as organization_queries
 from fairlead.queries import queues as queue_queries
@@ -39,6 +39,10 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.depths.get_depth": Case(lambda s, scope, _, at: depths.get_depth(s, scope, queue_id=at.queue_id)),
     "queries.depths.get_depths": Case(lambda s, scope, _, __: depths.get_depths(s, scope)),
+    "queries.queue_states.get_queue_states": Case(lambda s, scope, _, __: queue_states.get_queue_states(s, scope)),
+    "queries.queue_states.get_queue_states since": Case(
+        lambda s, scope, _, __: queue_states.get_queue_states(s, scope, since=1)
+    ),
     "queries.item_summary.summarize": Case(
         lambda s, scope, _, at: item_summary.summarize(s, scope, queue_id=at.queue_id)
     ),
