@@ -14,6 +14,7 @@ from tests.matrix.row import Row, Way, body
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import Permission
 
+PLACE: Final = "where one stands in the database's history moves on with every transaction, anybody's"
 WORK: Final[dict[str, Row]] = {
     "enqueueItem": Row(Permission.ITEMS_ENQUEUE, body(lambda _: {"payload": {}})),
     "enqueueItems": Row(Permission.ITEMS_ENQUEUE, body(lambda _: {"items": [{"payload": {}}]})),
@@ -53,7 +54,7 @@ QUEUES: Final[dict[str, Row]] = {
     "runSchedule": Row(Permission.QUEUES_MANAGE),
     "listTicks": Row(Permission.QUEUES_READ),
     "readEvents": Row(
-        Permission.QUEUES_READ, (Way(), Way(headers=lambda at: {"last-event-id": f"1-{at.queue_id[:16]}"}))
+        Permission.QUEUES_READ, (Way(), Way(headers=lambda at: {"last-event-id": f"1-{at.queue_id[:16]}"})), hint=PLACE
     ),
     "listWorkers": Row(Permission.ITEMS_READ),
 }

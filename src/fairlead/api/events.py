@@ -40,7 +40,7 @@ LastEventId = Annotated[
 ]
 
 
-@router.get("", name="read_events", status_code=200, response_class=EventStream, responses=_RESPONSES)
+@router.get("", name="read_events", response_class=Response, responses=_RESPONSES)
 async def listen(request: Request, caller: QueueReader, last_event_id: LastEventId = "") -> Response:
     """Listen to how the queues this key is for change, at most one message a queue a second. Scope: `queues:read`.
 
