@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from tests.tenancy.world import Target
+from tests.tenancy.world import PEPPER, Target
 
+from fairlead.api.slices import List
 from fairlead.domain.permissions import Permission
+from fairlead.queries.cursors import seal
+from fairlead.queries.page import Position
 
 Given: TypeAlias = Callable[[Target], Mapping[str, Any]]
 
@@ -54,6 +58,12 @@ class Row:
     path: Mapping[str, str] = field(default_factory=dict)
     spares_own: str = ""
     hint: str = ""
+
+
+def cursor_of(at: Target, name: str) -> str:
+    """Return a cursor that is good for a list of somebody's own."""
+    listed = List(PEPPER, at.organization_id, name, {})
+    return seal(Position(datetime(2026, 1, 1, tzinfo=UTC), at.event_id), secret=PEPPER, of=listed.text)
 
 
 def body(given: Given, **more: Given) -> tuple[Way, ...]:

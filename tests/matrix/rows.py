@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.matrix.account_rows import ACCOUNTS, COUNTED
-from tests.matrix.row import Row, Way, body
+from tests.matrix.row import Row, Way, body, cursor_of
 
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import Permission
@@ -18,7 +18,9 @@ PLACE: Final = "where one stands in the database's history moves on with every t
 WORK: Final[dict[str, Row]] = {
     "enqueueItem": Row(Permission.ITEMS_ENQUEUE, body(lambda _: {"payload": {}})),
     "enqueueItems": Row(Permission.ITEMS_ENQUEUE, body(lambda _: {"items": [{"payload": {}}]})),
-    "listItems": Row(Permission.ITEMS_READ),
+    "listItems": Row(
+        Permission.ITEMS_READ, (Way(), Way(query=lambda at: {"cursor": cursor_of(at, f"items of {at.queue_id}")}))
+    ),
     "readItem": Row(Permission.ITEMS_READ),
     "claimItems": Row(Permission.ITEMS_CLAIM, body(lambda _: {"limit": 1})),
     "renewItem": Row(Permission.ITEMS_CLAIM, body(lambda at: {"lease": at.lease})),
@@ -159,6 +161,7 @@ PEOPLE: Final[dict[str, Row]] = {
             Way(),
             Way(query=lambda at: {"subjectId": at.queue_id}),
             Way(query=lambda at: {"actorId": at.owner_id}),
+            Way(query=lambda at: {"cursor": cursor_of(at, "audit")}),
         ),
     ),
     "readAuditEvent": Row(Permission.AUDIT_READ),
