@@ -1,16 +1,29 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.cookies import drop_token, keep_token, kept_token
 
 
-def _request(scheme: str, host: str, cookie: str = "") -> Request:
+def _request(scheme: str, host: str, cookie: str = "", *, public_url: str | None = None) -> Request:
+    app = FastAPI()
+    app.state.resources = SimpleNamespace(public_url=public_url)
     headers = [(b"host", host.encode()), (b"cookie", cookie.encode())]
     return Request(
-        {"type": "http", "method": "GET", "scheme": scheme, "path": "/", "query_string": b"", "headers": headers}
+        {
+            "type": "http",
+            "method": "GET",
+            "scheme": scheme,
+            "path": "/",
+            "query_string": b"",
+            "headers": headers,
+            "app": app,
+        }
     )
 
 
@@ -42,3 +55,10 @@ def test_the_prefix_is_left_out_on_this_machine_alone(scheme: str, host: str, na
     assert cookie.endswith("; Secure") == name.startswith("__Host")
     assert "domain" not in cookie.lower()
     assert dropped.headers["set-cookie"].startswith(f'{name}=""; HttpOnly; Max-Age=0; Path=/')
+
+
+def test_https_may_be_told() -> None:
+    """Behind a proxy that asks by a loopback name, FAIRLEAD_PUBLIC_URL says that people come by HTTPS."""
+    both = "__Host-fairlead=a; fairlead=b"
+    for public_url, token in (("https://queues.test", "a"), ("http://queues.test", "b"), (None, "b")):
+        assert kept_token(_request("http", "127.0.0.1:8000", both, public_url=public_url)) == token

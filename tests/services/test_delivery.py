@@ -3,12 +3,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from email.header import decode_header, make_header
-from email.message import EmailMessage
-from typing import Any
 
 import pytest
-from aiosmtpd.handlers import Message
-from aiosmtpd.smtp import SMTP
+from tests.fixtures.mail_server import Kept, mail_server
 
 from fairlead.domain.letters import Letter
 from fairlead.errors import GiveUp
@@ -17,61 +14,38 @@ from fairlead.services.delivery import SmtpOptions, hand_over
 pytestmark = pytest.mark.anyio
 
 
-class _Server(Message):
-    """A mail server that keeps what it is given, and refuses some addresses."""
-
-    def __init__(self) -> None:
-        super().__init__(EmailMessage)
-        self.kept: list[Any] = []
-
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        if address.startswith("gone@"):
-            return "550 no such mailbox"
-        if address.startswith("full@"):
-            return "452 come again"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    def handle_message(self, message: Any) -> None:
-        self.kept.append(message)
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[tuple[_Server, SmtpOptions]]:
+async def server() -> AsyncIterator[tuple[Kept, SmtpOptions]]:
     """A real mail server in this process, and how to reach it."""
-    handler = _Server()
-    listening = await asyncio.get_running_loop().create_server(lambda: SMTP(handler), "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    yield handler, SmtpOptions("127.0.0.1", port, "Fairlead <mails@queues.test>")
-    listening.close()
-    await listening.wait_closed()
+    async with mail_server() as (kept, port):
+        yield kept, SmtpOptions("127.0.0.1", port, "Fairlead <mails@queues.test>")
 
 
 def _letter(recipient: str = "ada@example.org", subject: str = "Hello") -> Letter:
     return Letter(recipient, subject, "A line.\n\n    flv_token\n")
 
 
-async def test_a_letter_arrives_as_it_was_written(server: tuple[_Server, SmtpOptions]) -> None:
+async def test_a_letter_arrives_as_it_was_written(server: tuple[Kept, SmtpOptions]) -> None:
     """Sender, recipient, subject and text arrive, and the mail says that no person wrote it."""
-    handler, options = server
+    kept, options = server
 
     await hand_over(_letter(subject="Grüße"), options=options)
 
-    [message] = handler.kept
+    [message] = kept.messages
     assert (message["From"], message["To"]) == ("Fairlead <mails@queues.test>", "ada@example.org")
     assert str(make_header(decode_header(message["Subject"]))) == "Grüße"
     assert message["Auto-Submitted"] == "auto-generated"
     assert "    flv_token" in message.get_payload()
 
 
-async def test_a_refusal_for_good_ends_it(server: tuple[_Server, SmtpOptions]) -> None:
+async def test_a_refusal_for_good_ends_it(server: tuple[Kept, SmtpOptions]) -> None:
     """An address that the server refuses for good is given up; one that it refuses for now is tried again."""
-    handler, options = server
+    kept, options = server
     with pytest.raises(GiveUp):
         await hand_over(_letter("gone@example.org"), options=options)
     with pytest.raises(Exception, match="come again"):
         await hand_over(_letter("full@example.org"), options=options)
-    assert handler.kept == []
+    assert kept.messages == []
 
 
 async def test_a_server_that_is_down_is_tried_again() -> None:

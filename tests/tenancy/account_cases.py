@@ -115,7 +115,10 @@ SYSTEM_ACCOUNT_CASES: Final[dict[str, Case]] = {
         own=False,
     ),
     "services.second_factors.renew_backup_codes": Case(
-        lambda s, scope, _, at: factor_services.renew_backup_codes(s, scope, user_id=at.owner_id, pepper=PEPPER)
+        lambda s, scope, _, at: factor_services.renew_backup_codes(
+            s, scope, user_id=at.owner_id, pepper=PEPPER, actor=OPERATOR
+        ),
+        own=False,
     ),
     "services.second_factors.remove_second_factor": Case(
         lambda s, scope, _, at: factor_services.remove_second_factor(s, scope, user_id=at.owner_id, actor=OPERATOR),

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.fixtures.items import FLEET
+from tests.fixtures.mail_server import mail_server
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import call, tell
-from tests.fixtures.signing import Account, Mailbox, make_account, token_in
+from tests.fixtures.signing import URL, Account, Mailbox, make_account, token_in
 
 from fairlead.db.session import Database
 from fairlead.domain.tokens import token_hash
+from fairlead.services.delivery import SmtpOptions, hand_over
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
 from fairlead.services.mails import MAIL_ORGANIZATION, MAIL_QUEUE_NAME
 from fairlead.services.verifications import request_by_mail
+from fairlead.worker.mails import mail_app
+from fairlead.worker.work_off import work_off
 
 pytestmark = pytest.mark.anyio
 
@@ -72,3 +78,23 @@ async def test_a_queue_of_the_same_name_sends_nothing(database: Database) -> Non
     assert await Mailbox().collect(database) == []
     [(status,)] = await tell(database, "select status from queue_items")
     assert status == "failed"
+
+
+async def test_a_real_server_that_comes_back(database: Database, account: Account) -> None:
+    """What was asked for while the mail server was down arrives there when it is up again."""
+    async with mail_server() as (_, port):
+        pass
+    deliver = partial(hand_over, options=SmtpOptions("127.0.0.1", port, "mails@queues.test"))
+    app = mail_app(database, deliver=deliver, url=URL)
+    await _ask(database, account)
+    [item] = await work_off(database, app)
+    assert item.status == "waiting"
+    assert "Connect" in (item.error_message or "")
+
+    await tell(database, "update queue_items set scheduled_for = now()")
+    async with mail_server(port) as (kept, _):
+        await work_off(database, app)
+
+    [message] = kept.messages
+    assert message["To"] == account.user.email
+    assert "flr_" in message.get_payload()

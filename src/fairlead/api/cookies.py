@@ -11,6 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fairlead.bootstrap import Resources
 from fairlead.services.sessions import LONGEST
 
 COOKIE: Final = "__Host-fairlead"
@@ -34,8 +35,13 @@ def drop_token(request: Request, response: Response) -> None:
 
 
 def of_this_site(request: Request, name: str) -> str:
-    """Return how a cookie is called so that a browser takes it from this very host alone, as far as it can be."""
-    return name if request.url.scheme == "http" and is_loopback(request) else f"__Host-{name}"
+    """Return how a cookie is called so that a browser takes it from this very host alone, as far as it can be.
+
+    A proxy that ends TLS may ask us by a loopback name, so HTTPS may be told by the public address.
+    """
+    resources: Resources = request.app.state.resources
+    is_https = (resources.public_url or request.url.scheme).startswith("https")
+    return name if is_loopback(request) and not is_https else f"__Host-{name}"
 
 
 def is_loopback(request: Request) -> bool:

@@ -78,7 +78,9 @@ def refuse_other_origins(request: Request) -> None:
     if site is not None:
         own = site in {"same-origin", "none"}
     else:
-        own = urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+        resources: Resources = request.app.state.resources
+        ours = {request.headers.get("host"), urlsplit(resources.public_url or "").netloc} - {""}
+        own = urlsplit(request.headers.get("origin", "")).netloc in ours
     if not own:
         raise Forbidden("This request did not come from a page of this server.")
 

@@ -52,7 +52,6 @@ class Passwords:
         self._hasher = _QUICK if quick else _HASHER
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="passwords")
         self._waiting = 0
-        self._nobodys = self._hasher.hash("the password of nobody")
 
     async def hashed(self, password: str) -> str:
         """Return the hash of a password, salt and parameters included. Raises Busy when too many are asked for."""
@@ -67,8 +66,9 @@ class Passwords:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _check(self, password: str, against: str | None) -> Checked:
+        nobodys = _hash_of_nobody(self._hasher)  # made once, whoever is the first to ask
         try:
-            self._hasher.verify(against or self._nobodys, password)
+            self._hasher.verify(against or nobodys, password)
         except (VerifyMismatchError, VerificationError, InvalidHashError, UnicodeEncodeError):
             return Checked(right=False)
         if against is None:
@@ -113,6 +113,11 @@ async def keep_renewed(session: Session, scope: SystemScope, *, user_id: str, se
     key = {"provider": PASSWORD, "account_id": user_id}
     values = {"secret_hash": secret_hash, "last_used_at": NOW}
     await update_row(session, scope, CredentialTable, key=key, values=values, model=Credential)
+
+
+@cache
+def _hash_of_nobody(hasher: PasswordHasher) -> str:
+    return hasher.hash("the password of nobody")
 
 
 @cache

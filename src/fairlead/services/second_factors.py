@@ -82,19 +82,18 @@ async def confirm_second_factor(
     values = {"confirmed_at": NOW}
     await update_row(session, scope, SecondFactorTable, key={"user_id": user_id}, values=values, model=SecondFactor)
     await _record(session, scope, "user.second_factor_set", user, actor)
-    return await renew_backup_codes(session, scope, user_id=user_id, pepper=pepper)
+    return await _new_codes(session, scope, user_id, pepper)
 
 
-async def renew_backup_codes(session: Session, scope: SystemScope, *, user_id: str, pepper: bytes) -> list[str]:
-    """Replace a user's backup codes and return the new ones, which cannot be had again."""
-    codes = [_new_backup_code() for _ in range(BACKUP_CODES)]
-    await delete_rows(session, scope, CredentialTable, key={"user_id": user_id, "provider": _BACKUP})
-    rows = [
-        {"id": (made := new_id()), "user_id": user_id, "provider": _BACKUP, "account_id": made, **_kept(code, pepper)}
-        for code in codes
-    ]
-    await add_rows(session, scope, CredentialTable, rows=rows)
-    return codes
+async def renew_backup_codes(
+    session: Session, scope: SystemScope, *, user_id: str, pepper: bytes, actor: audit.Actor
+) -> list[str]:
+    """Replace the backup codes of a user with a factor; return the new ones, which cannot be had again."""
+    user = await get_user(session, scope, user_id=user_id)
+    if (await _held(session, scope, user_id)).confirmed_at is None:
+        raise NotFound
+    await _record(session, scope, "user.backup_codes_renewed", user, actor)
+    return await _new_codes(session, scope, user_id, pepper)
 
 
 async def remove_second_factor(session: Session, scope: SystemScope, *, user_id: str, actor: audit.Actor) -> None:
@@ -120,6 +119,17 @@ async def is_right_code(session: Session, scope: SystemScope, *, user_id: str, c
     except NotFound:
         return False
     return True
+
+
+async def _new_codes(session: Session, scope: SystemScope, user_id: str, pepper: bytes) -> list[str]:
+    codes = [_new_backup_code() for _ in range(BACKUP_CODES)]
+    await delete_rows(session, scope, CredentialTable, key={"user_id": user_id, "provider": _BACKUP})
+    rows = [
+        {"id": (made := new_id()), "user_id": user_id, "provider": _BACKUP, "account_id": made, **_kept(code, pepper)}
+        for code in codes
+    ]
+    await add_rows(session, scope, CredentialTable, rows=rows)
+    return codes
 
 
 async def _held(session: Session, scope: SystemScope, user_id: str) -> SealedFactor:

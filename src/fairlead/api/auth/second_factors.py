@@ -88,9 +88,9 @@ async def renew(caller: SignedIn, visitor: AnyVisitor, body: ConfirmPassword) ->
     attempt, checked = await visitor.password_checked(caller.person, password=body.password)
     async with visitor.unit_of_work() as session:
         user_id = await confirm(session, SCOPE, attempt=attempt, checked=checked)
-        if not attempt.account.has_second_factor:
-            raise NotFound("There is no second factor.")
-        codes = await renew_backup_codes(session, SCOPE, user_id=user_id, pepper=visitor.resources.pepper)
+        codes = await renew_backup_codes(
+            session, SCOPE, user_id=user_id, pepper=visitor.resources.pepper, actor=caller.actor
+        )
     return one(BackupCodesOut(backup_codes=codes), BackupCodesOut)
 
 
