@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from email.header import decode_header, make_header
+from email.utils import parsedate_to_datetime
 
 import pytest
 from tests.fixtures.mail_server import Kept, mail_server
@@ -35,6 +36,7 @@ async def test_a_letter_arrives_as_it_was_written(server: tuple[Kept, SmtpOption
     assert (message["From"], message["To"]) == ("Fairlead <mails@queues.test>", "ada@example.org")
     assert str(make_header(decode_header(message["Subject"]))) == "Grüße"
     assert message["Auto-Submitted"] == "auto-generated"
+    assert parsedate_to_datetime(message["Date"]).tzinfo is not None
     assert "    flv_token" in message.get_payload()
 
 

@@ -15,9 +15,10 @@ class Letter:
     body: str = field(repr=False)
 
 
-_VERIFY: Final = '{"token": "…"}'
-_RESET: Final = '{"token": "…", "password": "…"}'
-_JOIN: Final = '{"token": "…", "name": "…", "password": "…"}'
+# In ASCII, so that no mail program has to decode what stands beside a token.
+_VERIFY: Final = '{"token": "..."}'
+_RESET: Final = '{"token": "...", "password": "..."}'
+_JOIN: Final = '{"token": "...", "name": "...", "password": "..."}'
 _NOT_YOU: Final = "If this was not you, do nothing: without the token nothing happens."
 
 

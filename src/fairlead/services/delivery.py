@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import make_msgid, parseaddr
+from email.utils import formatdate, make_msgid, parseaddr
 from typing import Any, Final
 
 import aiosmtplib
@@ -77,6 +77,7 @@ def _message(letter: Letter, options: SmtpOptions) -> EmailMessage:
         message["Subject"] = letter.subject
     except (MessageError, ValueError, IndexError) as error:
         raise GiveUp("no mail can be written to this address") from error
+    message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.body)
