@@ -43,13 +43,16 @@ NEVER_HIT = {
     "api_keys_pkey": _DRAWN,
     "api_keys_rotated_idx": "an id drawn at random, of a key that is locked while it is rotated and only rotated once",
     "audit_events_pkey": _DRAWN,
+    "buckets_pkey": "written with on conflict",
     "credentials_pkey": _DRAWN,
     "depth_turns_pkey": "written with on conflict",
     "duties_pkey": "written with on conflict",
     "fairlead_migrations_pkc": "the tool's own table",
+    "idempotency_keys_pkey": "one request at a time is at a key, and finds what the one before it wrote",
     "invitations_pkey": _DRAWN,
     "invitations_token_idx": _SECRET,
     "item_counters_pkey": "an identity",
+    "kept_mails_pkey": _DRAWN,
     "ordering_turns_pkey": "an identity",
     "organizations_pkey": _DRAWN,
     "queue_items_pkey": _DRAWN,
@@ -86,6 +89,8 @@ DUPLICATES = {
     "where organization_id is not null",
     "schedules_name_idx": "insert into schedules (id, organization_id, queue_id, name, cron) "
     "select 'twin', organization_id, queue_id, name, cron from schedules",
+    "second_factors_pkey": "insert into second_factors (user_id, sealed_secret) "
+    "select user_id, sealed_secret from second_factors",
     "user_roles_pkey": "insert into user_roles (organization_id, user_id, role_id, role_scope) "
     "select organization_id, user_id, role_id, role_scope from user_roles",
     "users_email_idx": "insert into users (id, email, name) select 'twin', email, name from users",
@@ -124,6 +129,7 @@ VIOLATIONS = {
     "schedules_payload_check": ("payload", "payload = '[]'"),
     "user_roles_role_scope_check": ("role_scope", "role_scope = 'elsewhere'"),
     "verifications_purpose_check": ("purpose", "purpose = 'curiosity'"),
+    "verifications_sign_up_check": ("name", "purpose = 'sign_up'"),
 }  # fmt: skip
 
 # Where pointing a column at nothing would meet a check before it meets the reference.

@@ -32,6 +32,7 @@ CONFLICTS: Final = {
     "queues_name_idx": ("name", "is the name of another queue of this organization"),
     "roles_name_idx": ("name", "is the name of another role of this organization"),
     "schedules_name_idx": ("name", "is the name of another schedule of this organization"),
+    "second_factors_pkey": ("second_factor", "was offered at the same moment"),
     "user_roles_pkey": ("role", "is one this member already has"),
     "credentials_account_idx": ("account_id", "is connected with a user already"),
 }
@@ -40,6 +41,7 @@ _CHECKED_TOGETHER: Final = {
     "queue_items_lease_check": "lease_expires_at",
     "queues_backoff_seconds_check": "backoff_base_seconds",
     "queues_rate_check": "rate_limit",
+    "verifications_sign_up_check": "name",
 }
 _GONE_CLASSES = (
     "08",
