@@ -77,7 +77,7 @@ def _message(letter: Letter, options: SmtpOptions) -> EmailMessage:
         message["Subject"] = letter.subject
     except (MessageError, ValueError, IndexError) as error:
         raise GiveUp("no mail can be written to this address") from error
-    message["Date"] = formatdate()
+    message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.body)
