@@ -39,6 +39,7 @@ _SUCCESS: Final = {
     "201": "It was made.",
     "202": "It will be done.",
     "204": "It was done; there is no body.",
+    "303": "Go on there.",
 }
 _HEADERS: Final[Part] = {
     "RequestId": {
@@ -52,7 +53,7 @@ _HEADERS: Final[Part] = {
     },
     "RateLimit-Remaining": {"description": "How many of them are left now.", "schema": {"type": "integer"}},
     "RateLimit-Reset": {"description": "In how many seconds all of them are.", "schema": {"type": "integer"}},
-    "Location": {"description": "The address of what was made.", "schema": {"type": "string"}},
+    "Location": {"description": "The address of what was made, or where to go on.", "schema": {"type": "string"}},
     "ETag": {"description": "The version of this; send it back in `If-Match`.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` when this is the first answer to the same `Idempotency-Key` again.",
@@ -108,7 +109,7 @@ def _complete_answer(status: str, answer: Part, headers: dict[str, str]) -> None
 def _headers_of(status: str, answer: Part, *, schemas: Part) -> dict[str, str]:
     """Return the headers of an answer, and what each is called under `components/headers`."""
     headers = {"X-Request-Id": "RequestId"}
-    if status == "201":
+    if status in {"201", "303"}:
         headers["Location"] = "Location"
     if status == "401":
         headers["WWW-Authenticate"] = "WWW-Authenticate"
