@@ -38,6 +38,7 @@ from fairlead.services.items import enqueue_items
 from fairlead.services.lease_batches import Completed, complete_items
 from fairlead.services.leases import claim_items
 from fairlead.services.organizations import found_organization
+from fairlead.services.queues import update_queue
 
 _ROUNDS, _SECONDS, _CONNECTIONS = 3, 5.0, 32
 _RESULTS = Path("bench/results/http.md")
@@ -185,6 +186,7 @@ async def _ground(url: str, address: str) -> AsyncIterator[Ground]:
             )
         scope = tenant(founded.organization.id)
         async with database.unit_of_work(scope) as session:
+            await update_queue(session, scope, queue_id=founded.queue.id, max_concurrency=None)
             _, key = await create_api_key(
                 session, scope, name="bench", user_id=founded.owner.id, scopes=KEY_SCOPES, pepper=_SECRET.encode()
             )
