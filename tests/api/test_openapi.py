@@ -17,6 +17,7 @@ from fairlead.errors import FairleadError
 # What anybody may call.
 OPEN = {f"/api/auth/{name}" for name in ("sign-up", "verify", "sign-in", "sign-in/code", "request-reset", "reset")}
 OPEN |= {f"/api/auth/invitations/{name}" for name in ("look-up", "sign-up")}
+OPEN |= {f"/api/auth/providers{rest}" for rest in ("", "/{provider}/sign-in", "/{provider}/callback")}
 STATIC = Path(__file__).parent.parent.parent / "src/fairlead/api/static"
 
 
@@ -89,7 +90,7 @@ def test_every_answer_carries_the_id_of_its_request() -> None:
             headers = followed(answer)["headers"]
             assert "X-Request-Id" in headers
             assert ("WWW-Authenticate" in headers) == (status == "401")
-            assert ("Location" in headers) == (status == "201")
+            assert ("Location" in headers) == (status in {"201", "303"})
     editable = {operation["operationId"] for _, _, operation in operations() if "ETag" in str(operation["responses"])}
     assert {"readQueue", "updateQueue", "createQueue", "readSchedule"} <= editable
     assert not {"listQueues", "readItem", "deleteQueue"} & editable

@@ -31,6 +31,7 @@ from fairlead.errors import (
     SettingsInvalid,
     SignInFailed,
     TooManyAttempts,
+    ValidationFailed,
 )
 from fairlead.services.identities import sign_in_as
 from fairlead.services.providers import Begun, Provider
@@ -61,7 +62,13 @@ ProviderName = Annotated[str, Path(alias="provider", examples=["github"])]
 FromProvider = Annotated[str, Query(max_length=_CHARACTERS)]
 
 
-@_open.get("/providers", name="list_providers", response_model=Data[list[ProviderOut]], openapi_extra=OPEN)
+@_open.get(
+    "/providers",
+    name="list_providers",
+    response_model=Data[list[ProviderOut]],
+    responses=visiting(),
+    openapi_extra=OPEN,
+)
 async def list_providers(request: Request) -> Response:
     """List with whom people can sign in here. Scope: none."""
     known: dict[str, Provider] = request.app.state.providers
@@ -91,7 +98,15 @@ async def begin(request: Request, visitor: AnyVisitor, provider: ProviderName, b
     name="finish_provider_sign_in",
     response_model=Data[SignedInOut],
     responses={
-        **reading(NotFound, SignInFailed, AccountNotLinked, SecondFactorNeeded, TooManyAttempts, ProviderUnavailable),
+        **reading(
+            ValidationFailed,
+            NotFound,
+            SignInFailed,
+            AccountNotLinked,
+            SecondFactorNeeded,
+            TooManyAttempts,
+            ProviderUnavailable,
+        ),
         303: {"description": "The session has begun, and the browser goes on to where it was to return."},
     },
     openapi_extra=OPEN,
