@@ -1,4 +1,4 @@
-"""The reference page of every error, written from the tree in `errors.py`.
+"""The reference page of every error, written from the tree in `errors`.
 
 python -m tools.errors_page             write docs/reference/errors.md
 python -m tools.errors_page --check     change nothing; print a diff and exit 1 when it is out of date
@@ -16,7 +16,7 @@ from fairlead.errors import FairleadError, HandlerControl, OperatorError
 from tools.generated_page import GeneratedPage
 
 _HEAD: Final = """\
-<!-- Generated from src/fairlead/errors.py by `make golden`; do not edit. -->
+<!-- Generated from src/fairlead/errors by `make golden`; do not edit. -->
 
 # Errors
 

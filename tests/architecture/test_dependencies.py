@@ -23,7 +23,7 @@ def test_a_web_or_terminal_framework_stays_in_the_doors(framework: str) -> None:
     elsewhere = [source for source in product() if source.layer not in DOORS]
     insist(
         importing(elsewhere, framework),
-        f"Only api, cli and console may import {framework}: raise an error of errors.py, return plain values.",
+        f"Only api, cli and console may import {framework}: raise an error of `fairlead.errors`, return plain values.",
     )
 
 
