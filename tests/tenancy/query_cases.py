@@ -20,7 +20,6 @@ from fairlead.queries import roles as role_queries
 from fairlead.queries import users as user_queries
 from fairlead.queries.page import After, Window
 
-PLACE: Final = "where one stands in the database's history moves on with every transaction, anybody's"
 ALL: Final = Window(1, 100)
 WITH_USER: Final = relations.UserInclude(organization=True, api_keys=True, roles=True)
 WITH_ORGANIZATION: Final = relations.OrganizationInclude(users=True, queues=True, roles=True, api_keys=True)
@@ -40,11 +39,9 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     ),
     "queries.depths.get_depth": Case(lambda s, scope, _, at: depths.get_depth(s, scope, queue_id=at.queue_id)),
     "queries.depths.get_depths": Case(lambda s, scope, _, __: depths.get_depths(s, scope)),
-    "queries.queue_states.get_queue_states": Case(
-        lambda s, scope, _, __: queue_states.get_queue_states(s, scope), hint=PLACE
-    ),
+    "queries.queue_states.get_queue_states": Case(lambda s, scope, _, __: queue_states.get_queue_states(s, scope)),
     "queries.queue_states.get_queue_states since": Case(
-        lambda s, scope, _, __: queue_states.get_queue_states(s, scope, since=1), hint=PLACE
+        lambda s, scope, _, __: queue_states.get_queue_states(s, scope, since=1)
     ),
     "queries.item_summary.summarize": Case(
         lambda s, scope, _, at: item_summary.summarize(s, scope, queue_id=at.queue_id)

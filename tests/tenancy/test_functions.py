@@ -120,10 +120,11 @@ def _told(answer: object) -> str:
 
 
 def _faceless(said: str, at: Target) -> str:
-    """Return an answer without what differs from call to call: instants, ids, and the names that the caller gave."""
+    """Return an answer without what differs from call to call: instants, places, ids and the caller's names."""
     for name in (at.slug, at.member_email, at.queue_name, at.schedule_name, at.raw_key, at.session_token):
         said = said.replace(name, "NAME")
     said = re.sub(r"\b[a-z][0-9a-z]{23}\b", "ID", said)
+    said = re.sub(r"position=\d+", "PLACE", said)  # in the database's history: it moves with every transaction
     return re.sub(r"datetime\.datetime\([^)]*\)\)?|flk_\w+", "TIME", said)
 
 
