@@ -62,3 +62,21 @@ def test_text_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("something")
 
     assert not capsys.readouterr().err.startswith("{")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_local_variable_is_shown(capsys: pytest.CaptureFixture[str], log_format: log.LogFormat) -> None:
+    """A traceback names lines and never what a variable held, which may be a secret."""
+    log.configure(log_format=log_format)
+    _fail(token="fls_nevershown")
+
+    said = capsys.readouterr().err
+    assert "ValueError: invalid literal" in said
+    assert "nevershown" not in said
+
+
+def _fail(*, token: str) -> None:
+    try:
+        int(token[:3])
+    except ValueError:
+        structlog.get_logger().exception("failed")
