@@ -88,7 +88,7 @@ def _generated(connection: Connection, place: Target) -> str:
         for schema in place.schemas or (None,):
             _reflect(connection, metadata, schema, place)
         generator = generators.DeclarativeGenerator(
-            metadata, connection.engine, ["include_dialect_options", "nosyntheticenums"]
+            metadata, connection.engine, ["include_dialect_options", "nosyntheticenums", "nojoined"]
         )
         return _REFLECTIONS_OWN.sub("", str(generator.generate()))
 
