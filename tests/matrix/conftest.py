@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
-from tests.fixtures.databases import made_database
 from tests.fixtures.signing import QUICK
+from tests.fixtures.worlds import world, world_url
 from tests.matrix.world import Scene, everybody
-from tests.tenancy.world import MARK, PEPPER, Target, entangle, make_target
+from tests.tenancy.conftest import own, victim
+from tests.tenancy.world import PEPPER, Target
 
 from fairlead.api.app import create_app
 from fairlead.bootstrap import Resources
-from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
 from fairlead.domain.rate_limits import RateLimits
 
-
-@pytest.fixture(scope="module")
-def world_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
-    """The URL of a migrated database that only this module's tests use."""
-    with made_database(server_url, f"{template}_{worker_id}_matrix", template=template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def world(world_url: str) -> AsyncIterator[Database]:
-    """The database, open."""
-    opened = Database(DatabaseOptions(url=world_url, application_name="matrix", pool_size=2))
-    yield opened
-    await opened.close()
+__all__ = ["own", "victim", "world", "world_url"]
 
 
 @pytest.fixture(scope="module")
@@ -49,20 +36,6 @@ async def app(world: Database) -> AsyncIterator[FastAPI]:
     made.state.passwords = QUICK
     yield made
     await notifier.close()
-
-
-@pytest.fixture(scope="module")
-async def own(world: Database) -> Target:
-    """The organization of whoever asks."""
-    return await make_target(world, mark="mine")
-
-
-@pytest.fixture(scope="module")
-async def victim(world: Database, own: Target) -> Target:
-    """The organization whose things must stay out of reach, although the two have to do with each other."""
-    made = await make_target(world, mark=MARK)
-    await entangle(world, own, made)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,28 @@ A new route is tried without anybody having to think of it: they are read from t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
-from tests.fixtures.databases import made_database
 from tests.fixtures.items import FLEET
 from tests.fixtures.signing import QUICK, URL, Account, begin, coming_from, make_account
+from tests.fixtures.worlds import world, world_url
 
 from fairlead.api.app import create_app
 from fairlead.api.cookies import COOKIE
 from fairlead.api.openapi import document
 from fairlead.bootstrap import Resources
-from fairlead.db.connect import DatabaseOptions
 from fairlead.db.notify import Notifier
 from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 from fairlead.domain.tokens import SESSION_PREFIX, new_token
 from fairlead.schema import metadata
 
+__all__ = ["world", "world_url"]
 pytestmark = pytest.mark.anyio
 HOST: Final = URL.removeprefix("https://")
 UNSAFE: Final = [
@@ -58,21 +58,6 @@ HEADERS: Final[dict[str, tuple[dict[str, str], bool]]] = {
 }
 NOBODYS: Final = new_token(SESSION_PREFIX)
 REFUSED: Final = "This request did not come from a page of this server."
-
-
-@pytest.fixture(scope="module")
-def world_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
-    """The URL of a database that only these tests use."""
-    with made_database(server_url, f"{template}_{worker_id}_origins", template=template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def world(world_url: str) -> AsyncIterator[Database]:
-    """The database, open."""
-    opened = Database(DatabaseOptions(url=world_url, application_name="origins", pool_size=2))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(scope="module")

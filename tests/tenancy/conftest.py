@@ -1,31 +1,14 @@
-"""One database a test process with two organizations in it; what a test does to it is rolled back."""
+"""Two organizations in a database of the module's own; what a test does to them is rolled back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
-from tests.fixtures.databases import database_of, made_database
+from tests.fixtures.worlds import world, world_url
 from tests.tenancy.world import MARK, Target, entangle, make_target
 
-from fairlead.db.connect import DatabaseOptions
 from fairlead.db.session import Database
 
-
-@pytest.fixture(scope="module")
-def world_url(server_url: str, template: str, worker_id: str) -> Iterator[str]:
-    """The URL of a migrated database that only this module's tests use."""
-    with made_database(server_url, f"{template}_{worker_id}_tenancy", template=template) as url:
-        assert database_of(url)
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def world(world_url: str) -> AsyncIterator[Database]:
-    """The database, open."""
-    opened = Database(DatabaseOptions(url=world_url, application_name="tenancy", pool_size=2))
-    yield opened
-    await opened.close()
+__all__ = ["world", "world_url"]
 
 
 @pytest.fixture(scope="module")

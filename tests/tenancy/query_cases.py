@@ -138,6 +138,9 @@ TENANT_QUERIES: Final[dict[str, Case]] = {
     "queries.users.get_user deleted": Case(
         lambda s, scope, _, at: user_queries.get_user(s, scope, user_id=at.deleted_user_id, deleted=True)
     ),
+    "queries.users.find_user_by_email": Case(
+        lambda s, scope, _, at: user_queries.find_user_by_email(s, scope, email=at.member_email)
+    ),
     "queries.users.get_user_by_email": Case(
         lambda s, scope, _, at: user_queries.get_user_by_email(s, scope, email=at.member_email)
     ),

@@ -26,12 +26,12 @@ def kept_token(request: Request) -> str | None:
 
 def keep_token(request: Request, response: Response, *, token: str) -> None:
     """Have the browser keep a token."""
-    _set(request, response, token, seconds=int(LONGEST.total_seconds()))
+    set_cookie(request, response, LOOPBACK_COOKIE, token, seconds=int(LONGEST.total_seconds()))
 
 
 def drop_token(request: Request, response: Response) -> None:
     """Have the browser forget the token."""
-    _set(request, response, "", seconds=0)
+    set_cookie(request, response, LOOPBACK_COOKIE, "", seconds=0)
 
 
 def of_this_site(request: Request, name: str) -> str:
@@ -49,6 +49,7 @@ def is_loopback(request: Request) -> bool:
     return request.url.hostname in _LOOPBACK
 
 
-def _set(request: Request, response: Response, token: str, *, seconds: int) -> None:
-    name = of_this_site(request, LOOPBACK_COOKIE)
-    response.set_cookie(name, token, max_age=seconds, path="/", httponly=True, secure=name == COOKIE, samesite="lax")
+def set_cookie(request: Request, response: Response, name: str, value: str, *, seconds: int) -> None:
+    """Have the browser keep a value for so long, for this host alone and for no script; 0 seconds: forget it."""
+    called = of_this_site(request, name)
+    response.set_cookie(called, value, max_age=seconds, path="/", httponly=True, secure=called != name, samesite="lax")

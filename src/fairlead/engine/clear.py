@@ -37,7 +37,7 @@ select count(*) from gone
     slots=slots_of("gone"),
 )
 
-EMPTY_REST: Final = Statement("""
+_REST: Final = """
 with finished as (
     delete from queue_items i
     where i.organization_id = :organization_id and i.queue_id = :queue_id and i.finished_at < 'infinity'
@@ -49,25 +49,25 @@ counters as (
 turns as (
     delete from ordering_turns t where t.organization_id = :organization_id and t.queue_id = :queue_id
 )
-select count(*) from finished
-""")
+""".strip()
 
-CLEAR_REST: Final = Statement("""
-with finished as (
-    delete from queue_items i
-    where i.organization_id = :organization_id and i.queue_id = :queue_id and i.finished_at < 'infinity'
-),
-counters as (
-    delete from item_counters c where c.organization_id = :organization_id and c.queue_id = :queue_id
-),
-turns as (
-    delete from ordering_turns t where t.organization_id = :organization_id and t.queue_id = :queue_id
-),
+EMPTY_REST: Final = Statement(
+    """
+{rest}
+select count(*) from finished
+""",
+    rest=_REST,
+)
+CLEAR_REST: Final = Statement(
+    """
+{rest},
 depth as (
     delete from depth_turns d where d.organization_id = :organization_id and d.queue_id = :queue_id
 )
 delete from slots s where s.organization_id = :organization_id and s.queue_id = :queue_id
-""")
+""",
+    rest=_REST,
+)
 
 FORGET: Final = Statement("""
 with finished as (

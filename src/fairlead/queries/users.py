@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, false, select
 
-from fairlead.db.rows import columns, get_row, one_of, visible
+from fairlead.db.rows import columns, find_row, get_row, one_of, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, TenantScope, within
@@ -49,6 +49,11 @@ async def get_user(session: Session, scope: Scope, *, user_id: str, deleted: boo
 async def get_user_by_email(session: Session, scope: Scope, *, email: str) -> User:
     """Return the user with that address, however it is written; raises NotFound as `get_user` does."""
     return await get_row(session, scope, UserTable, key={"email": canonical_email(email)}, model=User)
+
+
+async def find_user_by_email(session: Session, scope: Scope, *, email: str) -> User | None:
+    """Return the user with that address, however it is written, or None."""
+    return await find_row(session, scope, UserTable, key={"email": canonical_email(email)}, model=User)
 
 
 async def find_user_ids(session: Session, scope: Scope, *, user_ids: Collection[str]) -> frozenset[str]:

@@ -13,7 +13,6 @@ once an insert, after its commit. Half of the pool's connections, at most, are u
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -29,6 +28,7 @@ from fairlead.errors import NotFound, ValidationFailed
 from fairlead.services.each_item import Answer, enqueue_each
 from fairlead.services.item_rules import ItemInput, check_items
 from fairlead.services.items import enqueue_plainly, new_items
+from fairlead.services.shared_work import refuse
 
 _BYTES: Final = 4 * 1024 * 1024  # of payloads in one insert; a single item's may be as large as the limit for it
 
@@ -119,14 +119,14 @@ class Enqueuer:
             answers = await self._enqueued(lane, [waiting.item for waiting in batch])
         except ValidationFailed as error:
             if len(batch) == 1:
-                _refuse(batch[0], error)
+                refuse(batch[0].answer, error)
                 return
             middle = len(batch) // 2
             await self._put_in(lane, batch[:middle])
             await self._put_in(lane, batch[middle:])
         except Exception as error:  # noqa: BLE001 - it is the callers', whatever it is
             for waiting in batch:
-                _refuse(waiting, error)
+                refuse(waiting.answer, error)
         else:
             self._tell(lane.queue_id, batch, answers)
 
@@ -162,11 +162,3 @@ def _next_batch(waiting: deque[_Waiting]) -> Sequence[_Waiting]:
             batch.append(first)
             size += first.size
     return batch
-
-
-def _refuse(waiting: _Waiting, error: Exception) -> None:
-    """Give a caller the error, an own one: a raised error remembers by whom it was."""
-    if not waiting.answer.done():
-        own = copy.copy(error)
-        own.__cause__ = error
-        waiting.answer.set_exception(own)

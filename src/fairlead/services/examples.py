@@ -13,7 +13,7 @@ from fairlead.errors import Conflict, NotFound
 from fairlead.queries.organizations import get_organization_by_slug
 from fairlead.queries.page import Window
 from fairlead.queries.queues import get_queue_page
-from fairlead.queries.users import get_user_by_email
+from fairlead.queries.users import find_user_by_email
 from fairlead.services.api_keys import create_api_key
 from fairlead.services.organizations import create_organization
 from fairlead.services.passwords import set_password
@@ -78,11 +78,11 @@ async def _ensure_organization(session: Session, name: str, slug: str) -> Tenant
 
 
 async def _ensure_owner(session: Session, scope: TenantScope, email: str) -> str:
-    try:
-        return (await get_user_by_email(session, scope, email=email)).id
-    except NotFound:
-        name = email.partition("@")[0].capitalize()
-        return (await create_user(session, scope, email=email, name=name, role="owner")).id
+    there = await find_user_by_email(session, scope, email=email)
+    if there is not None:
+        return there.id
+    name = email.partition("@")[0].capitalize()
+    return (await create_user(session, scope, email=email, name=name, role="owner")).id
 
 
 async def _ensure_queues(session: Session, scope: TenantScope, names: Sequence[str]) -> dict[str, str]:

@@ -17,9 +17,9 @@ from fairlead.db.tenancy import SystemScope
 from fairlead.domain.ids import new_id
 from fairlead.domain.names import canonical_email, email_problem, name_problem
 from fairlead.domain.providers import Identity
-from fairlead.errors import AccountNotLinked, NotFound
+from fairlead.errors import AccountNotLinked
 from fairlead.queries.sign_ins import find_own_account
-from fairlead.queries.users import get_user_by_email
+from fairlead.queries.users import find_user_by_email
 from fairlead.rows import Credential, User
 from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.services import audit
@@ -75,7 +75,7 @@ async def _linked(
     email = canonical_email(identity.email or "")
     if email_problem(email):
         raise AccountNotLinked(_UNVERIFIED)
-    user = await _with_address(session, scope, email)
+    user = await find_user_by_email(session, scope, email=email)
     if user is None:
         if organization_name is None:
             raise AccountNotLinked(_UNKNOWN)
@@ -102,10 +102,3 @@ async def _link(session: Session, scope: SystemScope, identity: Identity, user: 
     subject = audit.Subject("user", user.id, user.organization_id)
     event = audit.Event("user.identity_linked", subject, None, {"provider": identity.issuer})
     await audit.record(session, scope, actor=actor, events=[event])
-
-
-async def _with_address(session: Session, scope: SystemScope, email: str) -> User | None:
-    try:
-        return await get_user_by_email(session, scope, email=email)
-    except NotFound:
-        return None

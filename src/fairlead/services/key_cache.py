@@ -11,7 +11,6 @@ a query that began before they came, unless what it found is still remembered.
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -22,6 +21,7 @@ from fairlead.domain.api_keys import is_well_formed, key_hash
 from fairlead.errors import Unauthenticated
 from fairlead.services.access import Principal
 from fairlead.services.api_keys import find_principals
+from fairlead.services.shared_work import refuse
 
 LIFE_SECONDS: Final = 1.0
 _MOST: Final = 10_000
@@ -82,7 +82,8 @@ class KeyCache:
                 try:
                     await self._answer(asked)
                 except Exception as error:  # noqa: BLE001 - it is the callers', whatever it is
-                    _refuse(asked, error)
+                    for answer in asked.values():
+                        refuse(answer, error)
         finally:
             self._asking = None
 
@@ -111,13 +112,3 @@ class KeyCache:
             self._known[hashed] = _Known(principal, until)
         while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
-
-
-def _refuse(asked: dict[str, asyncio.Future[Principal]], error: Exception) -> None:
-    """Give each caller the error, an own one: a raised error remembers by whom it was."""
-    for answer in asked.values():
-        if not answer.done():
-            own = copy.copy(error)
-            own.__cause__ = error
-            answer.set_exception(own)
-            answer.exception()

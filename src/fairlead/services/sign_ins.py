@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fairlead.db.rows import lock_row
 from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope
-from fairlead.domain.budgets import Take
+from fairlead.domain.budgets import AttemptKind, Take
 from fairlead.domain.names import canonical_email
 from fairlead.errors import NotFound, TokenInvalid, Unauthenticated, WrongCredentials
 from fairlead.queries.sign_ins import Account, find_account, find_own_account
@@ -74,10 +74,7 @@ async def begin_code(session: Session, scope: SystemScope, *, challenge: str, cl
     account = await find_own_account(session, scope, user_id=shown.user_id or "", address=client.address)
     if account is None:
         raise TokenInvalid
-    takes = await take_attempt(
-        session, scope, kind="code", account=account.email, address=client.address, usual=account.usual
-    )
-    return Attempt(account, tuple(takes))
+    return await _counted(session, scope, account, client, kind="code")
 
 
 async def answer_challenge(
@@ -115,8 +112,10 @@ async def confirm(session: Session, scope: SystemScope, *, attempt: Attempt, che
     return account.user_id
 
 
-async def _counted(session: Session, scope: SystemScope, account: Account, client: Client) -> Attempt:
+async def _counted(
+    session: Session, scope: SystemScope, account: Account, client: Client, *, kind: AttemptKind = "sign_in"
+) -> Attempt:
     takes = await take_attempt(
-        session, scope, kind="sign_in", account=account.email, address=client.address, usual=account.usual
+        session, scope, kind=kind, account=account.email, address=client.address, usual=account.usual
     )
     return Attempt(account, tuple(takes))

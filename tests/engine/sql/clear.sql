@@ -52,6 +52,7 @@ select count(*) from finished
 with finished as (
     delete from queue_items i
     where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s and i.finished_at < 'infinity'
+    returning i.id
 ),
 counters as (
     delete from item_counters c where c.organization_id = %(organization_id)s and c.queue_id = %(queue_id)s

@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from fairlead.api.answers import many, one, reading, visiting
 from fairlead.api.auth.visitors import OPEN, SCOPE, AnyVisitor, Visitor, VisitorRoute, answer_signed_in
-from fairlead.api.cookies import is_loopback, keep_token, of_this_site
+from fairlead.api.cookies import is_loopback, keep_token, of_this_site, set_cookie
 from fairlead.api.deps import CheckedRoute
 from fairlead.api.mounting import short_name
 from fairlead.bootstrap import Resources
@@ -89,7 +89,7 @@ async def begin(request: Request, visitor: AnyVisitor, provider: ProviderName, b
     response = one(BegunOut(url=begun.url), BegunOut)
     kept = {"begun": asdict(begun), "organization": body.organization, "return_to": body.return_to}
     sealed = seal(orjson.dumps(kept), secret=visitor.resources.pepper, purpose=_PURPOSE, of=provider)
-    _keep(request, response, base64.urlsafe_b64encode(sealed).decode(), seconds=_SECONDS)
+    set_cookie(request, response, COOKIE, base64.urlsafe_b64encode(sealed).decode(), seconds=_SECONDS)
     return response
 
 
@@ -145,7 +145,7 @@ async def finish(
     if kept["return_to"] is not None:
         response = RedirectResponse(kept["return_to"], status_code=303)
         keep_token(request, response, token=started.token)
-    _keep(request, response, "", seconds=0)
+    set_cookie(request, response, COOKIE, "", seconds=0)
     return response
 
 
@@ -178,9 +178,3 @@ def _kept(request: Request, visitor: Visitor, provider: str) -> dict[str, Any]:
         raise SignInFailed from None
     kept: dict[str, Any] = orjson.loads(opened)
     return kept
-
-
-def _keep(request: Request, response: Response, value: str, *, seconds: int) -> None:
-    name = of_this_site(request, COOKIE)
-    secure = name != COOKIE
-    response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, secure=secure, samesite="lax")
