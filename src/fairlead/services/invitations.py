@@ -132,11 +132,12 @@ async def accept_invitation(
     """
     user = await get_user(session, scope, user_id=user_id)
     actor = audit.Actor("user", user.id, request_id)
-    offer = await _taken(session, scope, token, actor)
-    if offer.email != user.email:
-        raise Forbidden("This invitation is for another address; sign in as whom it is for.")
-    whom = {"organization_id": offer.organization_id, "user_id": user.id, "role_id": offer.role_id}
-    await admit_member(session, scope, **whom, actor=actor)
+    async with session.savepoint():
+        offer = await _taken(session, scope, token, actor)
+        if offer.email != user.email:
+            raise Forbidden("This invitation is for another address; sign in as whom it is for.")
+        whom = {"organization_id": offer.organization_id, "user_id": user.id, "role_id": offer.role_id}
+        await admit_member(session, scope, **whom, actor=actor)
     return offer
 
 
@@ -154,15 +155,16 @@ async def sign_up_by_invitation(
     Raises ValidationFailed, TokenInvalid, and Conflict where the address has an account: its user signs in and accepts.
     """
     nobody = audit.Actor("system", None, request_id)
-    offer = await _taken(session, scope, token, nobody)
-    own = tenant(offer.organization_id)
-    try:
-        made = await create_user(session, own, email=offer.email, name=name, role=offer.role_id, actor=nobody)
-    except Conflict:
-        raise Conflict("There is an account with this address: sign in, then accept the invitation.") from None
-    actor = audit.Actor("user", made.id, request_id)
-    await set_password(session, scope, user_id=made.id, secret_hash=secret_hash, actor=actor)
-    return await verify_address(session, scope, user_id=made.id, email=offer.email, actor=actor)
+    async with session.savepoint():
+        offer = await _taken(session, scope, token, nobody)
+        own = tenant(offer.organization_id)
+        try:
+            made = await create_user(session, own, email=offer.email, name=name, role=offer.role_id, actor=nobody)
+        except Conflict:
+            raise Conflict("There is an account with this address: sign in, then accept the invitation.") from None
+        actor = audit.Actor("user", made.id, request_id)
+        await set_password(session, scope, user_id=made.id, secret_hash=secret_hash, actor=actor)
+        return await verify_address(session, scope, user_id=made.id, email=offer.email, actor=actor)
 
 
 async def _taken(session: Session, scope: SystemScope, token: str, actor: audit.Actor) -> Offer:

@@ -20,7 +20,7 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.letters import Letter
 from fairlead.domain.tokens import new_token, token_hash
 from fairlead.errors import NotFound, TokenInvalid
-from fairlead.queries.users import get_user_by_email
+from fairlead.queries.users import find_user_by_email
 from fairlead.rows import User, Verification
 from fairlead.schema.users import User as UserTable
 from fairlead.schema.verifications import Verification as VerificationTable
@@ -91,7 +91,7 @@ async def write_letter(session: Session, scope: SystemScope, *, verification_id:
     asked = await find_row(session, scope, VerificationTable, key=key, model=Shown)
     if asked is None or asked.expires_at <= await read_clock(session):
         return None
-    user = await _user_with(session, scope, asked.email)
+    user = await find_user_by_email(session, scope, email=asked.email)
     if asked.purpose == "sign_up":
         return await _sign_up_letter(session, scope, asked, user, url)
     if user is None:
@@ -122,15 +122,12 @@ async def look_at_token(session: Session, scope: SystemScope, *, token: str, pur
 
 async def use_token(session: Session, scope: SystemScope, *, token: str, purposes: Collection[Purpose]) -> Shown:
     """Use a token up and return what it stands for; raises TokenInvalid. Of many uses at once one gets it."""
+    shown = await look_at_token(session, scope, token=token, purposes=purposes)
     try:
-        used, _ = await update_row(
-            session, scope, VerificationTable, key=_unused(token), values={"used_at": NOW}, model=Shown
-        )
+        await update_row(session, scope, VerificationTable, key=_unused(token), values={"used_at": NOW}, model=Shown)
     except NotFound:
         raise TokenInvalid from None
-    if used.purpose not in purposes or used.expires_at <= await read_clock(session):
-        raise TokenInvalid
-    return used
+    return shown
 
 
 async def verify_address(session: Session, scope: SystemScope, *, user_id: str, email: str, actor: audit.Actor) -> User:
@@ -152,13 +149,6 @@ async def void_tokens(session: Session, scope: SystemScope, *, user_id: str) -> 
     """Let no token go on that was made for a user."""
     key = {"user_id": user_id, "used_at": None}
     await update_rows(session, scope, VerificationTable, key=key, values={"expires_at": NOW})
-
-
-async def _user_with(session: Session, scope: SystemScope, email: str) -> User | None:
-    try:
-        return await get_user_by_email(session, scope, email=email)
-    except NotFound:
-        return None
 
 
 async def _sign_up_letter(session: Session, scope: SystemScope, asked: Shown, user: User | None, url: str) -> Letter:
