@@ -15,6 +15,7 @@ from psycopg import errors, sql
 from fairlead.studio.access import Connection
 from fairlead.studio.shape import Table
 from fairlead.toolkit.environment import scripts
+from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import Target
 
 
@@ -154,7 +155,7 @@ def _text(path: Path) -> tuple[str, str]:
 
 
 async def _versions(connection: Connection, target: Target) -> list[str]:
-    place = sql.Identifier(*filter(None, (target.version_schema, target.version_table)))
+    place = sql.Identifier(*migrations_of(target).place)
     try:
         async with connection.transaction():
             return [row[0] for row in await _all(connection, sql.SQL("select version_num from {}").format(place))]

@@ -25,6 +25,7 @@ from fairlead.studio.access import Connection, connected
 from fairlead.studio.own import READER_ROLE
 from fairlead.studio.reading import read_shape
 from fairlead.studio.shape import Shape, Table
+from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import OWN, Target
 
 _PREFIX: Final = "fairlead_studio_"
@@ -145,7 +146,7 @@ async def _given(connection: Connection, table: Table, name: str) -> bool:
 
 
 async def _give_history(connection: Connection, name: str, target: Target) -> None:
-    place = sql.Identifier(*filter(None, (target.version_schema, target.version_table)))
+    place = sql.Identifier(*migrations_of(target).place)
     with suppress(errors.UndefinedTable, errors.InsufficientPrivilege, errors.InvalidSchemaName):
         await connection.execute(sql.SQL("grant select on {} to {}").format(place, sql.Identifier(name)))
 

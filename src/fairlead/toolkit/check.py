@@ -52,8 +52,9 @@ def check_database(target: Target, url: str, *, server_url: str) -> list[Finding
     """
     with connected(url) as connection, connected(server_url) as another:
         _same_version(connection, another)
-        found = list(_pending(target, connection))
-        applied = current(target, connection)
+        with connection.begin():
+            applied = current(target, connection)
+        found = list(_pending(target, applied))
         catalogue = read_catalogue(connection, target)
     if not found or len(applied) > 1 or any(one.code == "unknown" for one in found):
         declared, wanted = declared_catalogue(target, server_url), MODELS
@@ -115,7 +116,8 @@ def _down(target: Target, connection: Connection, before: list[tuple[Script, Cat
 
 
 def _again(target: Target, connection: Connection, revisions: Iterable[Script], head: Catalogue) -> Iterator[Finding]:
-    applied = set(current(target, connection))
+    with connection.begin():
+        applied = set(current(target, connection))
     missing = _not_under(target, applied, revisions)
     try:
         for revision in missing:
@@ -150,9 +152,8 @@ def _stale_files(target: Target) -> Iterator[Finding]:
         yield Finding("rendered", path.name, sentence)
 
 
-def _pending(target: Target, connection: Connection) -> Iterator[Finding]:
-    known = {one.revision for one in scripts(target).walk_revisions()}
-    applied = set(current(target, connection))
+def _pending(target: Target, heads: Iterable[str]) -> Iterator[Finding]:
+    known, applied = {one.revision for one in scripts(target).walk_revisions()}, set(heads)
     for revision in sorted(applied - known):
         yield Finding("unknown", revision, f"{revision} was applied to the database, but there is no such file")
     if applied <= known:

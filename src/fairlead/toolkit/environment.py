@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from fairlead.db.connect import driver_url
+from fairlead.db.migrating import state as states
+from fairlead.db.migrating.ledger import Driver
 from fairlead.errors import DatabaseUnavailable, MigrationFailed
 from fairlead.toolkit.runner import migrations_of
-from fairlead.toolkit.target import DEFAULT_SCHEMA, Target
+from fairlead.toolkit.target import Target
 
 Steps: TypeAlias = Callable[[Any, MigrationContext], Iterable[MigrationStep]]
 
@@ -61,29 +62,13 @@ def options(target: Target) -> dict[str, Any]:
     }
 
 
-def located(target: Target, connection: Connection) -> Target:
-    """Return the target with the schema that its version table is in, wherever the search path leads meanwhile.
-
-    Asked in the transaction of the connection; where there is no such table the target is as it was.
-    """
-    if target.version_schema is not None:
-        return target
-    schemas = [DEFAULT_SCHEMA, *target.schemas]
-    found = connection.execute(text(_LOCATED), {"schemas": schemas, "name": target.version_table}).scalar()
-    return replace(target, version_schema=found) if found else target
-
-
-_LOCATED: Final = """
-select schema from unnest(current_schemas(false) || cast(:schemas as name[])) with ordinality as s (schema, place)
-where to_regclass(format('%I.%I', schema, cast(:name as text))) is not null order by place limit 1
-"""
-
-
 def current(target: Target, connection: Connection) -> tuple[str, ...]:
-    """Return the revisions that the database stands at; () is the base."""
-    heads = MigrationContext.configure(connection, opts=options(located(target, connection))).get_current_heads()
-    connection.rollback()
-    return heads
+    """Return the revisions that the database stands at, () for the base, asked in the connection's transaction.
+
+    Raises MigrationsInvalid when that is noted in another schema than the target says.
+    """
+    driver: Driver = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the only one
+    return states.read(driver, migrations_of(target), scripts(target)).heads
 
 
 def upgrade(target: Target, connection: Connection, revision: str = "head") -> None:

@@ -7,7 +7,7 @@ An application says in the `pyproject.toml` of its directory, or of one above it
     migrations = "migrations"             # the folder that holds versions/
     schemas = ["shop"]                    # what is compared; left out: the default schema
     version_table = "alembic_version"     # as the application's env.py says
-    version_schema = "shop"
+    version_schema = "shop"               # left out: public, wherever the search_path of a login leads
     owner = "shop_owner"                  # the role that owns the tables; left out: whoever migrates
     name = "shop"                         # left out: the project's name
 
@@ -32,7 +32,6 @@ from fairlead.schema import metadata as own_metadata
 from fairlead.schema.row_security import OWNER_ROLE
 
 OWN: Final = "fairlead"
-DEFAULT_SCHEMA: Final = "public"
 _SECTION: Final = "[tool.fairlead.db]"
 
 

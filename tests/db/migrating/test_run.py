@@ -286,6 +286,39 @@ def test_a_version_table_in_a_schema_of_its_own(empty_url: str, shop: Shop) -> N
     assert run.look(empty_url, migrations).changed == ("one",)
 
 
+def test_wherever_the_search_path_leads(empty_url: str, shop: Shop) -> None:
+    """A version table of which no schema is said is in the default one, whatever search_path a login has."""
+    shop.revision("one", "create table public.orders (id int)")
+    database = f"alter database {database_of(empty_url)} set search_path"
+    do(empty_url, "create schema elsewhere", f"{database} = elsewhere, public")
+    assert run.upgrade(empty_url, shop.migrations) == ["one"]
+    for path in ("nowhere", "public", "elsewhere"):
+        do(empty_url, f"{database} = {path}")
+        assert run.look(empty_url, shop.migrations).applied == ("one",)
+        assert run.upgrade(empty_url, shop.migrations) == []
+    assert rows(empty_url, "select version_num from public.shop_migrations") == [("one",)]
+
+
+def test_a_version_table_where_a_search_path_once_led(empty_url: str, shop: Shop) -> None:
+    """One of another schema is not believed and not doubled: the error says how it is named or moved.
+
+    That of another application, at revisions of its own, is none of ours.
+    """
+    shop.revision("one", TABLE)
+    do(empty_url, "create schema elsewhere", "create table elsewhere.shop_migrations (version_num text)")
+    do(empty_url, "insert into elsewhere.shop_migrations values ('of another')")
+    assert run.look(empty_url, shop.migrations).pending == ("one",)
+    do(empty_url, "update elsewhere.shop_migrations set version_num = 'one'")
+    for refused in (run.look, run.upgrade):
+        with pytest.raises(MigrationsInvalid) as raised:
+            refused(empty_url, shop.migrations)
+    assert 'There is no version table "public"."shop_migrations", but "elsewhere"."shop_migrations" stands at one' in (
+        raised.value.message
+    )
+    do(empty_url, raised.value.message.rpartition("or move it: ")[2])
+    assert run.look(empty_url, shop.migrations).applied == ("one",)
+
+
 def test_a_plan_changes_nothing(empty_url: str, shop: Shop) -> None:
     """The plan names what is pending, with its SQL when wanted, and the database is as it was."""
     shop.revision("one", TABLE)

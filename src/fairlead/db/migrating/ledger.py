@@ -63,8 +63,7 @@ class Ledger:
 
 def table_name(migrations: Migrations) -> sql.Identifier:
     """Return the version table's name as it is written in SQL."""
-    schema = (migrations.version_schema,) if migrations.version_schema else ()
-    return sql.Identifier(*schema, migrations.version_table)
+    return sql.Identifier(*migrations.place)
 
 
 def read(driver: Driver, migrations: Migrations) -> Ledger:

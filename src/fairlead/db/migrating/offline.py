@@ -88,7 +88,7 @@ def _written(migrations: Migrations, script: ScriptDirectory, step: RevisionStep
             dialect_opts={"paramstyle": "named"},  # others would double each percent sign
             literal_binds=True,
             output_buffer=buffer,
-            **migrations.options,
+            **{**migrations.options, "version_table_schema": migrations.version_schema},  # as Alembic's own command
         )
         with environment.begin_transaction():
             environment.run_migrations()

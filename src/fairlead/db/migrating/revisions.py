@@ -22,6 +22,7 @@ from alembic.util import CommandError
 from fairlead.errors import MigrationsInvalid
 
 HEAD: Final = "head"
+DEFAULT_SCHEMA: Final = "public"  # of what names none, wherever the search_path of a login leads
 _BRANCHED: Final = (
     "The migrations have more than one head: {}. Let one of them come after the other (its down_revision, as long as "
     "it is applied nowhere), or merge them with 'alembic merge'; '--to heads' applies all of them"
@@ -34,7 +35,7 @@ class Migrations:
 
     folder: Path  # holds versions/
     version_table: str = "alembic_version"
-    version_schema: str | None = None
+    version_schema: str | None = None  # None: the default one
     lock: int | None = None  # the advisory lock of a run; None: a number drawn from the version table's name
     denied: str = "The login may not do what a migration needs: {problem}."  # what is told then
 
@@ -43,7 +44,8 @@ class Migrations:
         """The first of the two advisory locks of a run."""
         if self.lock is not None:
             return self.lock
-        name = f"fairlead db migrate {self.version_schema or ''}.{self.version_table}"
+        schema, table = self.place
+        name = f"fairlead db migrate {'' if schema == DEFAULT_SCHEMA else schema}.{table}"
         return int.from_bytes(sha256(name.encode()).digest()[:8], "big") >> 2
 
     @property
@@ -52,11 +54,17 @@ class Migrations:
         return self.lock_key ^ 1
 
     @property
+    def place(self) -> tuple[str, str]:
+        """The schema and the name of the version table."""
+        return self.version_schema or DEFAULT_SCHEMA, self.version_table
+
+    @property
     def options(self) -> dict[str, Any]:
         """What a MigrationContext must know."""
+        schema, table = self.place
         return {
-            "version_table": self.version_table,
-            "version_table_schema": self.version_schema,
+            "version_table": table,
+            "version_table_schema": schema,
             "transaction_per_migration": True,
         }
 

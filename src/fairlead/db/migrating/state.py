@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 from alembic.script import ScriptDirectory
 from psycopg import sql
@@ -12,7 +13,17 @@ from fairlead.db.migrating import ledger as notes
 from fairlead.db.migrating import revisions
 from fairlead.db.migrating.ledger import Applied, Begun, Driver, Ledger
 from fairlead.db.migrating.revisions import Migrations
-from fairlead.errors import MigrationChanged, MigrationsUnknown
+from fairlead.errors import MigrationChanged, MigrationsInvalid, MigrationsUnknown
+
+_NAMESAKES: Final = """
+select n.nspname, c.relname
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attname = 'version_num'
+where c.relname = %s and c.relkind = 'r' and not pg_is_other_temp_schema(n.oid)
+    and has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select')
+order by 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +41,9 @@ class State:
 
 
 def read(driver: Driver, migrations: Migrations, script: ScriptDirectory) -> State:
-    """Return where the database stands."""
-    ledger, heads = notes.read(driver, migrations), _heads(driver, migrations)
+    """Return where the database stands; raises MigrationsInvalid when that is noted in another schema than is said."""
     files = {revision.revision: revision for revision in revisions.in_order(script)}
+    ledger, heads = notes.read(driver, migrations), _heads(driver, migrations, files)
     unknown = [head for head in heads if head not in files]
     if unknown:
         applied = [name for name in files if name in ledger.applied]
@@ -84,10 +95,31 @@ def insist_unchanged(state: State) -> None:
         )
 
 
-def _heads(driver: Driver, migrations: Migrations) -> tuple[str, ...]:
+def _heads(driver: Driver, migrations: Migrations, files: Collection[str]) -> tuple[str, ...]:
     table = notes.table_name(migrations)
-    row: tuple[Any, ...] | None = driver.execute("select to_regclass(%s)", [table.as_string(driver)]).fetchone()
-    if not row or row[0] is None:
+    if driver.execute("select to_regclass(%s)", [table.as_string(driver)]).fetchone() == (None,):
+        _insist_on_place(driver, migrations, files)
         return ()
+    return _noted_in(driver, table)
+
+
+def _insist_on_place(driver: Driver, migrations: Migrations, files: Collection[str]) -> None:
+    """Raise MigrationsInvalid when a table of another schema stands at one of the files: a search_path once led there.
+
+    That of another application, which may have the same name, stands at revisions of its own.
+    """
+    place = sql.Identifier(*migrations.place).as_string(driver)
+    for schema, name in driver.execute(_NAMESAKES, [migrations.version_table]).fetchall():
+        found = sql.Identifier(schema, name)
+        if at := [head for head in _noted_in(driver, found) if head in files]:
+            there, home = found.as_string(driver), sql.Identifier(migrations.place[0]).as_string(driver)
+            raise MigrationsInvalid(
+                f"There is no version table {place}, but {there} stands at {', '.join(at)}, of which there is a file. "
+                f"Name its schema in pyproject.toml (version_schema = {schema!r} in [tool.fairlead.db]), or move it: "
+                f"ALTER TABLE {there} SET SCHEMA {home};"
+            )
+
+
+def _noted_in(driver: Driver, table: sql.Identifier) -> tuple[str, ...]:
     rows = driver.execute(sql.SQL("select version_num from {} order by 1").format(table)).fetchall()
     return tuple(row[0] for row in rows)

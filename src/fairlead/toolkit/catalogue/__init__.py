@@ -3,8 +3,8 @@
 Every text in it was written by PostgreSQL itself, so that two ways of saying one thing are one text.
 """
 
+from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.toolkit.catalogue.read import read_catalogue
 from fairlead.toolkit.catalogue.thing import Catalogue, Key, Kind, Thing, qualified
-from fairlead.toolkit.target import DEFAULT_SCHEMA
 
 __all__ = ["DEFAULT_SCHEMA", "Catalogue", "Key", "Kind", "Thing", "qualified", "read_catalogue"]

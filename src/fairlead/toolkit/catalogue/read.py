@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.toolkit.catalogue import code, named_types, rights, tables
 from fairlead.toolkit.catalogue.thing import Catalogue, Key, Thing
-from fairlead.toolkit.target import DEFAULT_SCHEMA, Target
+from fairlead.toolkit.target import Target
 
 _PASSING: Final = "fairlead_studio_"  # logins of studio, which are gone when it is
 _QUERIES: Final = (*named_types.QUERIES, *tables.QUERIES, *code.QUERIES, *rights.QUERIES)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
+from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.toolkit.naming import quoted
-from fairlead.toolkit.target import DEFAULT_SCHEMA
 
 
 class Kind(StrEnum):

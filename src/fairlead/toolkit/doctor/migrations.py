@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from fairlead.toolkit.doctor.finding import Check, Condition, Finding, Severity
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.doctor.phrases import how_many
-from fairlead.toolkit.environment import located, options, scripts
+from fairlead.toolkit.environment import current, scripts
 from fairlead.toolkit.target import Target
 
 PENDING: Final = Condition(
@@ -50,11 +49,10 @@ def standing(target: Target, connection: Connection) -> tuple[list[str], list[st
     """Return the database's revisions that have no file, and the files that are not applied, oldest first."""
     script = scripts(target)
     known = [revision.revision for revision in script.walk_revisions()]
-    here = located(target, connection)
-    current = MigrationContext.configure(connection, opts=options(here)).get_current_heads()
-    if unknown := sorted(set(current) - set(known)):
+    heads = current(target, connection)
+    if unknown := sorted(set(heads) - set(known)):
         return unknown, []
-    applied = {revision.revision for revision in script.iterate_revisions(current, "base")} if current else set()
+    applied = {revision.revision for revision in script.iterate_revisions(heads, "base")} if heads else set()
     return [], [revision for revision in reversed(known) if revision not in applied]
 
 
