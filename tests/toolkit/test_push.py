@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
+    Constraint,
     Enum,
     Index,
     Integer,
@@ -17,12 +19,15 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.schema import DDL
+from tests.fixtures.databases import as_login, database_of
 from tests.fixtures.doctor import do
-from tests.fixtures.pushes import NAMING, live, planned, pushed, rows
+from tests.fixtures.pushes import NAMING, carried_out, live, planned, pushed, rows
 
-from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
+from fairlead.errors import DecisionNeeded, DestructiveRefused, OperatorError, PushFailed
+from fairlead.toolkit.decisions import Deciding
+from fairlead.toolkit.hints import Hints
 from fairlead.toolkit.one_transaction import one_transaction
-from fairlead.toolkit.push import apply
+from fairlead.toolkit.push import Plan, plan
 
 pytestmark = pytest.mark.usefixtures("workshop_url")
 SECURED = (
@@ -32,7 +37,7 @@ SECURED = (
 )
 
 
-def _users(*further: Column[object] | UniqueConstraint | Index, secured: bool = False, name: str = "users") -> MetaData:
+def _users(*further: Column[object] | Constraint | Index, secured: bool = False, name: str = "users") -> MetaData:
     metadata = MetaData(naming_convention=NAMING)
     table = Table(name, metadata, Column("id", BigInteger, primary_key=True, autoincrement=False), *further)
     for statement in SECURED if secured else ():
@@ -44,8 +49,8 @@ def _text(name: str, **options: object) -> Column[object]:
     return Column(name, Text, **options)  # type: ignore[arg-type]
 
 
-def _enum(*values: str) -> Column[object]:
-    return Column("state", Enum(*values, name="user_state"))
+def _enum(*values: str, default: str | None = None, nullable: bool = True) -> Column[object]:
+    return Column("state", Enum(*values, name="user_state"), server_default=default, nullable=nullable)
 
 
 def _filled(url: str, *values: str, columns: str = "id") -> None:
@@ -67,9 +72,10 @@ def test_a_push_that_fails_half_way(empty_url: str) -> None:
     pushed(empty_url, metadata)
     _filled(empty_url, "0, 'a'", columns="id, name")
     wrong = _users(_text("name"), _text("nick"), Index("users_wrong", text("(1 / id)")))
-    with pytest.raises(PushFailed, match="division by zero") as raised:
+    with pytest.raises(PushFailed) as raised:
         pushed(empty_url, wrong)
-    assert "users_wrong" in raised.value.details["statement"]
+    [(statement, said)] = raised.value.details.items()
+    assert ("users_wrong" in statement, said) == (True, "division by zero. Mend that first.")
     assert planned(empty_url, metadata).statements == ()
 
 
@@ -204,6 +210,67 @@ def test_a_value_of_an_enum_goes(empty_url: str) -> None:
     assert rows(empty_url, "select enumlabel from pg_enum order by enumsortorder") == [("new",), ("old",)]
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        [_enum("new", "paid", default="paid")],
+        [_enum("new", "paid"), CheckConstraint("state <> 'paid' or id > 0", name="paid")],
+        [_enum("new", "paid"), Index("users_paid_idx", "id", postgresql_where=text("state = 'paid'"))],
+    ],
+    ids=["default", "check", "index"],
+)
+def test_a_value_of_an_enum_that_is_used_at_once(
+    empty_url: str, wanted: list[Column[object] | Constraint | Index]
+) -> None:
+    """A new value may be used by whatever else is pushed: it is committed before, and only then."""
+    pushed(empty_url, _users(_enum("new")))
+    metadata = _users(*wanted)
+    assert pushed(empty_url, metadata).first == ("alter type user_state add value 'paid' after 'new'",)
+    assert planned(empty_url, metadata) == Plan((), ())
+
+
+def test_a_value_of_an_enum_that_nothing_uses(empty_url: str) -> None:
+    """A new value goes with everything else, in one transaction, where nothing of that uses it."""
+    pushed(empty_url, _users(_enum("new")))
+    done = pushed(empty_url, _users(_enum("new", "paid"), _text("nick")))
+    assert done.first == ()
+
+
+def test_a_new_value_as_what_rows_get(empty_url: str) -> None:
+    """A backfill may give rows a value that the same push adds, beside one that gets another name."""
+    pushed(empty_url, _users(_enum("new", "odd")))
+    _filled(empty_url, "1, null", "2, 'odd'", columns="id, state")
+    wanted = _users(_enum("new", "even", "paid", nullable=False))
+    pushed(empty_url, wanted, renames={"user_state.odd": "even"}, backfills={"users.state": "'paid'"})
+    assert rows(empty_url, "select state::text from users order by id") == [("paid",), ("even",)]
+
+
+def test_what_stays_when_the_rest_of_a_push_fails(empty_url: str) -> None:
+    """When what uses a new value fails, the value stays, and the error says that it does; then the push goes on."""
+    pushed(empty_url, _users(_enum("new"), _text("nick")))
+    wanted = _users(_enum("new", "paid", default="paid"), _text("nick"), UniqueConstraint("nick"))
+    found = planned(empty_url, wanted)
+    _filled(empty_url, "1, 'a'", "2, 'a'", columns="id, nick")
+    with pytest.raises(PushFailed, match="The new values of enums were committed before and stay; nothing else was"):
+        carried_out(empty_url, wanted, found)
+    do(empty_url, "delete from users where id = 2")
+    assert pushed(empty_url, wanted).first == ()
+
+
+def test_a_login_that_may_not(empty_url: str, server_url: str, stranger: str) -> None:
+    """What a login may neither change nor read is found when a push is planned, before anybody is told to expect it."""
+    url, wider = as_login(server_url, database_of(empty_url), stranger), _users(_text("nick"), _text("name"))
+    pushed(empty_url, _users(_text("nick")))
+    with one_transaction(url) as (connection, _):
+        [obstacle] = plan(live(connection, empty_url, wider), Deciding(Hints())).obstacles
+        assert (obstacle.name, obstacle.sentence) == (
+            "ALTER TABLE users ADD COLUMN name TEXT",
+            "must be owner of table users.",
+        )
+        with pytest.raises(OperatorError, match="This login may not do that: permission denied for table users"):
+            plan(live(connection, empty_url, _users()), Deciding(Hints()))
+
+
 def test_a_rename_keeps_the_values(empty_url: str) -> None:
     """What may be renamed is asked; told so, the values stay, and told that it is dropped, they go."""
     pushed(empty_url, _users(_text("nick")))
@@ -221,9 +288,9 @@ def test_what_somebody_changed_meanwhile(empty_url: str) -> None:
     """A plan that does not lead to the models any more is not kept."""
     pushed(empty_url, _users())
     metadata = _users(_text("nick"))
-    plan = planned(empty_url, metadata)
+    found = planned(empty_url, metadata)
     do(empty_url, "alter table users add column other int")
-    with one_transaction(empty_url) as (connection, _), pytest.raises(PushFailed) as raised:
-        apply(live(connection, empty_url, metadata), plan)
+    with pytest.raises(PushFailed) as raised:
+        carried_out(empty_url, metadata, found)
     assert "users.other" in " ".join(raised.value.details.values())
     assert rows(empty_url, "select count(*) from pg_attribute where attname = 'nick'") == [(0,)]

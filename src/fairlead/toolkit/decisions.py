@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from alembic.operations import ops
 from sqlalchemy import Connection, RootTransaction
-from sqlalchemy.exc import DataError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
-from fairlead.errors import DecisionNeeded
+from fairlead.errors import DecisionNeeded, OperatorError
 from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.difference import Difference, difference
+from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
 from fairlead.toolkit.naming import for_driver, path_of, quoted
 from fairlead.toolkit.operations import flat, statements, type_change
@@ -28,6 +29,7 @@ from fairlead.toolkit.renames import Question, Rename, dropped, followers, quest
 from fairlead.toolkit.target import Target
 
 Operations: TypeAlias = list[ops.MigrateOperation]
+DENIED: Final = "42501"  # the SQLSTATE of what a login may not do
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,16 @@ class Shadow:
 
     @contextmanager
     def owned(self) -> Iterator[RootTransaction]:
-        """Begin a transaction as the role that owns the tables."""
-        with self.connection.begin() as transaction:
-            if self.target.owner:
-                self.connection.exec_driver_sql(for_driver(f"set local role {quoted(self.target.owner)}"))
-            yield transaction
+        """Begin a transaction as the role that owns the tables; raises OperatorError for what the login may not do."""
+        try:
+            with self.connection.begin() as transaction:
+                if self.target.owner:
+                    self.connection.exec_driver_sql(for_driver(f"set local role {quoted(self.target.owner)}"))
+                yield transaction
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") != DENIED:
+                raise
+            raise OperatorError(f"This login may not do that: {first_line(error)}. Nothing was changed.") from error
 
 
 def decided(shadow: Shadow, deciding: Deciding) -> Decided:

@@ -1,8 +1,11 @@
 """Push: bring a database for development to what the models declare, without a migration.
 
-`plan` finds what is to be done and what it would destroy, in a transaction that is undone; `apply` does it in one
-transaction, compares again, and keeps it only when the database is then what the models declare. No row is ever taken
-away to make a change possible.
+`plan` finds what is to be done and what it would destroy, and tries it, in a transaction that is undone; `apply` does
+it in one that is kept only when the database is then what the models declare. No row is ever taken away to make a
+change possible.
+
+Where something uses a new value of an enum at once, PostgreSQL wants the value committed before: then the values are a
+transaction of their own, and stay when the rest fails.
 
 A pushed database notes no revision. When the models are right, `generate` writes the migration; the pushed database is
 then at it already, which `stamp` says.
@@ -13,20 +16,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from alembic.operations import ops
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from fairlead.errors import DestructiveRefused, PushFailed
-from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded, undecided, unvalued
 from fairlead.toolkit.naming import for_driver, path_of, quoted
+from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.rehearsal import Rehearsal, is_of_values, rehearsed
 from fairlead.toolkit.renames import Question
 from fairlead.toolkit.safe_ddl import Facts, plainly_altered
 from fairlead.toolkit.sentences import described
@@ -41,6 +47,7 @@ class Plan:
     statements: tuple[str, ...]
     losses: tuple[Loss, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
+    first: tuple[str, ...] = ()  # values of enums that the statements use: they are committed before
 
     def refused(self, allowed: Iterable[str]) -> list[Loss]:
         """Return the losses that nobody has allowed."""
@@ -65,11 +72,16 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
     losses = tuple(effect for effect in effects if isinstance(effect, Loss))
     with live.connection.begin():
         todo = list(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
+    obstacles = tuple(effect for effect in effects if isinstance(effect, Obstacle))
+    trial = Rehearsal() if obstacles else rehearsed(live, todo)
+    everything = [*(rename.statement() for rename in found.renames), *todo]
+    first = tuple(filter(is_of_values, everything)) if trial.values_first else ()
     return Plan(
         (*map(str, found.renames), *described(leaves)),
-        (*(rename.statement() for rename in found.renames), *todo),
+        tuple(statement for statement in everything if statement not in first),
         losses,
-        tuple(effect for effect in effects if isinstance(effect, Obstacle)),
+        (*obstacles, trial.obstacle) if trial.obstacle else obstacles,
+        first,
     )
 
 
@@ -87,45 +99,71 @@ def _past_forced_security(connection: Connection, todo: Iterable[str]) -> Iterat
 
 
 def apply(
-    live: Shadow,
+    url: str,
     planned: Plan,
     *,
+    target: Target,
+    declared: Catalogue,
     allowed: Iterable[str] = (),
     on_statement: Callable[[str], None] = lambda _statement: None,
 ) -> None:
-    """Do what was planned on a connection of `one_transaction`, whose owner then keeps it.
+    """Do what was planned in the database at `url`.
 
     Raises DestructiveRefused for what nobody has allowed, and PushFailed when something stands in the way, a statement
-    fails, or the models are not reached.
+    fails, or the models are not reached: what is kept then, if anything, it says.
     """
+    insist_possible(planned)
+    _insist_allowed(planned, allowed)
+    if planned.first:
+        with one_transaction(url) as (connection, keep):
+            _run(Shadow(target, connection, declared), planned.first, kept=_NOTHING, on_statement=on_statement)
+            keep()
+    kept = _VALUES if planned.first else _NOTHING
+    with one_transaction(url) as (connection, keep):
+        live = Shadow(target, connection, declared)
+        _run(live, planned.statements, kept=kept, on_statement=on_statement)
+        _insist_on_models(live, kept)
+        keep()
+
+
+_NOTHING: Final = "Nothing was changed."
+_VALUES: Final = "The new values of enums were committed before and stay; nothing else was changed."
+
+
+def insist_possible(planned: Plan) -> None:
+    """Raise PushFailed when something stands in the way."""
     if planned.obstacles:
         raise PushFailed(
-            "The rows that are there stand in the way; nothing was changed.",
+            "Something stands in the way; nothing was changed.",
             details={one.name: f"{one.sentence} {one.remedy}" for one in planned.obstacles},
         )
+
+
+def _insist_allowed(planned: Plan, allowed: Iterable[str]) -> None:
     if refused := planned.refused(allowed):
         raise DestructiveRefused(
             "This would destroy something; nothing was changed. Pass for each that is meant:",
             details={shlex.join(("--allow-drop", loss.name)): loss.sentence for loss in refused},
         )
-    with live.owned():
-        for statement in planned.statements:
-            on_statement(statement)
-            _run(live.connection, statement)
+
+
+def _insist_on_models(live: Shadow, kept: str) -> None:
     if left := live.difference().changes:
         raise PushFailed(
-            "The database would not be what the models declare; nothing was changed.",
+            f"The database would not be what the models declare. {kept}",
             details={str(number): change.sentence("the database") for number, change in enumerate(left, start=1)},
         )
 
 
-def _run(connection: Connection, statement: str) -> None:
-    try:
-        connection.exec_driver_sql(for_driver(statement))
-    except DBAPIError as error:
-        raise PushFailed(
-            f"{first_line(error)}. Nothing was changed.", details={"statement": " ".join(statement.split())}
-        ) from error
+def _run(live: Shadow, todo: Iterable[str], *, kept: str, on_statement: Callable[[str], None]) -> None:
+    with live.owned():
+        for statement in todo:
+            on_statement(statement)
+            try:
+                live.connection.exec_driver_sql(for_driver(statement))
+            except DBAPIError as error:
+                told = {"statement": " ".join(statement.split())}
+                raise PushFailed(f"{first_line(error)}. {kept}", details=told) from error
 
 
 def _renamer(allowed: Collection[str], ask: AskRename | None) -> AskRename:

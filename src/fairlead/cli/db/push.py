@@ -63,15 +63,14 @@ def push(
             _mark(here)
         declared = declared_catalogue(here.target, server_url)
         planned = _planned(here, declared, given, asking=asking)
-        refused = not asking and not explain and bool(planned.obstacles or planned.refused(given.drops))
+        if not explain:
+            pushes.insist_possible(planned)
+        refused = not asking and not explain and bool(planned.refused(given.drops))
         if not as_json:
             _tell(planned, whole=not refused)
         if planned.statements and not explain:
             confirmed = {loss.name for loss in planned.refused(given.drops) if asking and _confirmed(loss)}
-            with one_transaction(here.url) as (connection, keep):
-                live = Shadow(here.target, connection, declared)
-                pushes.apply(live, planned, allowed=given.drops | confirmed)
-                keep()
+            pushes.apply(here.url, planned, target=here.target, declared=declared, allowed=given.drops | confirmed)
         if as_json:
             show_json({**_plain(planned), "applied": bool(planned.statements) and not explain})
         elif planned.statements and not explain:
@@ -103,7 +102,7 @@ def _tell(planned: Plan, *, whole: bool) -> None:
         messages.print(f"  {sentence}", markup=False, soft_wrap=True)
     if not whole:
         return
-    for statement in planned.statements:
+    for statement in (*planned.first, *planned.statements):
         answers.print(f"{statement};", markup=False, soft_wrap=True)
     for loss in planned.losses:
         messages.print(f"Lost: {loss.sentence}", style="red", markup=False, soft_wrap=True)
@@ -119,6 +118,7 @@ def _confirmed(loss: Loss) -> bool:
 def _plain(planned: Plan) -> dict[str, Any]:
     return {
         "does": list(planned.sentences),
+        "first": list(planned.first),
         "statements": list(planned.statements),
         "losses": to_json(planned.losses),
         "obstacles": to_json(planned.obstacles),
