@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from fairlead.db.connect import DatabaseOptions
@@ -24,6 +25,13 @@ pytest_plugins = ["tests.fixtures.organizations"]
 def anyio_backend() -> str:
     """Run asynchronous tests on asyncio, the only loop Fairlead supports."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Take back what a command that ran in this process set up; its standard error is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

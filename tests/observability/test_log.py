@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import orjson
 import pytest
 import structlog
 
 from fairlead.observability import log
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def test_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

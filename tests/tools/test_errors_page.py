@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tools.errors_page import PAGE
 
+import fairlead.errors
 from fairlead.errors import FairleadError, HandlerControl, OperatorError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def _tree(root: type[FairleadError] = FairleadError) -> Iterator[type[FairleadError]]:
     yield root
     for child in root.__subclasses__():
-        if child.__module__ == root.__module__:
+        if child.__module__.startswith(f"{fairlead.errors.__name__}."):
             yield from _tree(child)
 
 

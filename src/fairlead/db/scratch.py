@@ -85,8 +85,12 @@ def empty(url: str) -> None:
 
 
 def allow_databases(superuser_url: str, *, login: str) -> None:
-    """Let a login make databases."""
+    """Let a login make databases; any number of processes may do so at once.
+
+    One after another, because PostgreSQL refuses a second change of one role at the same time.
+    """
     with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtext('fairlead.allow_databases'))")  # held by this connection
         connection.execute(sql.SQL("alter role {} createdb").format(sql.Identifier(login)))
 
 
