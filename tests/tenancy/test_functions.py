@@ -69,19 +69,21 @@ def _function_of(case: str) -> str:
 async def _others(session: Session, own: Target) -> list[tuple[Any, ...]]:
     """Return a fingerprint of every table's rows that are not one's own."""
     await session.execute(text("set local role fairlead_system"))
-    found = []
-    for name, table in sorted(metadata.tables.items()):
-        column = "id" if name == "organizations" else "organization_id" if "organization_id" in table.c else "null"
-        statement = _FINGERPRINT.format(table=name, column=column)
-        found.append((name, *(await session.execute(text(statement).bindparams(own=own.organization_id))).one()))
-    return found
+    return [tuple(row) for row in await session.execute(_FINGERPRINTS.bindparams(own=own.organization_id))]
+
+
+def _fingerprint(table: str) -> str:
+    columns = metadata.tables[table].c
+    owner = "id" if table == "organizations" else "organization_id" if "organization_id" in columns else "null"
+    return _FINGERPRINT.format(table=table, owner=owner)
 
 
 # With the transaction that last wrote a row: writing it again as it was is a change, too.
 _FINGERPRINT = """
-select count(*), md5(string_agg(cast(t as text) || t.xmin, '|' order by cast(t as text)))
-from {table} t where cast({column} as text) is distinct from :own
+select '{table}', count(*), md5(string_agg(cast(t as text) || t.xmin, '|' order by cast(t as text)))
+from {table} t where cast({owner} as text) is distinct from :own
 """
+_FINGERPRINTS = text(" union all ".join(map(_fingerprint, sorted(metadata.tables))))
 
 
 @dataclass(frozen=True)
