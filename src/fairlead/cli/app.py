@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead.cli import bench, create, db, demo, dev, doctor, passwords, queues, schedules, serve, worker
+from fairlead.cli import bench, create, credentials, db, demo, dev, doctor, queues, schedules, serve, worker
 from fairlead.cli.output import show_wrong_usage
 
 app = typer.Typer(
@@ -50,7 +50,8 @@ app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.add_typer(db.group, name="db")
 app.add_typer(create.organizations, name="org")
-create.users.command("password")(passwords.password)
+create.users.command("password")(credentials.password)
+create.users.command("remove-second-factor")(credentials.remove_factor)
 app.add_typer(create.users, name="user")
 app.add_typer(create.keys, name="key")
 app.add_typer(queues.queues, name="queue")
