@@ -7,12 +7,12 @@ import pytest
 
 from fairlead.errors import DecisionNeeded
 from fairlead.toolkit.catalogue import Kind
-from fairlead.toolkit.hints import Hints, ValueNeeded, decide, read_hints, unused, valued
+from fairlead.toolkit.hints import Hints, ValueNeeded, decide, insist_on_one, read_hints, unused, valued
 from fairlead.toolkit.renames import Place, Question, Rename
 
 FULLNAME = Place(Kind.COLUMN, "fullname", "users")
 ASKED = Question(FULLNAME, (Place(Kind.COLUMN, "name", "users"), Place(Kind.COLUMN, "title", "users")))
-NEEDED = ValueNeeded("backfill", "users.code", "It is NOT NULL.", "<SQL expression>")
+NEEDED = ValueNeeded("backfill", (None, "users", "code"), "It is NOT NULL.", "<SQL expression>")
 
 
 def test_hints_come_as_options_and_as_a_file(tmp_path: Path) -> None:
@@ -39,6 +39,43 @@ def test_an_option_that_is_no_pair(pair: str) -> None:
     """An option that is not old=new is refused with an example."""
     with pytest.raises(DecisionNeeded, match=r"--rename users\.fullname=users\.name"):
         read_hints(None, renames=[pair], drops=[])
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ('users."e.mail"', 'users."e.mail"'),
+        ('"users"."name"', "users.name"),
+        (' "a.b" . "c=d" ', '"a.b"."c=d"'),
+        ('say "hi".na me', 'say "hi".na me'),
+        ('"a""b".c', 'a"b.c'),
+    ],
+)
+def test_a_name_in_quotes(told: str, meant: str) -> None:
+    """A name is quoted where a dot or an equals sign is in it, and may be elsewhere; values are taken as they are."""
+    hints = read_hints(None, renames=[f"{told}={told}"], drops=[told], backfills=[f"{told}='a.b=c'"], casts=[])
+    assert hints == Hints({meant: meant}, frozenset({meant}), {meant: "'a.b=c'"})
+
+
+@pytest.mark.parametrize("told", ["users.", ".name", "users..name", 'users."name', '"users"name.x', ""])
+def test_what_is_no_name(told: str) -> None:
+    """A path that cannot be read is refused with an example, as an option and in a file."""
+    with pytest.raises(DecisionNeeded, match=r'is no name: write users, users.name, or users."e.mail"'):
+        read_hints(None, renames=[], drops=[told])
+    with pytest.raises(DecisionNeeded, match="--cast"):
+        read_hints(None, renames=[], drops=[], casts=[f"{told}=1"])
+
+
+def test_a_hint_with_two_meanings() -> None:
+    """A column and a table of a schema that are told alike are asked apart, and a hint about either is refused."""
+    asked = [
+        Question(Place(Kind.COLUMN, "orders", "shop"), (Place(Kind.COLUMN, "sales", "shop"),)),
+        Question(Place(Kind.TABLE, "orders", schema="shop"), (Place(Kind.TABLE, "sales", schema="shop"),)),
+    ]
+    insist_on_one(asked, Hints())
+    for hints in (Hints(drops=frozenset({"shop.orders"})), Hints(renames={"shop.orders": "sales"})):
+        with pytest.raises(DecisionNeeded, match="two meanings"):
+            insist_on_one(asked, hints)
 
 
 def test_without_an_answer_it_says_what_to_pass() -> None:

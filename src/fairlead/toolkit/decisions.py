@@ -21,11 +21,11 @@ from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.environment import first_line
-from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, unused, valued
+from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, insist_on_one, unused, valued
 from fairlead.toolkit.naming import for_driver, path_of, quoted
 from fairlead.toolkit.operations import flat, statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
-from fairlead.toolkit.renames import Question, Rename, dropped, followers, questions
+from fairlead.toolkit.renames import Place, Question, Rename, dropped, followers, questions
 from fairlead.toolkit.target import Target
 
 Operations: TypeAlias = list[ops.MigrateOperation]
@@ -88,16 +88,17 @@ def decided(shadow: Shadow, deciding: Deciding) -> Decided:
 
 def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operations]:
     renames: list[Rename] = []
-    asked: dict[str, Question] = {}
+    asked: dict[Place, Question] = {}
     hints = deciding.hints
     while True:
         differing = shadow.difference()
-        new = [question for question in questions(differing.changes) if str(question.gone) not in asked]
+        new = [question for question in questions(differing.changes) if question.gone not in asked]
         # Tables first: only when they have their names can columns be told apart.
         new = [question for question in new if question.gone.kind is Kind.TABLE] or new
         if not new:
             break
-        asked.update((str(question.gone), question) for question in new)
+        asked.update((question.gone, question) for question in new)
+        insist_on_one(asked.values(), hints)
         for rename in decide(new, hints, deciding.ask_rename):
             renames.extend(_carried_out(shadow, rename))
             hints = hints.following(rename)
@@ -132,14 +133,14 @@ def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
             if not (column.nullable or column.server_default is not None or column.computed or column.identity):
                 yield ValueNeeded(
                     "backfill",
-                    path_of(leaf.schema, leaf.table_name, str(column.name)),
+                    (leaf.schema, leaf.table_name, str(column.name)),
                     "It is NOT NULL and has no server default: what do the rows get that are there?",
                     "<SQL expression>",
                 )
         elif isinstance(leaf, ops.AlterColumnOp) and leaf.modify_nullable is False and not _has_default(leaf):
             yield ValueNeeded(
                 "backfill",
-                path_of(leaf.schema, leaf.table_name, leaf.column_name),
+                (leaf.schema, leaf.table_name, leaf.column_name),
                 "It becomes NOT NULL: what do the rows get that have nothing in it (NULL: there are none)?",
                 "<SQL expression>",
             )
@@ -165,10 +166,10 @@ def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[st
             )
         else:
             continue
-        column = path_of(schema, table, name)
-        if column not in casts and not _can(shadow, quoted(schema, table), quoted(name), change=change):
+        place = (schema, table, name)
+        if path_of(*place) not in casts and not _can(shadow, quoted(schema, table), quoted(name), change=change):
             wanted = re.split(r"(?i) type ", change)[-1].partition(" COLLATE ")[0]
-            yield ValueNeeded("cast", column, "PostgreSQL does not convert it by itself.", f"{quoted(name)}::{wanted}")
+            yield ValueNeeded("cast", place, "PostgreSQL does not convert it by itself.", f"{quoted(name)}::{wanted}")
 
 
 def _can(shadow: Shadow, table: str, name: str, *, change: str) -> bool:

@@ -124,15 +124,16 @@ def _values_gone(change: Change, connection: Connection) -> Iterator[Obstacle]:
     before, after = change.facts.get("values", ((), ()))
     enum = change.thing.identity
     for value in (value for value in before if value not in (after or ())):
+        place = path_of(None if change.schema == DEFAULT_SCHEMA else change.schema, change.name, value)
         for table, column, is_array in connection.execute(_COLUMNS_OF, {"enum": enum}).all():
             there = f"{literal(value)} = any ({column})" if is_array else f"{column} = {literal(value)}"
             rows = _count(connection, table, there)
             if rows:
                 yield Obstacle(
-                    f"{enum}.{value}",
+                    place,
                     f"The value {value} goes from {enum}, and {_rows(rows)} of {table} have it in {column}.",
                     "Give them another one first, or say that it was renamed: "
-                    f"{shlex.join(('--rename', f'{enum}.{value}=…'))}",
+                    f"{shlex.join(('--rename', f'{place}=…'))}",
                     rows,
                 )
 
@@ -175,7 +176,7 @@ def _made_unique(leaf: ops.CreateUniqueConstraintOp | ops.CreateIndexOp, connect
         name = path_of(leaf.schema, str(leaf.table_name))
         label = getattr(leaf, "constraint_name", None) or getattr(leaf, "index_name", None)
         yield Obstacle(
-            f"{name}.{label}",
+            path_of(leaf.schema, str(leaf.table_name), label),
             f"{_rows(int(rows))} of {name} are not unique by {', '.join(columns)}.",
             f"Make them so first; this shows them: {found};",
             int(rows),

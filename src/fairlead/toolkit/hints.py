@@ -2,12 +2,15 @@
 
 A file is JSON: {"renames": {"users.fullname": "users.name"}, "drops": ["users.nick"], "backfills":
 {"orders.code": "'none'"}, "casts": {"orders.total": "total::numeric"}}.
+
+Names are written as people say them, a name with a dot or an equals sign in it in quotes: `users."e.mail"`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fairlead.errors import DecisionNeeded
 from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.naming import pair_from, path_from, path_of
 from fairlead.toolkit.renames import Question, Rename
 
 
@@ -51,9 +55,14 @@ class ValueNeeded:
     """A column whose rows need something that the models do not say: `option` is "backfill" or "cast"."""
 
     option: str
-    column: str
+    place: tuple[str | None, str, str]  # schema, table and name of the column
     reason: str
     example: str
+
+    @property
+    def column(self) -> str:
+        """The column as it is passed to a command."""
+        return path_of(*self.place)
 
 
 # Ask a person: the name of the candidate or None for "dropped"; the expression.
@@ -73,12 +82,25 @@ class _File(BaseModel):
 def read_hints(path: Path | None, *, renames: Iterable[str], drops: Iterable[str], **values: Iterable[str]) -> Hints:
     """Return the hints of a file and of options, `old=new` each; the options win. Raises DecisionNeeded."""
     given = _read(path) if path is not None else _File()
+    renamed = {**_named(given.renames), **_pairs("--rename", renames)}
     return Hints(
-        {**given.renames, **_pairs("--rename", renames)},
-        frozenset({*given.drops, *drops}),
-        {**given.backfills, **_pairs("--backfill", values.get("backfills", ()))},
-        {**given.casts, **_pairs("--cast", values.get("casts", ()))},
+        {old: _name(new) for old, new in renamed.items()},
+        frozenset(map(_name, [*given.drops, *drops])),
+        {**_named(given.backfills), **_pairs("--backfill", values.get("backfills", ()))},
+        {**_named(given.casts), **_pairs("--cast", values.get("casts", ()))},
     )
+
+
+def _named(given: Mapping[str, str]) -> dict[str, str]:
+    return {_name(name): value for name, value in given.items()}
+
+
+def _name(told: str) -> str:
+    """Return a name in the one way in which it is compared."""
+    name = path_from(told)
+    if name is None:
+        raise DecisionNeeded(f'{told!r} is no name: write users, users.name, or users."e.mail" for one with a dot.')
+    return name
 
 
 def _read(path: Path) -> _File:
@@ -95,10 +117,10 @@ def _read(path: Path) -> _File:
 def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for pair in given:
-        old, equals, new = pair.partition("=")
-        if not (old and equals and new):
+        found = pair_from(pair)
+        if found is None:
             raise DecisionNeeded(f"{option} {pair!r} is not understood: write {option} {_EXAMPLES[option]}")
-        pairs[old.strip()] = new.strip()
+        pairs[found[0]] = found[1]
     return pairs
 
 
@@ -131,6 +153,16 @@ def decide(asked: Iterable[Question], hints: Hints, ask: AskRename | None) -> li
     return decided
 
 
+def insist_on_one(asked: Iterable[Question], hints: Hints) -> None:
+    """Raise DecisionNeeded where a hint could be about two things: a column `a.b`, and a table `b` of a schema `a`."""
+    told = Counter(str(question.gone) for question in asked)
+    if both := sorted(name for name, times in told.items() if times > 1 and name in {*hints.renames, *hints.drops}):
+        raise DecisionNeeded(
+            "These hints have two meanings: a column, or a value of an enum, and a table of a schema are called so.",
+            details=dict.fromkeys(both, "Leave it out and answer at a terminal, or change one of the two at a time."),
+        )
+
+
 def undecided(open_questions: Iterable[Question]) -> DecisionNeeded:
     """Return the error that says what to pass."""
     return DecisionNeeded(
@@ -141,7 +173,7 @@ def undecided(open_questions: Iterable[Question]) -> DecisionNeeded:
 
 def _candidate(question: Question, wanted: str) -> str:
     for candidate in question.candidates:
-        if wanted in {str(candidate), candidate.name}:
+        if wanted in {str(candidate), path_of(candidate.name)}:
             return candidate.name
     raise DecisionNeeded(
         f"{question.gone} cannot have become {wanted}, which is not new in the models.",

@@ -14,6 +14,7 @@ then at it already, which `stamp` says.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,7 +23,7 @@ from alembic.operations import ops
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from fairlead.errors import DestructiveRefused, PushFailed
+from fairlead.errors import DecisionNeeded, DestructiveRefused, PushFailed
 from fairlead.toolkit.catalogue import Catalogue, Kind
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
@@ -104,7 +105,7 @@ def apply(
     *,
     target: Target,
     declared: Catalogue,
-    allowed: Iterable[str] = (),
+    allowed: Collection[str] = (),
     on_statement: Callable[[str], None] = lambda _statement: None,
 ) -> None:
     """Do what was planned in the database at `url`.
@@ -139,7 +140,13 @@ def insist_possible(planned: Plan) -> None:
         )
 
 
-def _insist_allowed(planned: Plan, allowed: Iterable[str]) -> None:
+def _insist_allowed(planned: Plan, allowed: Collection[str]) -> None:
+    names = Counter(loss.name for loss in planned.losses)
+    if both := sorted(name for name, times in names.items() if times > 1 and name in allowed):
+        raise DecisionNeeded(
+            "These have two meanings, a column and a table of a schema; nothing was changed.",
+            details={shlex.join(("--allow-drop", name)): "Change one of the two at a time." for name in both},
+        )
     if refused := planned.refused(allowed):
         raise DestructiveRefused(
             "This would destroy something; nothing was changed. Pass for each that is meant:",
@@ -183,10 +190,10 @@ def _valuer(live: Shadow, ask: AskValue | None) -> AskValue:
     """Return who is asked for values: nobody where no row needs one."""
 
     def answer(need: ValueNeeded) -> str:
-        table, _, column = need.column.rpartition(".")
+        schema, table, column = need.place
         if need.option == "backfill":
             with live.owned():
-                rows = empty_rows(live.connection, quoted(*table.split(".")), column)
+                rows = empty_rows(live.connection, quoted(schema, table), column)
             if not rows:
                 return "NULL"
         if ask is None:

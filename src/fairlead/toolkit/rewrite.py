@@ -21,7 +21,7 @@ from alembic.operations import ops
 
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.change import Action
-from fairlead.toolkit.naming import path_of, quoted
+from fairlead.toolkit.naming import key_of, quoted
 from fairlead.toolkit.operations import flat
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.safe_ddl import Facts, name_of, part_of, plain, table_of
@@ -80,8 +80,8 @@ def _in_order(leaves: Leaves, kind: Any, *, backwards: bool) -> Leaves:
     waiting: list[Any] = [leaf for leaf in leaves if isinstance(leaf, kind)]
     ordered: list[Any] = []
     while waiting:
-        names = {path_of(leaf.schema, leaf.table_name) for leaf in waiting}
-        free = [leaf for leaf in waiting if not (_referred(leaf) - {path_of(leaf.schema, leaf.table_name)}) & names]
+        names = {key_of(leaf.schema, leaf.table_name) for leaf in waiting}
+        free = [leaf for leaf in waiting if not (_referred(leaf) - {key_of(leaf.schema, leaf.table_name)}) & names]
         free = free or waiting  # a circle; the trial will tell
         ordered += free
         waiting = [leaf for leaf in waiting if leaf not in free]

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.backfill import fill_statement, stand_in
 from fairlead.toolkit.beside import catalogue_parts, retyped
-from fairlead.toolkit.naming import path_of, quoted
+from fairlead.toolkit.naming import key_of, path_of, quoted
 from fairlead.toolkit.operations import statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
 
@@ -246,7 +246,7 @@ def _kept_default(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
         return []
     default = leaf.existing_server_default
     if facts.forward:
-        default = facts.metadata.tables[path_of(leaf.schema, leaf.table_name)].columns[leaf.column_name].server_default
+        default = facts.metadata.tables[key_of(leaf.schema, leaf.table_name)].columns[leaf.column_name].server_default
     kept = ops.AlterColumnOp(
         leaf.table_name,
         leaf.column_name,

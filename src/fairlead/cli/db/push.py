@@ -20,6 +20,7 @@ from fairlead.toolkit.destruction import Loss
 from fairlead.toolkit.development import mark_development, need_development
 from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.hints import Hints, read_hints
+from fairlead.toolkit.naming import path_from
 from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.push import Plan
 
@@ -112,7 +113,7 @@ def _tell(planned: Plan, *, whole: bool) -> None:
 
 def _confirmed(loss: Loss) -> bool:
     typed: str = typer.prompt(f"Type {loss.name} to let it be destroyed", default="", show_default=False, err=True)
-    return typed.strip() == loss.name
+    return path_from(typed) == loss.name
 
 
 def _plain(planned: Plan) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from fairlead.toolkit.catalogue import Kind, Thing
-from fairlead.toolkit.naming import quoted
+from fairlead.toolkit.naming import NAME, quoted
 from fairlead.toolkit.plugin import settings
 
 # What PostgreSQL lets everybody do until it is taken away.
@@ -72,10 +73,13 @@ def _prefix(thing: Thing) -> str:
 
 def _what(thing: Thing, rights: list[str]) -> str:
     title = thing.facts["object"]
-    if title.startswith("column "):
-        relation, _, column = title.removeprefix("column ").rpartition(".")
-        return f"{', '.join(f'{right} ({column})' for right in rights)} on {relation}"
+    if column := _COLUMN.fullmatch(title):
+        relation, name = column.groups()
+        return f"{', '.join(f'{right} ({name})' for right in rights)} on {relation}"
     return f"{', '.join(rights)} on {title.removeprefix('table ')}"
+
+
+_COLUMN: Final = re.compile(rf"column (.+)\.({NAME})")
 
 
 def _role(name: str) -> str:
