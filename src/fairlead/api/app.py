@@ -12,7 +12,9 @@ from fastapi import FastAPI
 
 from fairlead.api import openapi, problems
 from fairlead.api import outbox as kept_mails
+from fairlead.api.directory import Directory
 from fairlead.api.edge import Edge
+from fairlead.api.mounting import routes_of
 from fairlead.api.wakings import Wakings
 from fairlead.api.watches import Watches
 from fairlead.bootstrap import Resources
@@ -45,10 +47,8 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     app.state.streams = asyncio.Semaphore(max(1, resources.database.options.pool_size // 4))
     app.state.wakings = Wakings(resources.database.options)
-    for router in (*openapi.ROUTERS, openapi.router):
-        app.include_router(router)
-    if outbox:
-        app.include_router(kept_mails.router)
+    pages = [openapi.router, kept_mails.router] if outbox else [openapi.router]
+    app.router.routes.append(Directory([*openapi.routes(), *routes_of(*pages)]))
     problems.install(app)
     app.add_middleware(Edge)
     return app

@@ -24,7 +24,7 @@ _EVENT: Final = "/{eventId}"
 _WORDS: Final = NAME_CHARACTERS
 
 
-def _filters(
+async def _filters(
     *,
     subject_kind: Annotated[str | None, Query(alias="subjectKind", max_length=_WORDS)] = None,
     subject_id: Annotated[str | None, Query(alias="subjectId", max_length=_WORDS)] = None,

@@ -165,7 +165,7 @@ class _ParsedRequest(Request):
 def may(permission: Permission) -> Any:
     """Return the dependency that lets callers with `permission` in; raises Forbidden naming it."""
 
-    def check(request: Request) -> Caller:
+    async def check(request: Request) -> Caller:
         principal: Principal = request.state.who
         require(principal, permission)
         named = request.path_params.get("organizationId")
@@ -175,7 +175,7 @@ def may(permission: Permission) -> Any:
     return Depends(check)
 
 
-def _individual(request: Request) -> Individual:
+async def _individual(request: Request) -> Individual:
     return Individual(request.state.who, request.app.state.resources, request.state.request_id)
 
 
@@ -192,7 +192,7 @@ def _searchable(text: str) -> str:
     return text
 
 
-def _window(
+async def _window(
     page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1, limit: Annotated[int, Query(ge=1, le=PAGE_ITEMS)] = 20
 ) -> Window:
     return Window(page, limit)

@@ -34,7 +34,7 @@ _ITEM: Final = "/items/{itemId}"
 _LINES: Final = {"requestBody": {"content": {NDJSON: {"schema": {"type": "string", "description": "An item a line."}}}}}
 
 
-def _filters(
+async def _filters(
     *,
     status: ItemStatus | None = None,
     task: Annotated[str | None, Query(max_length=NAME_CHARACTERS)] = None,

@@ -3,40 +3,48 @@
 Under `/api/organizations/{organizationId}` it is for the members of that organization and for its keys, under `/api`
 for keys alone, which imply their organization. Both are the same handlers. The operations' names are those of the
 routes, in camelCase; of the longer address with what tells them apart.
+
+Routes are put together here as one plain list, once a process: routers inside of routers would look for theirs anew
+with every request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, params
+from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
-from fairlead.api.answers import reading
+from fairlead.api.answers import Responses, reading
 from fairlead.api.deps import OrganizationId
 from fairlead.errors import NotFound
 
 ORGANIZATION: Final = "/api/organizations/{organizationId}"
 
 
-def mounted(*nouns: APIRouter, itself: APIRouter) -> APIRouter:
-    """Return one router with every route of `nouns` at both addresses, the shorter ones first.
+def routes_of(*routers: APIRouter) -> list[APIRoute]:
+    """Return every route of routers that have no others inside."""
+    found = [route for router in routers for route in router.routes]
+    if others := [route for route in found if not isinstance(route, APIRoute)]:
+        raise TypeError(f"these are not routes of their own: {others}")
+    return [route for route in found if isinstance(route, APIRoute)]
+
+
+def mounted(*nouns: APIRouter, itself: APIRouter) -> list[APIRoute]:
+    """Return every route of `nouns` at both addresses, the shorter ones first.
 
     `itself` is what is about the organization itself, which a key calls `/api/organization`.
     """
-    both = APIRouter()
-    for noun in nouns:
-        both.include_router(noun, prefix="/api", generate_unique_id_function=short_name)
-    both.include_router(itself, prefix="/api/organization", generate_unique_id_function=short_name)
-    for noun in (*nouns, itself):
-        both.include_router(
-            noun,
-            prefix=ORGANIZATION,
-            dependencies=[Depends(_named)],
-            responses={NotFound.status: reading(NotFound)[NotFound.status]},
-            generate_unique_id_function=_long_name,
-        )
-    return both
+    shorter = [_moved(route, "/api", named=short_name) for route in routes_of(*nouns)]
+    shorter += [_moved(route, "/api/organization", named=short_name) for route in routes_of(itself)]
+    responses: Responses = {NotFound.status: reading(NotFound)[NotFound.status]}
+    naming = [Depends(_named)]
+    return shorter + [
+        _moved(route, ORGANIZATION, named=_long_name, dependencies=naming, responses=responses)
+        for route in routes_of(*nouns, itself)
+    ]
 
 
 def short_name(route: Any) -> str:
@@ -48,5 +56,31 @@ def _long_name(route: Any) -> str:
     return f"{to_camel(route.name)}InOrganization"
 
 
-def _named(_organization_id: OrganizationId) -> None:
+async def _named(_organization_id: OrganizationId) -> None:
     """Let the document name the organization; who asks was compared with it before this."""
+
+
+def _moved(
+    route: APIRoute,
+    prefix: str,
+    *,
+    named: Callable[[Any], str],
+    dependencies: Sequence[params.Depends] = (),
+    responses: Responses | None = None,
+) -> APIRoute:
+    """Return a route like this one below another address, with more dependencies and responses."""
+    return type(route)(
+        prefix + route.path,
+        route.endpoint,
+        methods=route.methods,
+        name=route.name,
+        status_code=route.status_code,
+        tags=route.tags,
+        dependencies=[*dependencies, *route.dependencies],
+        response_model=route.response_model,
+        response_class=route.response_class,
+        responses={**(responses or {}), **route.responses},
+        openapi_extra=route.openapi_extra,
+        include_in_schema=route.include_in_schema,
+        generate_unique_id_function=named,
+    )

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -37,7 +38,7 @@ from fairlead.api import (
 )
 from fairlead.api.auth import accounts, passwords, providers, second_factors, sessions, sign_ins, sign_ups
 from fairlead.api.auth import invitations as invited
-from fairlead.api.mounting import mounted
+from fairlead.api.mounting import mounted, routes_of
 from fairlead.api.openapi_parts import complete
 
 TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
@@ -60,16 +61,15 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
 )
 PERSON_NOUNS: Final = (  # of people who are signed in, or are about to be
     sign_ups.router,
-    sign_ins.router,
-    providers.router,
+    *sign_ins.ROUTERS,
+    *providers.ROUTERS,
     accounts.router,
     sessions.router,
-    passwords.router,
+    *passwords.ROUTERS,
     second_factors.router,
-    invited.router,
+    *invited.ROUTERS,
     organizations.router,
 )
-ROUTERS: Final = (mounted(*TENANT_NOUNS, itself=organization.router), *PERSON_NOUNS, health.router)
 router = APIRouter(include_in_schema=False)
 _STATIC: Final = Path(__file__).parent / "static"
 _DESCRIPTION: Final = """\
@@ -80,6 +80,12 @@ when asking for help."""
 
 
 @cache
+def routes() -> tuple[APIRoute, ...]:
+    """Return the route of every operation; the same for every application of one process."""
+    return (*mounted(*TENANT_NOUNS, itself=organization.router), *routes_of(*PERSON_NOUNS, health.router))
+
+
+@cache
 def document() -> dict[str, Any]:
     """Return the document of every operation; the same for every process of one version."""
     made = get_openapi(
@@ -87,7 +93,7 @@ def document() -> dict[str, Any]:
         version=version("fairlead"),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         description=_DESCRIPTION,
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=routes(),
     )
     for operations in made["paths"].values():
         for operation in operations.values():

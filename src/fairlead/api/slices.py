@@ -68,7 +68,7 @@ def slice_of(part: Slice[Any], shape: type[Shape], *, asked: Asked, of: List, to
     return answer(SliceData[shape](data=data, pagination=pagination))  # type: ignore[valid-type]  # pydantic's generic is made at run time
 
 
-def _asked(
+async def _asked(
     page: Annotated[int | None, Query(ge=1, le=LAST_PAGE)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_ITEMS)] = 20,
     cursor: Annotated[

@@ -17,7 +17,7 @@ def etag_of(value: Any) -> str | None:
     return f'"{version_of(value)}"' if hasattr(value, "updated_at") else None
 
 
-def _expected(
+async def _expected(
     if_match: Annotated[
         str | None,
         Header(description="The `ETag` you saw: the change is made only if nobody made another one since."),

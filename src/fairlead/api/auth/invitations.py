@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,9 +20,19 @@ from fairlead.wire.auth import ShowToken, SignedInOut
 from fairlead.wire.invitations import OfferOut, SignUpInvited
 from fairlead.wire.page import Data
 
-router = APIRouter(prefix="/api/auth/invitations", tags=["invitations"])
-_open = APIRouter(route_class=VisitorRoute, generate_unique_id_function=short_name)
-_own = APIRouter(route_class=PersonRoute, generate_unique_id_function=short_name)
+_open = APIRouter(
+    prefix="/api/auth/invitations",
+    tags=["invitations"],
+    route_class=VisitorRoute,
+    generate_unique_id_function=short_name,
+)
+_own = APIRouter(
+    prefix="/api/auth/invitations",
+    tags=["invitations"],
+    route_class=PersonRoute,
+    generate_unique_id_function=short_name,
+)
+ROUTERS: Final = (_open, _own)
 
 
 @_open.post(
@@ -84,7 +96,3 @@ async def sign_up(request: Request, visitor: AnyVisitor, body: SignUpInvited) ->
         )
         started = await start_session(session, SCOPE, user_id=made.id, client=visitor.client)
     return answer_signed_in(request, started, as_cookie=body.cookie)
-
-
-router.include_router(_open)
-router.include_router(_own)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,9 +28,9 @@ from fairlead.services.verifications import look_at_token, request_by_mail
 from fairlead.wire.auth import ChangePassword, MailRequested, RequestReset, ResetPassword, SignedInOut
 from fairlead.wire.page import Data
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
-_open = APIRouter(route_class=VisitorRoute, generate_unique_id_function=short_name)
-_own = APIRouter(route_class=PersonRoute, generate_unique_id_function=short_name)
+_open = APIRouter(prefix="/api/auth", tags=["auth"], route_class=VisitorRoute, generate_unique_id_function=short_name)
+_own = APIRouter(prefix="/api/auth", tags=["auth"], route_class=PersonRoute, generate_unique_id_function=short_name)
+ROUTERS: Final = (_open, _own)
 
 
 @_own.post(
@@ -89,7 +91,3 @@ async def reset(visitor: AnyVisitor, body: ResetPassword) -> Response:
     async with visitor.unit_of_work() as session:
         await reset_password(session, SCOPE, token=body.token, secret_hash=secret_hash, client=visitor.client)
     return Response(status_code=204)
-
-
-router.include_router(_open)
-router.include_router(_own)

@@ -45,8 +45,7 @@ _SECONDS: Final = 600
 _PURPOSE: Final = "sign-in with a provider"
 _CHARACTERS: Final = 2000  # of what a provider sends back
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
-_open = APIRouter(route_class=VisitorRoute, generate_unique_id_function=short_name)
+_open = APIRouter(prefix="/api/auth", tags=["auth"], route_class=VisitorRoute, generate_unique_id_function=short_name)
 
 
 class _ReturningRoute(CheckedRoute):
@@ -57,7 +56,10 @@ class _ReturningRoute(CheckedRoute):
         """Let everybody in."""
 
 
-_back = APIRouter(route_class=_ReturningRoute, generate_unique_id_function=short_name)
+_back = APIRouter(
+    prefix="/api/auth", tags=["auth"], route_class=_ReturningRoute, generate_unique_id_function=short_name
+)
+ROUTERS: Final = (_open, _back)
 ProviderName = Annotated[str, Path(alias="provider", examples=["github"])]
 FromProvider = Annotated[str, Query(max_length=_CHARACTERS)]
 
@@ -147,10 +149,6 @@ async def finish(
         keep_token(request, response, token=started.token)
     set_cookie(request, response, COOKIE, "", seconds=0)
     return response
-
-
-router.include_router(_open)
-router.include_router(_back)
 
 
 def _provider(request: Request, name: str) -> Provider:

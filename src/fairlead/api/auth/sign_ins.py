@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,9 +19,9 @@ from fairlead.services.sign_ins import Challenge, answer_challenge, begin_code, 
 from fairlead.wire.auth import SignedInOut, SignIn, SignInCode
 from fairlead.wire.page import Data
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
-_open = APIRouter(route_class=VisitorRoute, generate_unique_id_function=short_name)
-_own = APIRouter(route_class=PersonRoute, generate_unique_id_function=short_name)
+_open = APIRouter(prefix="/api/auth", tags=["auth"], route_class=VisitorRoute, generate_unique_id_function=short_name)
+_own = APIRouter(prefix="/api/auth", tags=["auth"], route_class=PersonRoute, generate_unique_id_function=short_name)
+ROUTERS: Final = (_open, _own)
 
 
 @_open.post(
@@ -74,7 +76,3 @@ async def sign_out(request: Request, caller: SignedIn) -> Response:
     response = Response(status_code=204)
     drop_token(request, response)
     return response
-
-
-router.include_router(_open)
-router.include_router(_own)

@@ -94,7 +94,7 @@ class VisitorRoute(CheckedRoute):
             refuse_other_origins(request)
 
 
-def _visitor(request: Request) -> Visitor:
+async def _visitor(request: Request) -> Visitor:
     state = request.app.state
     return Visitor(client_of(request), state.resources, state.passwords)
 
