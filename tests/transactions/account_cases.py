@@ -57,7 +57,7 @@ class AccountWorld:
     member: str
     session_id: str
     session_token: str
-    code: str
+    offered: bytes
     backup_code: str
     asked: str
     reset: str
@@ -70,6 +70,11 @@ class AccountWorld:
     def home(self) -> str:
         """The organization's id."""
         return self.scope.organization_id
+
+    @property
+    def code(self) -> str:
+        """The present code of the factor that the member was offered."""
+        return code_of(self.offered, time.time())
 
     @property
     def person(self) -> Person:
@@ -105,16 +110,17 @@ async def _asked(session: Session, email: str) -> str:
     return str((await session.execute(text(newest).bindparams(email=email))).scalar_one())
 
 
-async def _factors(session: Session, owner: str, member: str) -> tuple[str, str]:
-    """Give the owner a factor and offer the member one; return the member's code and a backup code of the owner's."""
-    codes = []
-    for user_id in (owner, member):
-        offered = await second_factors.offer_second_factor(session, FLEET, user_id=user_id, pepper=PEPPER)
-        codes.append(code_of(base64.b32decode(offered.secret), time.time()))
+async def _factors(session: Session, owner: str, member: str) -> tuple[bytes, str]:
+    """Give the owner a factor and offer the member one; return the member's secret and a backup code of the owner's."""
+    offers = [
+        await second_factors.offer_second_factor(session, FLEET, user_id=user_id, pepper=PEPPER)
+        for user_id in (owner, member)
+    ]
+    own, members = (base64.b32decode(offered.secret) for offered in offers)
     backup_codes = await second_factors.confirm_second_factor(
-        session, FLEET, user_id=owner, code=codes[0], pepper=PEPPER, actor=OPERATOR
+        session, FLEET, user_id=owner, code=code_of(own, time.time()), pepper=PEPPER, actor=OPERATOR
     )
-    return codes[1], backup_codes[0]
+    return members, backup_codes[0]
 
 
 async def make_account_world(database: Database) -> AccountWorld:
@@ -131,7 +137,7 @@ async def make_account_world(database: Database) -> AccountWorld:
         await passwords.set_password(session, FLEET, user_id=owner, secret_hash="the hash")
         started = await sessions.start_session(session, FLEET, user_id=owner, client=Client("198.51.100.1"))
         await session.execute(_UNSEEN.bindparams(id=started.session.id))
-        code, backup_code = await _factors(session, owner, member)
+        offered, backup_code = await _factors(session, owner, member)
         used = await verifications.write_letter(session, FLEET, verification_id=await _asked(session, email), url=_URL)
         assert used
         challenge = await verifications.start_challenge(session, FLEET, user_id=owner, email=email)
@@ -145,7 +151,7 @@ async def make_account_world(database: Database) -> AccountWorld:
             member=member,
             session_id=started.session.id,
             session_token=started.token,
-            code=code,
+            offered=offered,
             backup_code=backup_code,
             asked=await _asked(session, other.owner.email),
             reset=token_in([used]),

@@ -17,7 +17,7 @@ from fairlead.services import invitations, verifications
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def world(database: Database) -> AccountWorld:
     """The world."""
     return await make_account_world(database)

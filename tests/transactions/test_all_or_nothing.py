@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from tests.fixtures.failing import everything_in
 from tests.fixtures.items import FLEET
-from tests.fixtures.people import PEPPER, acting, tell
+from tests.fixtures.people import PEPPER, acting
 from tests.transactions.account_cases import ACCOUNT_CASES
 from tests.transactions.trying import UseCase, insist_on_all_or_nothing
 
@@ -94,6 +94,7 @@ class World:
     waiting: list[str]
     keyed: str
     failed: list[str]
+    failed_where_full: list[str]
     held: HeldItem
     stopping: HeldItem
 
@@ -113,7 +114,14 @@ async def _founded(session: Session, scope: Any, slug: str, **given: Any) -> org
     return await organizations.found_organization(session, scope, name=slug, slug=slug, **people)
 
 
-@pytest.fixture
+async def _failed(session: Session, scope: TenantScope, queue_id: str, *, count: int) -> list[str]:
+    ids = await items.enqueue_items(session, scope, queue_id=queue_id, items=[ItemInput({"n": 0})] * count)
+    for one in await leases.claim_items(session, scope, queue_id=queue_id, limit=count, worker_id="worker"):
+        await leases.fail_item(session, scope, item_id=one.item.id, lease=one.lease, error="no", retry=False)
+    return ids
+
+
+@pytest.fixture(scope="module")
 async def world(database: Database) -> World:
     """The world."""
     async with database.unit_of_work(FLEET) as session:
@@ -139,13 +147,16 @@ async def world(database: Database) -> World:
         await schedules.pause_schedule(session, own, schedule_id=timed[1].id)
         paused = await queues.create_queue(session, own, name="paused")
         await queues.pause_queue(session, own, queue_id=paused.id)
-        failed = await items.enqueue_items(session, own, queue_id=queue_id, items=[ItemInput({"n": 0})] * 2)
-        for one in await leases.claim_items(session, own, queue_id=queue_id, limit=2, worker_id="worker"):
-            await leases.fail_item(session, own, item_id=one.item.id, lease=one.lease, error="no", retry=False)
+        full = await queues.create_queue(session, own, name="full", max_depth=1)
+        failed = await _failed(session, own, queue_id, count=2)
+        failed_where_full = await _failed(session, own, full.id, count=1)
+        await items.enqueue_items(session, own, queue_id=full.id, items=[ItemInput({"n": 1})])
         first = [ItemInput({"n": 1}, unique_key="here"), *[ItemInput({"n": 1})] * 3]
         ids = await items.enqueue_items(session, own, queue_id=queue_id, items=first[1:])
         ids += await items.enqueue_items(session, own, queue_id=queue_id, items=first[:1])
-        held, stopping = await leases.claim_items(session, own, queue_id=queue_id, limit=2, worker_id="worker")
+        held, stopping = await leases.claim_items(
+            session, own, queue_id=queue_id, limit=2, worker_id="worker", lease_seconds=3600
+        )
         await items.cancel_items(session, own, item_ids=[stopping.item.id])
     return World(
         scope=own,
@@ -161,6 +172,7 @@ async def world(database: Database) -> World:
         key=key.id,
         paused_queue=paused.id,
         failed=failed,
+        failed_where_full=failed_where_full,
         keyed=ids[-1],
         waiting=[item_id for item_id in ids if item_id not in {held.item.id, stopping.item.id}],
         held=held,
@@ -324,10 +336,6 @@ async def test_a_failure_at_any_statement_leaves_nothing(database: Database, wor
     await insist_on_all_or_nothing(database, USE_CASES[name], world)
 
 
-async def _retried_beyond_depth(session: Session, scope: Any, world: World) -> object:
-    return await items.retry_items(session, scope, item_ids=world.failed)
-
-
 TAKEN: Final[list[users.UserInput]] = [*_PEOPLE, {"email": "owner@other.org", "name": "A stranger's"}]
 
 # Calls that are refused after they have begun to write, and as what.
@@ -386,7 +394,10 @@ REFUSED: Final[dict[str, tuple[UseCase, type[FairleadError]]]] = {
         ),
         Conflict,
     ),
-    "a retry beyond the depth": (UseCase(_retried_beyond_depth), QueueFull),
+    "a retry beyond the depth": (
+        UseCase(lambda s, o, w: items.retry_items(s, o, item_ids=w.failed_where_full)),
+        QueueFull,
+    ),
     "an upsert of a stranger": (UseCase(lambda s, o, _: users.upsert_users(s, o, users=TAKEN)), Conflict),
     "an upsert that makes mightier members": (
         UseCase(lambda s, o, _: users.upsert_users(s, o, users=_PEOPLE, actor=acting("viewer"))),
@@ -415,8 +426,6 @@ async def test_a_refusal_that_is_ignored_leaves_nothing(database: Database, worl
     """Who catches a typed refusal inside the transaction and goes on commits nothing of what was refused."""
     use_case, error = REFUSED[name]
     scope = use_case.scope(world)
-    if error is QueueFull:
-        await tell(database, "update queues set max_depth = 4")
     before = await everything_in(database)
 
     with suppress(SessionMisused):
