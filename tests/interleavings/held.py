@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import anyio.lowlevel
+import anyio
 import pytest
 from tests.fixtures.clock import ClockedDatabase
 from tests.interleavings.ground import Ground
@@ -17,6 +17,7 @@ from fairlead.db.session import Session
 from fairlead.errors import FairleadError
 
 _PATIENCE_SECONDS = 10
+_LOOK_SECONDS = 0.002  # after which a statement that has not ended may be waiting for a lock
 
 
 class _GivenUp(Exception):
@@ -34,7 +35,9 @@ class HeldVerb:
         self._process_id = 0
         self._at_gate = self._is_open = False
         self._gate = asyncio.Event()
+        self._news = asyncio.Event()
         self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(lambda _: self._news.set())
 
     @property
     def is_over(self) -> bool:
@@ -65,10 +68,15 @@ class HeldVerb:
     async def _settled(self, ground: Ground) -> None:
         """Return as soon as it is held at a gate, has ended or waits for a lock."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not (self._at_gate or self.is_over or (self._process_id and ground.is_blocked(self._process_id))):
+        while not (self._at_gate or self.is_over):
+            self._news.clear()
+            with anyio.move_on_after(_LOOK_SECONDS):
+                await self._news.wait()
+                continue
+            if self._process_id and ground.is_blocked(self._process_id):
+                return
             if time.monotonic() > deadline:
                 pytest.fail(f"{self.verb.name} neither goes on nor waits for anybody")
-            await anyio.lowlevel.checkpoint()
 
     async def _run(self) -> None:
         self._database.now = self.verb.now
@@ -103,6 +111,7 @@ class HeldVerb:
     async def _pass(self) -> None:
         if not self._is_open:
             self._at_gate = True
+            self._news.set()
             await self._gate.wait()
             if not self._is_open:
                 self._gate.clear()
