@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.metadata import version
 
@@ -70,3 +71,11 @@ def test_wrong_usage_with_json(
 def test_help_shows_what_is_in_brackets(name: str) -> None:
     """The section of pyproject.toml that a help text names is to be read there."""
     assert "[tool.fairlead.db]" in CliRunner().invoke(app, ["db", name, "--help"]).output
+
+
+def test_only_what_serves_the_api_waits_for_its_import() -> None:
+    """The API takes as long to import as everything else: no command that does not serve it waits for that."""
+    told = "import fairlead.cli.app, sys; print([name for name in sys.modules if name.startswith('fairlead.api')])"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+
+    assert done.stdout.strip() == "[]"

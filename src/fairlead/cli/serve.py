@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from fairlead.api.app import create_app
 from fairlead.bootstrap import Resources
 from fairlead.cli.mails import run_mails
 from fairlead.cli.output import messages
@@ -46,6 +45,8 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
 
     Raises OperatorError when the address cannot be listened on.
     """
+    from fairlead.api.app import create_app  # noqa: PLC0415 - long to import, for this alone
+
     app = create_app(resources, outbox=outbox)
     config = uvicorn.Config(
         app,
