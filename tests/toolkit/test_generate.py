@@ -123,8 +123,8 @@ def test_the_sql_lies_beside_it(shop: ShopCopy, server_url: str) -> None:
     [draft] = generate(shop.target(), server_url, wanted=WANTED, deciding=Deciding(Hints()))
     module, up, down = write(shop.target(), [draft])
     assert (up.name, down.name) == (f"{module.stem}.up.sql", f"{module.stem}.down.sql")
-    assert "CREATE INDEX CONCURRENTLY IF NOT EXISTS customers_email_idx ON shop.customers (email);" in up.read_text()
-    assert "DROP INDEX CONCURRENTLY IF EXISTS shop.customers_email_idx;" in down.read_text()
+    assert "create index concurrently if not exists customers_email_idx on shop.customers (email);" in up.read_text()
+    assert "drop index concurrently if exists shop.customers_email_idx;" in down.read_text()
     assert f"SET version_num='{draft.revision}'" in up.read_text()
 
 
@@ -144,7 +144,7 @@ def test_a_custom_revision_is_empty(shop: ShopCopy) -> None:
     [draft] = custom(shop.target(), wanted)
     assert draft.revision == "20261125_move_what_was_ordered"
     assert len(draft.revision) <= 32
-    assert "SET LOCAL lock_timeout = '3s'" in source(draft)
+    assert "set local lock_timeout = '3s'" in source(draft)
 
 
 def test_without_an_answer_nothing_is_written(shop: ShopCopy, server_url: str) -> None:

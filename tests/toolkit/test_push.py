@@ -264,7 +264,7 @@ def test_a_login_that_may_not(empty_url: str, server_url: str, stranger: str) ->
     with one_transaction(url) as (connection, _):
         [obstacle] = plan(live(connection, empty_url, wider), Deciding(Hints())).obstacles
         assert (obstacle.name, obstacle.sentence) == (
-            "ALTER TABLE users ADD COLUMN name TEXT",
+            "alter table users add column name text",
             "must be owner of table users.",
         )
         with pytest.raises(OperatorError, match="This login may not do that: permission denied for table users"):

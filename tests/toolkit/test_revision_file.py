@@ -45,12 +45,12 @@ def test_it_waits_for_locks_as_long_as_that_stops_nobody() -> None:
     """Whatever takes a lock that others wait behind has a short lock_timeout; a build that stops nobody has none."""
     assert sorted(" ".join(sent.split()) for sent in _executed(source(DRAFT))) == sorted(
         [
-            "SET lock_timeout = '0'",
+            "set lock_timeout = '0'",
             "CREATE INDEX CONCURRENTLY a_idx ON a (b)",
-            "SET lock_timeout = '3s'",
+            "set lock_timeout = '3s'",
             "ALTER TABLE a ADD CONSTRAINT c CHECK (b <> '') NOT VALID",
-            "RESET lock_timeout",
-            "SET LOCAL lock_timeout = '3s'",
+            "reset lock_timeout",
+            "set local lock_timeout = '3s'",
             "ALTER TABLE a ADD COLUMN d TEXT DEFAULT 'it''s'",
         ]
     )
@@ -59,9 +59,9 @@ def test_it_waits_for_locks_as_long_as_that_stops_nobody() -> None:
 def test_it_works_as_the_role_that_owns_the_tables() -> None:
     """With an owner both parts work as that role, and each gives it back."""
     text = source(replace(DRAFT, owner="shop_owner"))
-    assert text.count('"SET ROLE shop_owner"') == 1
-    assert text.count('"SET LOCAL ROLE shop_owner"') == 2  # the downgrade's too
-    assert text.count('"RESET ROLE"') == 3
+    assert text.count('"set role shop_owner"') == 1
+    assert text.count('"set local role shop_owner"') == 2  # the downgrade's too
+    assert text.count('"reset role"') == 3
 
 
 @pytest.mark.parametrize(

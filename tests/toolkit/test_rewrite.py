@@ -80,7 +80,7 @@ def test_rows_without_a_value_are_filled_first() -> None:
     added, filled, insisted, validated = done.alone
     assert added == "ALTER TABLE orders ADD COLUMN IF NOT EXISTS code TEXT"
     assert filled.startswith("DO ")
-    assert "SET code = 'none'" in filled
+    assert "set code = 'none'" in filled
     assert "NOT VALID" in insisted
     assert "VALIDATE" in validated
     assert done.together[0] == "ALTER TABLE orders ALTER COLUMN code SET NOT NULL"

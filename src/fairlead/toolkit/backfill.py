@@ -10,20 +10,20 @@ from sqlalchemy.dialects import postgresql
 _PAGES: Final = 500  # of a table, in one transaction: some ten thousand rows
 
 _FILL: Final = """DO $fill$
-DECLARE
+declare
     page bigint := 0;
-BEGIN
-    IF pg_relation_size('{name}') > 0 AND row_security_active('{name}') THEN
-        RAISE EXCEPTION 'Row-level security hides rows of {told} from %', current_user
-            USING HINT = 'Let a login with BYPASSRLS migrate.';
-    END IF;
-    WHILE page <= pg_relation_size('{name}') / current_setting('block_size')::bigint LOOP
-        UPDATE {table} SET {column} = {value}
-        WHERE {column} IS NULL AND ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + {pages})::tid;
-        COMMIT;
+begin
+    if pg_relation_size('{name}') > 0 and row_security_active('{name}') then
+        raise exception 'Row-level security hides rows of {told} from %', current_user
+            using hint = 'Let a login with BYPASSRLS migrate.';
+    end if;
+    while page <= pg_relation_size('{name}') / current_setting('block_size')::bigint loop
+        update {table} set {column} = {value}
+        where {column} is null and ctid >= format('(%s,0)', page)::tid and ctid < format('(%s,0)', page + {pages})::tid;
+        commit;
         page := page + {pages};
-    END LOOP;
-END $fill$"""
+    end loop;
+end $fill$"""
 
 
 def fill_statement(table: str, column: str, value: str) -> str:

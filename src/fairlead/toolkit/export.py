@@ -10,6 +10,7 @@ from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
+from fairlead.toolkit.keywords import small
 from fairlead.toolkit.target import Target
 
 _HEAD: Final = """-- The schema of {name}, as its models declare it, for an empty database:
@@ -29,7 +30,9 @@ def export(target: Target) -> str:
     made: list[tuple[bool, str]] = []
 
     def write(statement: Any, *_parameters: Any, **_options: Any) -> None:
-        made.append((isinstance(statement, CreateIndex), str(statement.compile(dialect=dialect)).strip().rstrip(";")))
+        made.append(
+            (isinstance(statement, CreateIndex), small(str(statement.compile(dialect=dialect)).strip().rstrip(";")))
+        )
 
     target.metadata.create_all(create_mock_engine("postgresql+psycopg://", write), checkfirst=False)
     return "\n".join(

@@ -27,6 +27,7 @@ from fairlead.toolkit.change import changes
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.environment import connected, scripts
+from fairlead.toolkit.keywords import all_small
 from fairlead.toolkit.operations import enum_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
@@ -141,8 +142,8 @@ def _drafts(
         head,
         wanted.message,
         (*map(str, found.renames), *described(leaf for leaf in first if not _goes_along(leaf, unready))),
-        replace(up, together=(*renaming, *up.together)),
-        replace(down, together=(*down.together, *undoing)),
+        _small(replace(up, together=(*renaming, *up.together))),
+        _small(replace(down, together=(*down.together, *undoing))),
         target.owner,
         tuple(_warnings(found.renames, first)),
     )
@@ -152,10 +153,14 @@ def _drafts(
             revision,
             f"{wanted.message}, second part",
             tuple(described(up.later)),
-            rewrite(up.later, facts),
-            _down(up.later, facts),
+            _small(rewrite(up.later, facts)),
+            _small(_down(up.later, facts)),
             target.owner,
         )
+
+
+def _small(part: Rewritten) -> Rewritten:
+    return replace(part, alone=all_small(part.alone), together=all_small(part.together))
 
 
 def _goes_along(leaf: ops.MigrateOperation, facts: Facts) -> bool:

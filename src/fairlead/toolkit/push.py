@@ -29,6 +29,7 @@ from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.destruction import Loss, Obstacle, consequences, empty_rows, wanted_type
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, ValueNeeded, undecided, unvalued
+from fairlead.toolkit.keywords import all_small
 from fairlead.toolkit.naming import for_driver, path_of, quoted
 from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.operations import flat, statements
@@ -72,10 +73,10 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
         effects = list(consequences(leaves, live.connection, metadata=live.target.metadata, casts=found.casts))
     losses = tuple(effect for effect in effects if isinstance(effect, Loss))
     with live.connection.begin():
-        todo = list(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
+        todo = all_small(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
     obstacles = tuple(effect for effect in effects if isinstance(effect, Obstacle))
     trial = Rehearsal() if obstacles else rehearsed(live, todo)
-    everything = [*(rename.statement() for rename in found.renames), *todo]
+    everything = (*all_small(rename.statement() for rename in found.renames), *todo)
     first = tuple(filter(is_of_values, everything)) if trial.values_first else ()
     return Plan(
         (*map(str, found.renames), *described(leaves)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
-from fairlead.toolkit.naming import NAME, PATH, QUOTED
+from fairlead.toolkit.naming import NAME, PATH, QUOTED, quoted
 from fairlead.toolkit.rewrite import Rewritten
 
 _WIDTH: Final = 100
@@ -101,35 +101,35 @@ def _body(part: Rewritten, owner: str | None) -> Iterator[str]:
             yield from _execute(statement, indent=4)
 
 
-_BUILT: Final = re.compile(rf"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS ({NAME}) ON")
-_DROPPED: Final = re.compile(rf"DROP INDEX CONCURRENTLY IF EXISTS (?:{NAME}\.)?({NAME})$")
+_BUILT: Final = re.compile(rf"create (?:unique )?index concurrently if not exists ({NAME}) on", re.IGNORECASE)
+_DROPPED: Final = re.compile(rf"drop index concurrently if exists (?:{NAME}\.)?({NAME})$", re.IGNORECASE)
 
 
 def _alone(statements: Iterable[str], owner: str | None) -> Iterator[str]:
     """Yield them with the time they wait for a lock: long where waiting stops nobody."""
     if owner:
-        yield f"SET ROLE {owner}"
+        yield f"set role {quoted(owner)}"
     patient: bool | None = None
     for statement in statements:
         if patient is not (stops_nobody := _STOPS_NOBODY.search(statement) is not None):
             patient = stops_nobody
-            yield f"SET lock_timeout = '{'0' if patient else _LOCK_TIMEOUT}'"
+            yield f"set lock_timeout = '{'0' if patient else _LOCK_TIMEOUT}'"
         yield statement
-    yield "RESET lock_timeout"
+    yield "reset lock_timeout"
     if owner:
-        yield "RESET ROLE"
+        yield "reset role"
 
 
-_STOPS_NOBODY: Final = re.compile(r" CONCURRENTLY | VALIDATE CONSTRAINT |^DO \$fill\$")
+_STOPS_NOBODY: Final = re.compile(r" concurrently | validate constraint |^do \$fill\$", re.IGNORECASE)
 
 
 def _together(statements: Iterable[str], owner: str | None) -> Iterator[str]:
-    yield f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"
+    yield f"set local lock_timeout = '{_LOCK_TIMEOUT}'"
     if owner:
-        yield f"SET LOCAL ROLE {owner}"
+        yield f"set local role {quoted(owner)}"
     yield from statements
     if owner:
-        yield "RESET ROLE"
+        yield "reset role"
 
 
 def _execute(statement: str, *, indent: int) -> Iterator[str]:
@@ -149,8 +149,8 @@ def _execute(statement: str, *, indent: int) -> Iterator[str]:
 
 def _is_exact(statement: str) -> bool:
     """Say whether lines are part of what is quoted in it, as of a function's body; ours may be moved to the margin."""
-    quoted = list(_QUOTED.finditer(statement.replace("$fill$", "")))
-    return any(part["mark"] is not None or "\n" in part[0] or "\t" in part[0] for part in quoted)
+    parts = _QUOTED.finditer(statement.replace("$fill$", ""))
+    return any(part["mark"] is not None or "\n" in part[0] or "\t" in part[0] for part in parts)
 
 
 _QUOTED: Final = re.compile(QUOTED)
@@ -174,7 +174,7 @@ def _before_clauses(line: str, margin: str) -> list[str]:
     ).splitlines()
 
 
-_BODY_OR_LIST: Final = re.compile(r"\n(?!ALTER )")
+_BODY_OR_LIST: Final = re.compile(r"\n(?!alter )", re.IGNORECASE)
 _CLAUSES: Final = re.compile(
     rf"{QUOTED}|(?<=\S) (?P<clause>ADD CONSTRAINT|REFERENCES|WHERE|USING \(|WITH CHECK"
     rf"|ON (?!DELETE|UPDATE)(?={PATH} (?:USING \w+ )?\()|INCLUDE|NOT VALID)",

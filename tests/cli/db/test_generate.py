@@ -61,7 +61,7 @@ def test_a_decision_without_a_terminal(shop: ShopCopy, generate: Run) -> None:
     assert answer in orjson.loads(done.stderr)["details"]["shop.customers.fullname"]
     done = generate("-m", "Rename", *answer.split(), "--explain")
     assert done.returncode == 0, done.stderr
-    assert "ALTER TABLE shop.customers RENAME COLUMN fullname TO name" in done.stdout
+    assert "alter table shop.customers rename column fullname to name" in done.stdout
     assert _files(shop) == before
 
 

@@ -53,7 +53,7 @@ def test_a_database_that_is_not_for_development(push: Ran, empty_url: str) -> No
     assert push(_BODY, "--mark-development").returncode == 0
     done = push(f"{_BODY}, {_TITLE}")
     assert done.returncode == 0
-    assert done.stdout.strip() == "ALTER TABLE notes ADD COLUMN title TEXT;"
+    assert done.stdout.strip() == "alter table notes add column title text;"
     assert "fairlead db generate" in done.stderr
 
 
@@ -65,7 +65,7 @@ def test_explaining(push: Ran, empty_url: str) -> None:
     assert done.returncode == 0
     answer = orjson.loads(done.stdout)
     assert answer["applied"] is False
-    assert answer["statements"] == ["ALTER TABLE notes DROP COLUMN body"]
+    assert answer["statements"] == ["alter table notes drop column body"]
     assert [(loss["name"], loss["rows"]) for loss in answer["losses"]] == [("notes.body", 1)]
     assert rows(empty_url, "select body from notes") == [("a",)]
 
