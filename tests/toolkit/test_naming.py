@@ -59,12 +59,12 @@ def _second() -> MetaData:
             identity,
             Column("the name", Text, nullable=False, unique=True),
             Column("o'k", Text, nullable=False, index=True),
-            Column("x.y", Text),
+            Column("x.y", Text, comment="a\ttab"),
             Column('q"', Integer, CheckConstraint('"q""" > 0', name='q"')),
             Column("parent's", BigInteger, ForeignKey(identity)),
             Column("token", UUID, server_default=text("gen_random_uuid()"), nullable=False),
             Column("kind", Enum("a'b", 'c"d', name=f"{name} kind"), server_default=text("'a''b'")),
-            comment="it's here WHERE\n  a line ends",
+            comment="it's\there WHERE\n\ta line ends",
         )
         _also(table, "create policy \"own's\" on {} using (\"the name\" = 'it''s USING (x)')")
         _also(table, "grant select on {} to public")

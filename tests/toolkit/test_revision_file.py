@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql_text
 
-from fairlead.toolkit.naming import QUOTED
+from fairlead.db.migrating.wording import QUOTED
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten
 
@@ -54,6 +54,17 @@ def test_it_waits_for_locks_as_long_as_that_stops_nobody() -> None:
             "ALTER TABLE a ADD COLUMN d TEXT DEFAULT 'it''s'",
         ]
     )
+
+
+def test_it_says_what_is_a_leftover_and_what_is_an_index_that_goes() -> None:
+    """Only what is dropped to be built at once is said to be left behind, not an index that was of the same name."""
+    drop = "drop index concurrently if exists a_idx"
+    build = "create index concurrently if not exists a_idx on a (b)"
+    up = Rewritten((drop, "drop index concurrently if exists b_idx", drop, build), ())
+    said = "# what a build that was broken off left behind\n        op.execute"
+    text = source(replace(DRAFT, up=up))
+    assert (text.count(said), text.count(drop)) == (1, 2)
+    assert text.index(said) > text.index("b_idx")
 
 
 def test_it_works_as_the_role_that_owns_the_tables() -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from fairlead.toolkit.naming import QUOTED
+from fairlead.db.migrating.wording import QUOTED
 
 _PIECE: Final = re.compile(rf"(?P<kept>\b[eE]'(?:[^'\\]|\\.|'')*'|{QUOTED}|--[^\n]*|/\*[\s\S]*?\*/)|[A-Z]+")
 

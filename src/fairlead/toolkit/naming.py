@@ -12,7 +12,6 @@ PREPARER: Final = postgresql.dialect(paramstyle="named").identifier_preparer  # 
 
 NAME: Final = r'(?:"(?:[^"]|"")+"|[\w$]+)'  # regular expressions: one name, a path of one or two
 PATH: Final = rf"{NAME}(?:\.{NAME})?"
-QUOTED: Final = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<mark>\w*)\$[\s\S]*?\$(?P=mark)\$"""  # what is as it is
 
 
 def quoted(*names: str | None) -> str:

@@ -11,6 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Enum, ForeignKeyConstraint, MetaData, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.types import ARRAY, TypeDecorator
 
+from fairlead.db.migrating.offline import keep_tabs
+
 
 def flat(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:
     """Yield each operation by itself, those of a table one after the other."""
@@ -29,6 +31,7 @@ def statements(operation: ops.MigrateOperation, metadata: MetaData) -> list[str]
         dialect_opts={"paramstyle": "named"},  # others double each percent sign
         opts={"as_sql": True, "literal_binds": True, "target_metadata": metadata},
     )
+    keep_tabs(context.impl)
     context.impl.static_output = written.append  # type: ignore[method-assign,assignment]  # one call is one statement
     Operations(context).invoke(_alone(operation))
     plain = (statement.removesuffix(context.impl.command_terminator).strip() for statement in written)

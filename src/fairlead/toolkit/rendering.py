@@ -10,8 +10,8 @@ from typing import Final
 from alembic.runtime.migration import RevisionStep
 
 from fairlead.db.migrating import offline, revisions
+from fairlead.db.migrating.wording import QUOTED
 from fairlead.toolkit.environment import scripts
-from fairlead.toolkit.naming import QUOTED
 from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import Target
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from textwrap import wrap
 from typing import Final
 
-from fairlead.toolkit.naming import NAME, PATH, QUOTED, quoted
+from fairlead.db.migrating.wording import QUOTED
+from fairlead.toolkit.naming import NAME, PATH, quoted
 from fairlead.toolkit.rewrite import Rewritten
 
 _WIDTH: Final = 100
@@ -88,11 +90,10 @@ def _doc(part: Rewritten) -> str:
 
 def _body(part: Rewritten, owner: str | None) -> Iterator[str]:
     """Yield the lines of a function: what stands alone, then what is one transaction."""
-    built = {match[1] for statement in part.alone if (match := _BUILT.match(statement))}
     if part.alone:
         yield "    with op.get_context().autocommit_block():"
-        for statement in _alone(part.alone, owner):
-            if (dropped := _DROPPED.match(statement)) and dropped[1] in built:
+        for statement, following in pairwise((*_alone(part.alone, owner), "")):
+            if (dropped := _DROPPED.match(statement)) and (built := _BUILT.match(following)) and dropped[1] == built[1]:
                 yield "        # what a build that was broken off left behind"
             yield from _execute(statement, indent=8)
     together = part.together if part.together or part.alone else ()
@@ -138,13 +139,16 @@ def _execute(statement: str, *, indent: int) -> Iterator[str]:
         statement = f"-- squawk-ignore ban-drop-constraint\n{statement}"
     statement = _BIND.sub(r"\\\\:", statement.replace("\\", "\\\\").replace('"""', r"\"\"\""))
     if "\n" not in statement and '"' not in statement and len(statement) + indent + 14 <= _WIDTH + indent:
-        yield f'{margin}op.execute("{statement}")'
+        yield f'{margin}op.execute("{statement.replace(_TAB, _SEEN)}")'
         return
     exact = _is_exact(statement)
     yield f'{margin}op.execute("""'
     for line in statement.splitlines() if exact else _broken(statement):
         yield line if exact else f"{margin}    {line}".rstrip()
     yield '""")' if exact else f'{margin}""")'
+
+
+_TAB, _SEEN = "\t", "\\t"
 
 
 def _is_exact(statement: str) -> bool:

@@ -12,9 +12,12 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.schema import DDLElement
 
 from fairlead.db.migrating.failures import explained
 from fairlead.db.migrating.revisions import Migrations
+from fairlead.db.migrating.wording import with_spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,18 @@ class Statement:
     text: str
     alone: bool
     line: int  # of the revision's file, from which it is sent
+
+
+def keep_tabs(impl: Any) -> None:
+    """Let Alembic write what is sent: without a connection it makes spaces of every tab, also of one in a text."""
+
+    def written(construct: Any, *_options: Any, **_more: Any) -> None:
+        statement: Any = text(construct) if isinstance(construct, str) else construct
+        literal = {} if isinstance(statement, DDLElement) else {"compile_kwargs": {"literal_binds": True}}
+        sent = with_spaces(str(statement.compile(dialect=impl.dialect, **literal)))
+        impl.static_output(f"{sent.strip()}{impl.command_terminator}")
+
+    impl._exec = written  # noqa: SLF001 - every operation goes through it
 
 
 class _Parts(StringIO):
@@ -90,6 +105,7 @@ def _written(migrations: Migrations, script: ScriptDirectory, step: RevisionStep
             output_buffer=buffer,
             **{**migrations.options, "version_table_schema": migrations.version_schema},  # as Alembic's own command
         )
+        keep_tabs(environment.get_context().impl)
         with environment.begin_transaction():
             environment.run_migrations()
     return buffer

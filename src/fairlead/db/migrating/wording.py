@@ -33,12 +33,21 @@ _DROPS: Final = re.compile(
 )
 
 
+QUOTED: Final = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<mark>\w*)\$[\s\S]*?\$(?P=mark)\$"""  # what is as it is
+_MARGIN: Final = re.compile(rf"{QUOTED}|(?P<tab>\t)")
+
+
 @dataclass(frozen=True, slots=True)
 class IndexBuild:
     """An index that is built concurrently: its name, and its table as it is written in SQL."""
 
     name: str
     table: str
+
+
+def with_spaces(statement: str) -> str:
+    """Return a statement whose margins are of spaces; a tab in a text or a body stays one."""
+    return _MARGIN.sub(lambda found: "    " if found["tab"] else found[0], statement)
 
 
 def bare(statement: str) -> str:
