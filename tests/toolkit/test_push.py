@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     Constraint,
     Enum,
     Index,
@@ -269,6 +272,40 @@ def test_a_login_that_may_not(empty_url: str, server_url: str, stranger: str) ->
         )
         with pytest.raises(OperatorError, match="This login may not do that: permission denied for table users"):
             plan(live(connection, empty_url, _users()), Deciding(Hints()))
+
+
+def test_a_serial_key_gets_wider(empty_url: str) -> None:
+    """The sequence of a serial column becomes as wide as the column."""
+    for kind in (Integer, BigInteger, Integer):
+        metadata = MetaData()
+        Table("users", metadata, Column("id", kind, primary_key=True))
+        pushed(empty_url, metadata)
+        assert planned(empty_url, metadata) == Plan((), ())
+
+
+def test_a_domain_that_columns_have_changes(empty_url: str) -> None:
+    """What a domain asks of values is changed where it is, since it cannot go while a column has it."""
+    for asked in (
+        "check (value > 0)",
+        "default 7 check (value > 0 and value < 9)",
+        "not null constraint odd check (value <> 4)",
+    ):
+        metadata = _users()
+        event.listen(metadata, "before_create", DDL(f"create domain rank as integer {asked}"))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+        event.listen(metadata, "after_create", DDL("alter table users add column place rank"))  # type: ignore[no-untyped-call]  # same
+        pushed(empty_url, metadata)
+        assert planned(empty_url, metadata) == Plan((), ())
+
+
+def test_a_column_that_is_computed_from_one_whose_type_changes(empty_url: str) -> None:
+    """It comes when the other has its new type, however that is converted, and goes before."""
+    pushed(empty_url, _users(_text("total")))
+    _filled(empty_url, "1, '1.5'", columns="id, total")
+    cast = {"users.total": "total::numeric"}
+    pushed(empty_url, _users(Column("total", Numeric), Column("twice", Numeric, Computed("total * 2"))), casts=cast)
+    assert rows(empty_url, "select twice from users") == [(Decimal("3.0"),)]
+    pushed(empty_url, _users(_text("total")), casts={"users.total": "total::text"}, allowed=["users.twice"])
+    assert rows(empty_url, "select total from users") == [("1.5",)]
 
 
 def test_a_rename_keeps_the_values(empty_url: str) -> None:

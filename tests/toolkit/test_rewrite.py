@@ -201,3 +201,25 @@ def test_what_stands_on_a_new_type_waits_for_it() -> None:
     done = rewrite([MADE, column, index], FACTS)
     assert (done.alone, done.later) == ((), (index,))
     assert done.together == ("create type state as enum ('new', 'old')", "ALTER TABLE orders ADD COLUMN state state")
+
+
+@pytest.mark.parametrize("made", [KEY, CHECK], ids=["foreign key", "check"])
+def test_a_constraint_that_waits_stays_as_it_was_until_then(made: Any) -> None:
+    """Where another constraint of the same name has to wait, the old one goes with it, on both ways."""
+    gone = ops.DropConstraintOp(made.constraint_name, "orders", _reverse=made)
+    done = rewrite([gone, made], replace(FACTS, renamed=ORDERS))
+    assert (done.alone, done.together, done.later) == ((), (), (gone, made))
+    added, _ = rewrite(done.later, FACTS).alone
+    assert added.startswith(f"ALTER TABLE orders DROP CONSTRAINT IF EXISTS {made.constraint_name}, ADD ")
+
+
+def test_a_type_without_a_cast_back_goes_back_by_text() -> None:
+    """Where PostgreSQL converts only one way, and that as a person said, the way back is by what is written."""
+    key = Key(Kind.COLUMN, "public", "orders", "during")
+    was, now = (Thing(key, {"type": kind, "nullable": True}) for kind in ("daterange", "tsrange"))
+    leaf = CatalogueOp(Change(key, was, now), steps(was, now), steps(now, was))
+    facts = replace(FACTS, casts={"orders.during": "tsrange(during)"}, by_text=frozenset({"orders.during"}))
+    change = "alter table orders alter column during type"
+    assert rewrite([leaf], facts).together == (f"{change} tsrange using tsrange(during)",)
+    back = rewrite([leaf.reverse()], replace(facts, casts={}, forward=False))
+    assert back.together == (f"{change} daterange using during::text::daterange",)

@@ -48,6 +48,14 @@ def _beside(statement: str) -> Iterator[str]:
         yield statement
 
 
+def makes_anew(operation: CatalogueOp) -> bool:
+    """Tell whether it makes an enum anew, so that every column of it gets another type."""
+    return operation.change.kind is Kind.ENUM and any(map(_GONE_TYPE.match, operation.statements))
+
+
+_GONE_TYPE: Final = re.compile(r"drop type ", re.IGNORECASE)
+
+
 def retyped(operation: object) -> str | None:
     """Return the statement that gives a column another type, where the operation is about that."""
     if not isinstance(operation, CatalogueOp) or operation.change.kind is not Kind.COLUMN:

@@ -18,23 +18,20 @@ from pathlib import Path
 from typing import Final
 
 from alembic.operations import ops
-from sqlalchemy import Connection, text
 
 from fairlead.errors import MigrationFailed, OperatorError
-from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
 from fairlead.toolkit.change import changes
+from fairlead.toolkit.circumstances import facts_of, meeting, renamed
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.environment import connected, scripts
 from fairlead.toolkit.keywords import all_small
-from fairlead.toolkit.operations import enum_of
-from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten, rewrite
-from fairlead.toolkit.safe_ddl import Facts, Table
+from fairlead.toolkit.safe_ddl import Facts
 from fairlead.toolkit.sentences import breaks_running_code, described, values_gone
 from fairlead.toolkit.shadow import shadow
 from fairlead.toolkit.target import Target
@@ -79,8 +76,8 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
             if not found.renames and not found.operations:
                 return []
             with connection.begin():
-                partitioned = frozenset(_partitioned(connection))
-        drafts = list(_drafts(target, found, partitioned, wanted=wanted, head=head))
+                facts = facts_of(target, found, connection)
+        drafts = list(_drafts(target, found, facts, wanted=wanted, head=head))
         # Renames were carried out on this shadow; without any it is as the migrations left it.
         with shadow(server_url, target) if found.renames else nullcontext(url) as trial_url:
             rewritten = _tried(target, trial_url, declared, drafts=drafts)
@@ -114,23 +111,10 @@ def _free_id(target: Target, wanted: Wanted) -> str:
     return next(name for name in (stem, *(f"{stem}_{n}" for n in range(2, 100))) if name not in taken)
 
 
-def _partitioned(connection: Connection) -> Iterator[Table]:
-    rows = connection.execute(
-        text("""
-            select nullif(n.nspname, 'public'), c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            where c.relkind = 'p'
-        """)
-    )
-    yield from ((schema, name) for schema, name in rows)
-
-
-def _drafts(
-    target: Target, found: Decided, partitioned: frozenset[Table], *, wanted: Wanted, head: str | None
-) -> Iterator[Draft]:
+def _drafts(target: Target, found: Decided, facts: Facts, *, wanted: Wanted, head: str | None) -> Iterator[Draft]:
     """Yield the revision, and the one after it when something has to wait for the first to be applied."""
     leaves = found.operations
-    facts = Facts(target.metadata, partitioned=partitioned, fills=found.fills, casts=found.casts)
-    unready = replace(_meeting(leaves, facts), renamed=frozenset(_renamed(target, found.renames)))
+    unready = replace(meeting(leaves, facts), renamed=frozenset(renamed(target.metadata, found.renames)))
     up = rewrite(leaves, unready)
     first = [leaf for leaf in leaves if leaf not in up.later]
     revision = _free_id(target, wanted)
@@ -177,39 +161,9 @@ def _warnings(renames: Iterable[Rename], leaves: Iterable[ops.MigrateOperation])
     yield from (_VALUES.format(", ".join(gone)) for leaf in leaves if (gone := values_gone(leaf)))
 
 
-def _renamed(target: Target, renames: Iterable[Rename]) -> Iterator[Table]:
-    """Yield the tables that have another name afterwards, or something in them that has."""
-    for rename in renames:
-        if rename.old.kind == "value":
-            yield from (
-                (table.schema, table.name)
-                for table in target.metadata.sorted_tables
-                if any(getattr(enum_of(column), "name", None) == rename.old.within for column in table.columns)
-            )
-        elif rename.old.kind in {Kind.TABLE, Kind.COLUMN}:
-            yield rename.old.schema, rename.old.within or rename.new_name
-
-
 def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     back = [leaf.reverse() for leaf in reversed(list(leaves))]
-    return rewrite(back, _meeting(back, replace(facts, fills={}, casts={}, forward=False)))
-
-
-def _meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
-    """Return the facts with what the operations make, drop and change the type of."""
-    made, gone, changing = set[Table](), set[Table](), set[Table]()
-    for leaf in leaves:
-        if isinstance(leaf, ops.CreateTableOp):
-            made.add((leaf.schema, leaf.table_name))
-        elif isinstance(leaf, ops.DropTableOp):
-            gone.add((leaf.schema, leaf.table_name))
-        elif (
-            (isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None)
-            or (isinstance(leaf, ops.AddColumnOp) and not facts.forward and not leaf.column.nullable)
-            or (isinstance(leaf, CatalogueOp) and retyped(leaf))
-        ):
-            changing.add((leaf.schema, leaf.table_name))
-    return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(changing))
+    return rewrite(back, meeting(back, replace(facts, fills={}, casts={}, forward=False)))
 
 
 def _tried(target: Target, url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:

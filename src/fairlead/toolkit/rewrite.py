@@ -148,6 +148,6 @@ def _without_drops_for_another(leaves: Leaves, facts: Facts, waiting: Leaves) ->
         for leaf in leaves
         if isinstance(leaf, _DROPS_ITSELF) and part_of(leaf, facts).alone and (facts.forward or leaf not in waiting)
     }
-    kept = [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and name_of(leaf) in anew)]
-    late = {name_of(leaf) for leaf in waiting if isinstance(leaf, _REPLACED)}
+    late = {name_of(leaf) for leaf in waiting if isinstance(leaf, (*_REPLACED, *_DROPS_ITSELF))}
+    kept = [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and name_of(leaf) in anew - late)]
     return kept, [leaf for leaf in kept if leaf in waiting or (isinstance(leaf, _DROPPING) and name_of(leaf) in late)]

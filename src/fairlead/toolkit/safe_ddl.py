@@ -34,6 +34,7 @@ class Facts:
     partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes
     fills: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that empty rows get
     casts: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that converts
+    by_text: frozenset[str] = frozenset()  # columns whose new type has no cast to the old one: it goes back by text
     new: re.Pattern[str] | None = None  # finds the names of types, functions, … that are made in this revision
     replaced: frozenset[tuple[Table | None, str]] = frozenset()  # indexes and unique constraints made anew
     forward: bool = True  # False: a downgrade, which has no revision that follows
@@ -71,14 +72,8 @@ def table_of(leaf: ops.MigrateOperation) -> Table | None:
 
 def part_of(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) -> Part:
     """Return one operation's statements; `early`: something is built on its table before the transaction."""
-    if isinstance(leaf, CatalogueOp) and (changed := retyped(leaf)) and facts.forward:
-        cast = facts.casts.get(path_of(leaf.schema, leaf.table_name, leaf.change.name))
-        if cast:
-            given = re.sub(r" using .*", "", changed) + f" using {cast}"
-            leaf = CatalogueOp(
-                leaf.change, tuple(given if one == changed else one for one in leaf.statements), leaf.back
-            )
     if isinstance(leaf, CatalogueOp):
+        leaf = _converted(leaf, facts)
         return Part(*catalogue_parts(leaf, busy=facts.busy((leaf.schema, leaf.table_name))))
     if isinstance(leaf, ops.AddColumnOp):
         return _column(leaf, facts, early=early)
@@ -86,6 +81,20 @@ def part_of(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) ->
         if isinstance(leaf, kind) and facts.busy(table_of(leaf) or (None, "")):
             return rewriter(leaf, facts)
     return plain(leaf, facts)
+
+
+def _converted(leaf: CatalogueOp, facts: Facts) -> CatalogueOp:
+    """Return it with the conversion of a column's values that was given, or that there is on the way back."""
+    changed, path = retyped(leaf), path_of(leaf.schema, leaf.table_name, leaf.change.name)
+    if changed is None:
+        return leaf
+    before, using, usual = changed.partition(" using ")
+    cast = facts.casts.get(path) if facts.forward else None
+    if not facts.forward and path in facts.by_text and using:
+        name, cast_to, kind = usual.partition("::")
+        cast = f"{name}::text{cast_to}{kind}"
+    given = f"{before} using {cast}" if cast else changed
+    return CatalogueOp(leaf.change, tuple(given if one == changed else one for one in leaf.statements), leaf.back)
 
 
 def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:

@@ -96,7 +96,9 @@ def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:
 
 
 def _comes_with_its_column(change: Change, changes: stock.Changes) -> bool:
-    """Tell whether a sequence is made, and goes, with the serial column that owns it."""
+    """Tell whether a sequence is made, and goes, with the serial column that owns it; it does not change with it."""
+    if change.action is Action.ALTER:
+        return False
     owner = change.thing.facts.get("owned by") if change.kind is Kind.SEQUENCE else None
     columns = (one for one in changes.values() if one.kind is Kind.COLUMN and one.action is change.action)
     return owner is not None and any(f"{one.thing.relation}.{quoted(one.name)}" == owner for one in columns)
@@ -115,6 +117,8 @@ def _place_of_stock(operation: MigrateOperation) -> _Placed:
     if isinstance(operation, ops.CreateIndexOp | ops.AddConstraintOp):
         return (_TABLES, _ORDER[Kind.INDEX], operation)
     # A column that is computed from another is gone before that is altered, and comes after.
+    if isinstance(operation, ops.AddColumnOp) and operation.column.computed is not None:
+        return (_TABLES, _ORDER[Kind.CONSTRAINT], operation)
     rank = next((rank for rank, kind in enumerate(_COLUMNS_LAST) if isinstance(operation, kind)), -1)
     return (_TABLES, rank, operation)
 

@@ -84,6 +84,21 @@ def _domain(thing: Thing) -> Iterator[str]:
     yield " ".join(parts)
 
 
+def _domain_altered(before: Thing, after: Thing) -> Iterator[str]:
+    """Change a domain that columns have; one of another type has to be made anew."""
+    was, now, alter = before.facts, after.facts, f"alter domain {after.identity}"
+    if (was["type"], was.get("collation")) != (now["type"], now.get("collation")):
+        yield from _again(before, after)
+        return
+    old, new = was.get("checks") or {}, now.get("checks") or {}
+    yield from (f"{alter} drop constraint {quoted(name)}" for name in old if new.get(name) != old[name])
+    if was.get("default") != now.get("default"):
+        yield f"{alter} set default {now['default']}" if now.get("default") else f"{alter} drop default"
+    if was["nullable"] != now["nullable"]:
+        yield f"{alter} {'drop' if now['nullable'] else 'set'} not null"
+    yield from (f"{alter} add constraint {quoted(name)} {new[name]}" for name in new if new[name] != old.get(name))
+
+
 def _sequence(thing: Thing) -> Iterator[str]:
     yield f"create sequence {thing.identity} {_sequence_options(thing)}"
 
@@ -205,6 +220,7 @@ _GONE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.DEFAULT_GRANT: rights.revoked,
 }
 _ALTERED: Final[dict[Kind, Callable[[Any, Any], Iterator[str]]]] = {
+    Kind.DOMAIN: _domain_altered,
     Kind.SEQUENCE: _sequence_altered,
     Kind.FUNCTION: _function_altered,
     Kind.TABLE: settings.table_altered,
