@@ -134,7 +134,7 @@ async def test_item_that_cannot_be_read_is_not_denied(
 
     path = f"/api/queues/{ours.queue_id}/items"
     with monkeypatch.context() as patch:
-        patch.setattr("fairlead.api.items.get_item", failing)
+        patch.setattr("fairlead.services.shared_reads.find_items", failing)
         answer = await client.post(path, json={"payload": {}})
 
     assert answer.status_code == 503

@@ -26,6 +26,7 @@ from fairlead.services.key_use import KeyUse
 from fairlead.services.passwords import Passwords
 from fairlead.services.providers import Provider
 from fairlead.services.rate_limits import RateLimiter
+from fairlead.services.shared_reads import SharedReads
 
 FLUSH_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.limiter = RateLimiter(resources.database, resources.rate_limits)
     app.state.providers = {options.name: Provider(options) for options in resources.providers}
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
+    app.state.reads = SharedReads(resources.database)
     app.state.streams = asyncio.Semaphore(max(1, resources.database.options.pool_size // 4))
     app.state.wakings = Wakings(resources.database.options)
     pages = [openapi.router, kept_mails.router] if outbox else [openapi.router]

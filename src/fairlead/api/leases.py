@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from operator import attrgetter
 from typing import Final
 
 from fastapi import APIRouter
@@ -42,6 +43,8 @@ from fairlead.wire.page import Data
 router = APIRouter(tags=["leases"], route_class=TenantRoute)
 _CLAIM: Final = "/queues/{queueId}/claim"
 _ITEM: Final = "/items/{itemId}"
+_FIELDS: Final = tuple(ItemOut.model_fields)
+_VALUES: Final = attrgetter(*_FIELDS)
 _OUTCOME = changing(NotFound, LeaseLost, ItemCancelled)
 
 
@@ -189,5 +192,5 @@ async def _claimed(caller: Caller, queue_id: str, *, body: ClaimItems) -> list[H
 
 
 def _held(held: HeldItem) -> HeldItemOut:
-    item = ItemOut.model_validate(held.item)
-    return HeldItemOut.model_construct(**dict(item), lease=held.lease, lease_expires_at=held.lease_expires_at)
+    item = zip(_FIELDS, _VALUES(held.item), strict=True)
+    return HeldItemOut(**dict(item), lease=held.lease, lease_expires_at=held.lease_expires_at)
