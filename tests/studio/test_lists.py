@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import psycopg
 import pytest
 from tests.fixtures import warehouse
 from tests.fixtures.studios import Guest, opened
+from tests.fixtures.waiting import until
 
+from fairlead.studio.app import create_studio
 from fairlead.studio.lists import PAGE, Wanted, order_of, page_statement
 from fairlead.studio.shape import Table
 
@@ -141,3 +144,46 @@ async def test_what_the_database_lacks(shopper: Guest) -> None:
     """A table that only the models have is named on the overview, and has no page."""
     assert "later" in await shopper.page("/")
     assert (await shopper.client.get("/t/later")).status_code == 404
+
+
+async def test_a_page_that_nobody_waits_for_any_more(shopper: Guest, shop_url: str) -> None:
+    """When the browser has gone, what the database does for its page is cancelled at once."""
+    left = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        """Nobody is there."""
+
+    async with await psycopg.AsyncConnection.connect(shop_url, autocommit=True) as other:
+
+        async def waiting() -> bool:
+            return await (await other.execute(_WAITING)).fetchone() == (1,)
+
+        async with other.transaction():
+            await other.execute("lock table orders in access exclusive mode")
+            asking = asyncio.create_task(create_studio(shopper.studio)(_scope(shopper, "/t/orders"), receive, send))
+            await until(waiting, what="the page waits for the table")
+            left.set()
+            await asyncio.wait_for(asking, timeout=2)  # its own patience for a lock is longer
+            assert not await waiting()
+
+
+_WAITING = """
+select count(*) from pg_locks
+where not granted and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+def _scope(guest: Guest, path: str) -> dict[str, Any]:
+    cookies = "; ".join(f"{name}={value}" for name, value in guest.client.cookies.items())
+    headers = {"host": guest.client.base_url.netloc.decode(), "cookie": cookies}
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }

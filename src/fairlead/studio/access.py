@@ -21,6 +21,7 @@ from fairlead.db.tenancy import entering, showing, system, tenant
 from fairlead.errors import DatabaseUnavailable
 
 Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
+LOOKING_SECONDS: Final = 5  # of one statement that only looks
 _LOCK_SECONDS: Final = 3
 _CHANGE_SECONDS: Final = 10
 _AS_TEXT: Final = (
@@ -71,7 +72,7 @@ class Access:
 
     @asynccontextmanager
     async def looking(
-        self, organization: Organization | None = None, *, seconds: float = 5, texts: bool = True
+        self, organization: Organization | None = None, *, seconds: float = LOOKING_SECONDS, texts: bool = True
     ) -> AsyncIterator[Connection]:
         """Give a read-only transaction, of the tenant's rows when there is one; each statement ends after `seconds`.
 

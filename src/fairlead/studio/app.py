@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
@@ -72,7 +73,7 @@ def _answering(handler: Handler, *, page: bool) -> Handler:
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await _while_wanted(request, handler)
         except Exception as error:  # noqa: BLE001 - `_sentence` logs what nobody expected
             status, sentence = _sentence(error, request)
         if page:
@@ -80,6 +81,27 @@ def _answering(handler: Handler, *, page: bool) -> Handler:
         return JSONResponse({"error": sentence}, status_code=status)
 
     return answer
+
+
+async def _while_wanted(request: Request, handler: Handler) -> Response:
+    """Make a page for as long as the browser waits for it: when it has gone, the database stops as well."""
+    if request.method != "GET":  # what changes something is done to its end
+        return await handler(request)
+    making, leaving = asyncio.ensure_future(handler(request)), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({making, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if making.done():
+            return await making
+        return Response(status_code=499)
+    finally:
+        making.cancel()
+        leaving.cancel()
+        await asyncio.gather(making, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _sentence(error: Exception, request: Request) -> tuple[int, str]:

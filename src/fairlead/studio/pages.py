@@ -16,6 +16,7 @@ from fairlead.studio.filters import OPERATORS, operators_of
 from fairlead.studio.lists import Wanted
 from fairlead.studio.rendering import render
 from fairlead.studio.shape import Table
+from fairlead.studio.slowness import is_served, slow_because
 from fairlead.studio.view import (
     COUNTED_EXACTLY,
     cells,
@@ -89,6 +90,8 @@ async def table_rows(request: Request) -> HTMLResponse:
         after=list_address(table, wanted, after=page.after) if page.after else "",
         total=total,
         why_not=studio.changes.may(table),
+        slow=slow_because(table, wanted, organization),
+        served={column.name for column in table.columns if is_served(table, column, organization)},
     )
 
 

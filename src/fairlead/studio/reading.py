@@ -18,11 +18,18 @@ from fairlead.studio.shape import Column, Kind, Reference, Shape, Table
 _Name: TypeAlias = tuple[str, str]  # schema, table
 
 _COLUMNS: Final = """
+with whole_indexes as (
+    select i.* from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+    where m.amname = 'btree' and i.indisvalid and i.indpred is null
+)
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typcategory,
     not a.attnotnull, coalesce(pg_get_expr(d.adbin, d.adrelid), case when a.attidentity <> '' then 'next number' end),
     a.attgenerated <> '' or a.attidentity = 'a',
     array(select e.enumlabel from pg_enum e where e.enumtypid = t.oid order by e.enumsortorder),
-    col_description(c.oid, a.attnum)
+    col_description(c.oid, a.attnum),
+    exists (select from whole_indexes i where i.indrelid = c.oid and i.indkey[0] = a.attnum),
+    array(select b.attname::text from whole_indexes i join pg_attribute b on b.attrelid = c.oid
+        and b.attnum = i.indkey[0] where i.indrelid = c.oid and i.indnkeyatts > 1 and i.indkey[1] = a.attnum)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -76,6 +83,8 @@ class _Found(NamedTuple):
     made: bool
     labels: list[str]
     comment: str | None
+    indexed: bool
+    indexed_behind: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,8 @@ def _column(found: _Found) -> Column:
         made=found.made,
         labels=tuple(found.labels),
         comment=found.comment,
+        indexed=found.indexed,
+        indexed_behind=tuple(found.indexed_behind),
     )
 
 

@@ -15,7 +15,10 @@ Kind: TypeAlias = Literal["text", "number", "boolean", "time", "json", "array", 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An open column. `made` is the database's own to fill; `default` is what it fills in when nothing is given."""
+    """An open column. `made` is the database's own to fill; `default` is what it fills in when nothing is given.
+
+    `indexed`: an index begins with it; `indexed_behind`: columns that an index begins with, it being the second.
+    """
 
     name: str
     type: str
@@ -25,6 +28,8 @@ class Column:
     made: bool = False
     labels: tuple[str, ...] = ()
     comment: str | None = None
+    indexed: bool = False
+    indexed_behind: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:

@@ -43,6 +43,18 @@ document.addEventListener("click", (event) => {
   if (side.classList.contains("open") && !side.contains(event.target)) side.classList.remove("open");
 });
 
+// A page that takes long can be done without: the database stops reading when the browser stops waiting.
+let leaving = 0;
+
+function stay() {
+  window.stop();
+  clearTimeout(leaving);
+  leaving = 0;
+}
+
+addEventListener("beforeunload", () => (leaving = setTimeout(() => toast("The database is reading. Escape stops it."), 800)));
+addEventListener("pageshow", () => (leaving = 0));
+
 const anywhere = {
   "/": () => (document.getElementById("search") ?? document.getElementById("narrow")).focus(),
   f: () => toggleFilter(),
@@ -57,6 +69,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return openTables();
   }
+  if (event.key === "Escape" && leaving) stay();
   if (event.key === "Escape" && event.target.matches("input, select")) return event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
