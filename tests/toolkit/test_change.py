@@ -7,8 +7,8 @@ import pytest
 from tests.fixtures.databases import database_of
 from tests.fixtures.drifts import DRIFTS, FOUND_ONLY, TOUCH, TRIGGER
 
-from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
-from fairlead.toolkit.change import Action, changes, telling
+from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
+from fairlead.toolkit.change import Action, Change, changes, telling
 from fairlead.toolkit.environment import connected
 from fairlead.toolkit.target import own
 
@@ -84,6 +84,15 @@ def test_code_that_drifts_is_told(fresh_url: str, triggered: Catalogue, ddl: str
     _execute(fresh_url, ddl)
     told = _told(_read(fresh_url), triggered)
     assert any(sentence in line for line in told), told
+
+
+def test_all_that_differs_in_a_constraint_is_said() -> None:
+    """That a key is switched off does not hide that it is another one, too."""
+    key = Key(Kind.CONSTRAINT, "public", "orders", "orders_fkey")
+    found = Thing(key, {"definition": "FOREIGN KEY (a)", "enforcement": "switched off"})
+    sentence = Change(key, found, Thing(key, {"definition": "FOREIGN KEY (b)"})).sentence("the database")
+    assert "FOREIGN KEY (a) in the database and FOREIGN KEY (b) in the models" in sentence
+    assert "its enforcement is switched off" in sentence
 
 
 def test_foreign_keys_that_are_switched_off(server_url: str, fresh_url: str, declared: Catalogue) -> None:

@@ -12,7 +12,7 @@ from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing
 MODELS: Final = "the models"
 _LONGEST: Final = 300
 _WHOLE: Final = {"definition", "columns"}  # not said when a part of it differs too: they repeat it
-_BESIDE: Final = {"owner", "comment", "fires", "valid"}  # are no part of it
+_BESIDE: Final = {"owner", "comment", "fires", "valid", "validated", "enforcement", "statistics"}  # are no part of it
 _HOLDS_ROWS: Final = {Kind.TABLE, Kind.COLUMN, Kind.SEQUENCE}
 
 

@@ -66,7 +66,7 @@ def test_a_decision_without_a_terminal(shop: ShopCopy, generate: Run) -> None:
 
 
 def test_a_decision_on_a_terminal(shop: ShopCopy, environment: dict[str, str]) -> None:
-    """On a terminal it asks, takes no answer that is none, and writes what was answered."""
+    """On a terminal it asks, takes no answer that is none, writes what was answered, and says what the linter asks."""
     shop.edit(NAME)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "fairlead", "db", "generate", "-m", "Rename"]
@@ -78,7 +78,10 @@ def test_a_decision_on_a_terminal(shop: ShopCopy, environment: dict[str, str]) -
         os.write(ours, b"7\n")
         assert "A number from 0 to 1" in _heard(ours, "Which")
         os.write(ours, b"1\n")
-        assert "rename column shop.customers.fullname to name" in _heard(ours, "Wrote")
+        told = _heard(ours, "LINT_IGNORE = {")
+        assert "rename column shop.customers.fullname to name" in told
+        assert "The linter asks about what may be meant so:" in told
+        assert ": renaming-column: " in told
         assert process.wait(timeout=60) == 0
     os.close(ours)
 

@@ -61,6 +61,7 @@ def test_linting(reviewing: Run) -> None:
     """What is pending is linted, or named revisions, or all behind one; a finding ends the command with 1."""
     found = reviewing("lint")
     assert (found.returncode, "finding(s) in 2 revision(s)" in found.stderr) == (1, True)
+    assert "write the reason into the revision: LINT_IGNORE = {" in found.stderr
     assert "versions/two.py:" in found.stdout
     assert "changing-column-type" in found.stdout
     clean = reviewing("lint", "one", "--json")

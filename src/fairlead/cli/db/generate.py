@@ -9,14 +9,18 @@ from typing import Annotated
 
 import typer
 
+from fairlead.cli.db.lint import excuse
 from fairlead.cli.db.place import TargetName, chosen_target, near, workshop
 from fairlead.cli.db.questions import ask_rename, ask_value
-from fairlead.cli.output import AsJson, answers, messages, show_json
+from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command
+from fairlead.errors import LinterMissing
 from fairlead.toolkit import generate as revisions
 from fairlead.toolkit.decisions import Deciding
 from fairlead.toolkit.hints import read_hints
+from fairlead.toolkit.lint import Finding, lint
 from fairlead.toolkit.revision_file import Draft, source
+from fairlead.toolkit.target import Target
 
 
 @command
@@ -55,12 +59,31 @@ def generate(
         else:
             drafts = revisions.generate(target, url, wanted=wanted, deciding=deciding)
     written = [] if explain else revisions.write(target, drafts)
+    found = _linted(target, drafts) if written else []
     if as_json:
-        show_json(
-            {"revisions": [_json(draft, explain=explain) for draft in drafts], "written": list(map(str, written))}
-        )
+        told = [_json(draft, explain=explain) for draft in drafts]
+        show_json({"revisions": told, "written": list(map(str, written)), "findings": to_json(found)})
     else:
         _tell(drafts, written)
+        _warn(found)
+
+
+def _linted(target: Target, drafts: list[Draft]) -> list[Finding]:
+    """Return what the linter finds; nothing where it is not installed, which `review` says."""
+    try:
+        return lint(target, [draft.revision for draft in drafts])
+    except LinterMissing:
+        return []
+
+
+def _warn(found: list[Finding]) -> None:
+    """Say what only a person can tell to be harmless: a value that may be missing now, a number that may grow."""
+    if found:
+        messages.print("The linter asks about what may be meant so:")
+        for finding in found:
+            place = f"{finding.file}:{finding.line}"
+            messages.print(f"  {place}: {finding.rule}: {finding.sentence}", markup=False, soft_wrap=True)
+        messages.print(excuse(found), markup=False, soft_wrap=True)
 
 
 def _json(draft: Draft, *, explain: bool) -> dict[str, object]:

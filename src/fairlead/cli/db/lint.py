@@ -41,8 +41,16 @@ def lint(
         for finding in found:
             show_finding(finding)
         messages.print(f"{len(found)} finding(s) in {len(names)} revision(s).")
+        if found:
+            messages.print(excuse(found), markup=False, soft_wrap=True)
     if found:
         raise typer.Exit(1)
+
+
+def excuse(found: list[Finding]) -> str:
+    """Say how what has its reason is excused."""
+    rules = ", ".join(f'"{rule}": "why"' for rule in dict.fromkeys(finding.rule for finding in found))
+    return f"Mend that, or write the reason into the revision: LINT_IGNORE = {{{rules}}}"
 
 
 def show_finding(finding: Finding) -> None:
