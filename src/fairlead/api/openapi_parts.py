@@ -109,11 +109,12 @@ def _complete_answer(status: str, answer: Part, headers: dict[str, str]) -> None
 def _headers_of(status: str, answer: Part, *, schemas: Part) -> dict[str, str]:
     """Return the headers of an answer, and what each is called under `components/headers`."""
     headers = {"X-Request-Id": "RequestId"}
-    if status in {"201", "303"}:
+    fields = _fields_of_one(answer, schemas)
+    if status == "303" or (status == "201" and "id" in fields):
         headers["Location"] = "Location"
     if status == "401":
         headers["WWW-Authenticate"] = "WWW-Authenticate"
-    if status < "400" and _can_be_edited(answer, schemas):
+    if status < "400" and "updatedAt" in fields:  # it can be edited: api/versions.py
         headers["ETag"] = "ETag"
     return headers
 
@@ -132,11 +133,12 @@ def _limits_at(path: str) -> dict[str, str]:
     return {name: name for name in _HEADERS if name.startswith("RateLimit-") and path.startswith("/api/")}
 
 
-def _can_be_edited(answer: Part, schemas: Part) -> bool:
-    """Tell whether an answer is one thing that has a version, as `api/versions.py` sees it."""
+def _fields_of_one(answer: Part, schemas: Part) -> Part:
+    """Return the fields of the one thing that is answered; none where it is no such answer."""
     envelope = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
     inside = schemas.get(_name(envelope), {}).get("properties", {}).get("data", {}).get("$ref", "")
-    return "updatedAt" in schemas.get(_name(inside), {}).get("properties", {})
+    fields: Part = schemas.get(_name(inside), {}).get("properties", {})
+    return fields
 
 
 def _sent(made: Part) -> set[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -16,9 +15,7 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.permissions import Permission
 from fairlead.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
-from fairlead.queries.page import Page
 from fairlead.queries.roles import get_role, get_role_page
-from fairlead.rows import Role
 from fairlead.services.roles import create_role, delete_role, update_role
 from fairlead.wire.page import Data, PageData
 from fairlead.wire.roles import NewRole, RoleOut, UpdateRole
@@ -36,7 +33,7 @@ async def create(once: Once, caller: Manager, body: NewRole) -> Response:
 
     async def work(session: Session, scope: TenantScope) -> Response:
         made = await create_role(session, scope, actor=caller.actor, **dict(body))
-        return one(_shown(made), RoleOut, status=201, location=caller.at(f"/roles/{made.id}"))
+        return one(made, RoleOut, status=201, location=caller.at(f"/roles/{made.id}"))
 
     return await once.answer(caller, work)
 
@@ -46,7 +43,7 @@ async def read_page(caller: Reader, window: PageWindow, search: Search = "") -> 
     """List the roles that can be given here, own ones first. Scope: `members:read`."""
     async with caller.unit_of_work() as (session, scope):
         page = await get_role_page(session, scope, window=window, search=search)
-    return page_of(Page(tuple(map(_shown, page.data)), page.page, page.limit, page.total), RoleOut)
+    return page_of(page, RoleOut)
 
 
 @router.get(_ROLE, name="read_role", response_model=_ONE, responses=reading(NotFound))
@@ -54,7 +51,7 @@ async def read_one(caller: Reader, role_id: RoleId) -> Response:
     """Read a role. Scope: `members:read`."""
     async with caller.unit_of_work() as (session, scope):
         role = await get_role(session, scope, role_id=role_id)
-    return one(_shown(role), RoleOut)
+    return one(role, RoleOut)
 
 
 @router.patch(
@@ -64,7 +61,7 @@ async def update(caller: Manager, role_id: RoleId, expected: Expected, body: Upd
     """Change the fields given; whoever has the role may do at once what it says. Scope: `members:manage`."""
     async with caller.unit_of_work() as (session, scope):
         role = await update_role(session, scope, role_id=role_id, expected=expected, actor=caller.actor, **body.given)
-    return one(_shown(role), RoleOut)
+    return one(role, RoleOut)
 
 
 @router.delete(_ROLE, name="delete_role", status_code=204, responses=reading(NotFound, Conflict, PreconditionFailed))
@@ -73,7 +70,3 @@ async def delete(caller: Manager, role_id: RoleId, expected: Expected) -> Respon
     async with caller.unit_of_work() as (session, scope):
         await delete_role(session, scope, role_id=role_id, expected=expected, actor=caller.actor)
     return Response(status_code=204)
-
-
-def _shown(role: Role) -> dict[str, Any]:
-    return {**asdict(role), "system": role.organization_id is None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fairlead.domain import limits
 from fairlead.domain.permissions import Permission
@@ -18,6 +18,10 @@ Permissions = Annotated[
     list[Annotated[Permission, Field(strict=False)]],
     Field(max_length=len(Permission), examples=[["items:read", "items:manage"]]),
 ]
+
+
+def _is_nobodys(organization_id: str | None) -> bool:
+    return organization_id is None
 
 
 class NewRole(Received):
@@ -43,6 +47,6 @@ class RoleOut(Sent):
     name: str
     description: str | None
     permissions: list[str]
-    system: bool
+    system: Annotated[bool, BeforeValidator(_is_nobodys)] = Field(validation_alias="organization_id")
     created_at: datetime
     updated_at: datetime
