@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
@@ -60,7 +61,7 @@ create table shop.no_key (a int, b int)
 
 
 def _pulled(url: str, *schemas: str, version_table: str = "alembic_version") -> tuple[Pulled, Target]:
-    place = place_of(schemas, version_table)
+    place = place_of(Path("/"), schemas=schemas, version_table=version_table)
     return pull(url, url, place), place
 
 
@@ -109,3 +110,16 @@ def test_without_the_extra(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "sqlacodegen.generators", None)
     with pytest.raises(OperatorError, match=r"pip install 'fairlead\[toolkit\]'"):
         _pulled(empty_url)
+
+
+def test_what_is_pulled_unless_it_is_said(tmp_path: Path) -> None:
+    """Where an application says which schemas and which version table are its own, those are meant."""
+    assert (place_of(tmp_path).schemas, place_of(tmp_path).version_table) == ((), "alembic_version")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.fairlead.db]\nmetadata = "yet_to_come:metadata"\nmigrations = "none"\nschemas = "shop"\n'
+        'version_table = "revisions"\nversion_schema = "notes"\n'
+    )
+    place = place_of(tmp_path)
+    assert (place.schemas, place.version_table, place.version_schema) == (("shop",), "revisions", "notes")
+    said = place_of(tmp_path, schemas=("public",), version_table="others")
+    assert (said.schemas, said.version_table) == (("public",), "others")

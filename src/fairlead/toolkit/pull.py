@@ -30,7 +30,7 @@ from fairlead.toolkit.environment import connected
 from fairlead.toolkit.operations import statements
 from fairlead.toolkit.plugin.planning import planned
 from fairlead.toolkit.plugin.statements import steps
-from fairlead.toolkit.target import Target
+from fairlead.toolkit.target import Target, noted
 
 _BEFORE_TABLES: Final = (Kind.SCHEMA, Kind.EXTENSION, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN, Kind.FUNCTION)
 _CALLING: Final = (Kind.DOMAIN, Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX)
@@ -51,9 +51,18 @@ class Pulled:
     gaps: tuple[str, ...]
 
 
-def place_of(schemas: tuple[str, ...], version_table: str) -> Target:
-    """Return what `pull` reads: these schemas, () for the default one, without the notes of migrations."""
-    return Target("the database", MetaData(), Path(), version_table, schemas=schemas)
+def place_of(directory: Path, *, schemas: tuple[str, ...] = (), version_table: str | None = None) -> Target:
+    """Return what `pull` reads: these schemas without the notes of migrations; left out: as `pyproject.toml` says."""
+    said = noted(directory)
+    usual = said.get("schemas", ())
+    return Target(
+        "the database",
+        MetaData(),
+        Path(),
+        version_table or said.get("version_table", "alembic_version"),
+        said.get("version_schema"),
+        schemas or ((usual,) if isinstance(usual, str) else tuple(usual)),
+    )
 
 
 def pull(url: str, server_url: str, place: Target) -> Pulled:

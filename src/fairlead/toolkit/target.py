@@ -76,6 +76,12 @@ def load_target(directory: Path, *, name: str = "") -> Target:
     return target
 
 
+def noted(directory: Path) -> dict[str, Any]:
+    """Return what the nearest `pyproject.toml` says, as it stands there: the models it names may be yet to come."""
+    found = _nearest(directory.resolve())
+    return found[1] if found else {}
+
+
 def own() -> Target:
     """Return Fairlead's own schema as a target."""
     return Target(OWN, own_metadata, migrate.LOCATION, migrate.VERSION_TABLE, owner=OWNER_ROLE)

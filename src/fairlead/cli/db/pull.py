@@ -20,11 +20,13 @@ from fairlead.toolkit import pull as pulls
 def pull(
     *,
     schema: Annotated[
-        list[str] | None, typer.Option("--schema", metavar="NAME", help="Which schemas; left out: public.")
+        list[str] | None,
+        typer.Option("--schema", metavar="NAME", help="Which schemas; left out: as pyproject.toml says, or public."),
     ] = None,
     version_table: Annotated[
-        str, typer.Option("--version-table", metavar="NAME", help="Where migrations are noted; left out of the models.")
-    ] = "alembic_version",
+        str | None,
+        typer.Option("--version-table", metavar="NAME", help="Where migrations are noted; left out of the models."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write them.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over the file that is there.")] = False,
     as_json: AsJson = False,
@@ -34,7 +36,7 @@ def pull(
         raise DestructiveRefused(f"{output} is there already: pass --force to write over it, or another --output.")
     settings = loaded()
     with database_server(settings) as url, workshop() as server_url:
-        place = pulls.place_of(tuple(schema or ()), version_table)
+        place = pulls.place_of(Path.cwd(), schemas=tuple(schema or ()), version_table=version_table)
         pulled = pulls.pull(direct_url(settings, url), server_url, place)
     if output is not None:
         output.write_text(pulled.source, encoding="utf-8")
