@@ -75,15 +75,35 @@ def test_not_null_is_proved_before_it_is_set() -> None:
 
 
 def test_rows_without_a_value_are_filled_first() -> None:
-    """A column without a default is added empty, filled in batches, and only then insisted on."""
+    """A column without a default is added empty, filled in batches, and only then insisted on.
+
+    What was missed is filled when the check lets no more of it come.
+    """
     done = rewrite([_column(nullable=False)], replace(FACTS, fills={"orders.code": "'none'"}))
-    added, filled, insisted, validated = done.alone
+    added, filled, insisted, swept, validated = done.alone
+    assert swept == "UPDATE orders SET code = 'none' WHERE code IS NULL"
     assert added == "ALTER TABLE orders ADD COLUMN IF NOT EXISTS code TEXT"
     assert filled.startswith("DO ")
     assert "set code = 'none'" in filled
     assert "NOT VALID" in insisted
     assert "VALIDATE" in validated
     assert done.together[0] == "ALTER TABLE orders ALTER COLUMN code SET NOT NULL"
+
+
+def test_a_default_comes_before_not_null() -> None:
+    """A default that comes with NOT NULL is set first: no writer is refused who leaves the column out."""
+    change = ops.AlterColumnOp(
+        "orders",
+        "code",
+        modify_nullable=False,
+        modify_server_default="none",
+        existing_type=Text(),
+        modify_comment="new",
+    )
+    done = rewrite([change], FACTS)
+    assert done.alone[0] == "ALTER TABLE orders ALTER COLUMN code SET DEFAULT 'none'"
+    assert [statement.split()[0] for statement in done.alone] == ["ALTER", "DO", "ALTER", "UPDATE", "ALTER"]
+    assert done.together[0] == "COMMENT ON COLUMN orders.code IS 'new'"
 
 
 def test_that_there_are_no_empty_rows_can_be_said() -> None:
@@ -211,6 +231,15 @@ def test_a_constraint_that_waits_stays_as_it_was_until_then(made: Any) -> None:
     assert (done.alone, done.together, done.later) == ((), (), (gone, made))
     added, _ = rewrite(done.later, FACTS).alone
     assert added.startswith(f"ALTER TABLE orders DROP CONSTRAINT IF EXISTS {made.constraint_name}, ADD ")
+
+
+def test_an_enum_that_is_made_anew_is_one_transaction() -> None:
+    """What speaks of it is taken off, and put on again, in the transaction that makes it, a check as well."""
+    more = Thing(STATE.key, {"values": ["new", "paid"]})
+    check = "alter table orders add constraint orders_check check ((state <> 'new'::state))"
+    leaf = CatalogueOp(Change(STATE.key, STATE, more), ("drop type state", "create type state as enum ()", check), ())
+    assert rewrite([leaf], FACTS).together == leaf.statements
+    assert rewrite([leaf], FACTS).alone == ()
 
 
 def test_a_type_without_a_cast_back_goes_back_by_text() -> None:

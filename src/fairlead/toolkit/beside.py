@@ -25,7 +25,7 @@ def catalogue_parts(operation: CatalogueOp, *, busy: bool) -> tuple[tuple[str, .
     """Return the statements that stand alone, and those of the transaction; `busy`: the table is in use."""
     if all(_ADDED_VALUE.match(statement) for statement in operation.statements):
         return tuple(_if_missing(statement) for statement in operation.statements), ()
-    if busy and any(map(_ADDED.match, operation.statements)):
+    if busy and operation.change.kind is Kind.CONSTRAINT and any(map(_ADDED.match, operation.statements)):
         return tuple(part for statement in operation.statements for part in _beside(statement)), ()
     return (), operation.statements
 

@@ -70,7 +70,7 @@ def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritt
 
 def _phase(alone: str) -> int:
     """Order what stands alone: the room for values, the values, what they have to keep to, and what takes long."""
-    if " NOT VALID" in alone:
+    if " NOT VALID" in alone or alone.startswith("UPDATE "):
         return 2
     return 1 if alone.startswith("DO ") else 3 if " CONCURRENTLY " in alone or " VALIDATE " in alone else 0
 

@@ -163,16 +163,21 @@ def _brought_back(leaf: ops.AddColumnOp, facts: Facts) -> tuple[str, ...]:
 
 
 def _insist(schema: str | None, table: str, column: str, facts: Facts, *, default: str = "") -> Part:
-    """Fill what is empty, then set NOT NULL by a validated check, which spares the scan under an exclusive lock."""
+    """Fill what is empty, then set NOT NULL by a validated check, which spares the scan under an exclusive lock.
+
+    What a writer moved meanwhile to where rows were filled already is filled when the check lets no more of it come.
+    """
     path, name = quoted(schema, table), quoted(column)
     check = quoted(f"{table[:25]}_{column[:25]}_not_empty")
     fill = facts.fills.get(path_of(schema, table, column), default)
     drop = f"ALTER TABLE {path} DROP CONSTRAINT IF EXISTS {check}"
     added = f"{drop}, ADD CONSTRAINT {check} CHECK ({name} IS NOT NULL) NOT VALID"
+    filled = fill.upper() not in {"", "NULL"}
     return Part(
         alone=(
-            *((fill_statement(path, name, fill),) if fill.upper() not in {"", "NULL"} else ()),
+            *((fill_statement(path, name, fill),) if filled else ()),
             added,
+            *((f"UPDATE {path} SET {name} = {fill} WHERE {name} IS NULL",) if filled else ()),  # noqa: S608 - a person's SQL
             f"ALTER TABLE {path} VALIDATE CONSTRAINT {check}",
         ),
         together=(
@@ -183,12 +188,19 @@ def _insist(schema: str | None, table: str, column: str, facts: Facts, *, defaul
 
 
 def _altered(leaf: ops.AlterColumnOp, facts: Facts) -> Part:
-    """Change a column: NOT NULL the slow way, a type with its default out of the way, the rest as it is."""
+    """Change a column: NOT NULL the slow way, a type with its default out of the way, the rest as it is.
+
+    A default that comes with NOT NULL comes first: who writes meanwhile without the column is not refused.
+    """
     together: list[str] = []
     path, name = quoted(leaf.schema, leaf.table_name), quoted(leaf.column_name)
     if leaf.modify_type is not None:
         together.extend(_retyped(leaf, facts))
     rest = _rest(leaf)
+    first: list[str] = []
+    if leaf.modify_nullable is False and leaf.modify_type is None and leaf.modify_server_default:
+        first = statements(_rest(leaf, comment=False), facts.metadata)
+        rest.modify_server_default = False
     if rest.has_changes():
         together.extend(statements(rest, facts.metadata))
     if leaf.modify_nullable is False:
@@ -196,7 +208,7 @@ def _altered(leaf: ops.AlterColumnOp, facts: Facts) -> Part:
         if leaf.modify_server_default is False and leaf.existing_server_default:
             default = "DEFAULT"
         insisted = _insist(leaf.schema, leaf.table_name, leaf.column_name, facts, default=default)
-        return Part(insisted.alone, (*together, *insisted.together))
+        return Part((*first, *insisted.alone), (*together, *insisted.together))
     if leaf.modify_nullable is True:
         together.append(f"ALTER TABLE {path} ALTER COLUMN {name} DROP NOT NULL")
     return Part(together=tuple(together))
@@ -219,8 +231,8 @@ def plainly_altered(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
     return [*done, f"ALTER TABLE {path} ALTER COLUMN {name} {'DROP' if leaf.modify_nullable else 'SET'} NOT NULL"]
 
 
-def _rest(leaf: ops.AlterColumnOp) -> ops.AlterColumnOp:
-    """Return the operation without its type and without NOT NULL."""
+def _rest(leaf: ops.AlterColumnOp, *, comment: bool = True) -> ops.AlterColumnOp:
+    """Return the operation without its type and without NOT NULL, and without its comment when that is not wanted."""
     return ops.AlterColumnOp(
         leaf.table_name,
         leaf.column_name,
@@ -230,7 +242,7 @@ def _rest(leaf: ops.AlterColumnOp) -> ops.AlterColumnOp:
         existing_nullable=leaf.existing_nullable,
         existing_comment=leaf.existing_comment,
         modify_server_default=leaf.modify_server_default,
-        modify_comment=leaf.modify_comment,
+        modify_comment=leaf.modify_comment if comment else False,
     )
 
 
