@@ -297,6 +297,16 @@ def test_a_domain_that_columns_have_changes(empty_url: str) -> None:
         assert planned(empty_url, metadata) == Plan((), ())
 
 
+def test_a_default_that_is_set_by_ddl(empty_url: str) -> None:
+    """A default of which only DDL behind the table knows comes with a new table, and with a new column."""
+    for names in (["nick"], ["nick", "name"]):
+        metadata = _users(*map(_text, names))
+        for name in names:
+            event.listen(metadata, "after_create", DDL(f"alter table users alter column {name} set default 'x'"))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+        pushed(empty_url, metadata)
+        assert planned(empty_url, metadata) == Plan((), ())
+
+
 def test_a_column_that_is_computed_from_one_whose_type_changes(empty_url: str) -> None:
     """It comes when the other has its new type, however that is converted, and goes before."""
     pushed(empty_url, _users(_text("total")))

@@ -100,7 +100,15 @@ def _care(operation: MigrateOperation, changes: Changes) -> Covered:
     key = _key(operation, changes)
     if key not in changes or _is_beyond(changes[key]):
         return {}
-    return {key: _MADE[key.kind] if changes[key].action is Action.ADD else None}
+    made = _made_of(operation.column) if isinstance(operation, ops.AddColumnOp) else _MADE[key.kind]
+    return {key: made if changes[key].action is Action.ADD else None}
+
+
+def _made_of(column: Column[Any]) -> set[str]:
+    """Return what is made of a new column; a default only where the model has one: DDL that listens may set it."""
+    table = getattr(column, "table", None)
+    serial = table is not None and table.autoincrement_column is column
+    return _MADE[Kind.COLUMN] if serial or column.server_default is not None else _MADE[Kind.COLUMN] - {"default"}
 
 
 def _is_beyond(change: Change) -> bool:
@@ -151,7 +159,7 @@ def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
     covered: Covered = {table: facts}
     for column in made.columns:
         key = Key(Kind.COLUMN, schema, made.name, column.name)
-        covered |= {key: _MADE[Kind.COLUMN]} if key in changes else {}
+        covered |= {key: _made_of(column)} if key in changes else {}
     for constraint in (item for item in operation.columns if isinstance(item, Constraint)):
         key = _key_of_constraint(constraint, schema, made.name, changes)
         if key in changes:
