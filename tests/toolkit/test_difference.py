@@ -24,7 +24,7 @@ from fairlead.toolkit.difference import Difference, declared_catalogue, differen
 from fairlead.toolkit.environment import config_of, connected, scripts
 from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.runner import migrations_of
-from fairlead.toolkit.shadow import modelled, shadow
+from fairlead.toolkit.shadow import scratch, shadow
 from fairlead.toolkit.target import Target, load_target, own
 
 

@@ -19,7 +19,7 @@ from fairlead.errors import MigrationFailed, OperatorError
 from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import MODELS, Change, changes, telling
 from fairlead.toolkit.environment import connected, current, downgrade_one, scripts, upgrade_one
-from fairlead.toolkit.plugin.comparator import declared_catalogue
+from fairlead.toolkit.plugin.comparator import declared_catalogue, declared_within
 from fairlead.toolkit.rendering import outdated
 from fairlead.toolkit.shadow import scratch, shadow
 from fairlead.toolkit.target import Target
@@ -38,9 +38,8 @@ def check(target: Target, server_url: str) -> list[Finding]:
     """Return what is wrong between models, migrations and rendered SQL; `server_url` is where databases are made."""
     found = list(_heads(target))
     if not found:
-        declared = declared_catalogue(target, server_url)
         with scratch(server_url) as url, connected(url) as connection:
-            found += _walk(target, connection, declared)
+            found += _walk(target, connection, declared_within(connection, target))
         found += _stale_files(target)
     return found
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
 from fairlead.errors import DecisionNeeded, OperatorError
 from fairlead.toolkit.beside import retyped
-from fairlead.toolkit.catalogue import Catalogue, Kind
+from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
+from fairlead.toolkit.change import Change, changes
 from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, insist_on_one, unused, valued
@@ -59,9 +60,17 @@ class Shadow:
     connection: Connection
     declared: Catalogue
 
-    def difference(self) -> Difference:
-        """Compare it, as it is now, with the models."""
-        return difference(self.target, self.connection, declared=self.declared)
+    def found(self) -> Catalogue:
+        """Return what is there now."""
+        return read_catalogue(self.connection, self.target)
+
+    def changes(self) -> list[Change]:
+        """Return what differs from the models now."""
+        return changes(self.found(), self.declared)
+
+    def difference(self, found: Catalogue) -> Difference:
+        """Compare what was just found with the models."""
+        return difference(self.target, self.connection, declared=self.declared, found=found)
 
     @contextmanager
     def owned(self) -> Iterator[RootTransaction]:
@@ -91,8 +100,9 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
     asked: dict[Place, Question] = {}
     hints = deciding.hints
     while True:
-        differing = shadow.difference()
-        new = [question for question in questions(differing.changes) if question.gone not in asked]
+        found = shadow.found()
+        differing = changes(found, shadow.declared)
+        new = [question for question in questions(differing) if question.gone not in asked]
         # Tables first: only when they have their names can columns be told apart.
         new = [question for question in new if question.gone.kind is Kind.TABLE] or new
         if not new:
@@ -102,19 +112,19 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
         for rename in decide(new, hints, deciding.ask_rename):
             renames.extend(_carried_out(shadow, rename))
             hints = hints.following(rename)
-    if astray := unused(hints, asked.values(), gone=dropped(differing.changes)):
+    if astray := unused(hints, asked.values(), gone=dropped(differing)):
         raise DecisionNeeded(
             "These hints answer no question: nothing of that name left the models, or nothing came in beside it.",
             details=dict.fromkeys(astray, "Leave it out, or mend the name."),
         )
-    return renames, list(flat(differing.upgrade.ops))
+    return renames, list(flat(shadow.difference(found).upgrade.ops))
 
 
 def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
     """Yield a rename and those that follow it, each done on the shadow."""
     _run(shadow, rename)
     yield rename
-    for follower in followers(rename, shadow.difference().changes):
+    for follower in followers(rename, shadow.changes()):
         _run(shadow, follower)
         yield follower
 

@@ -19,10 +19,10 @@ from sqlalchemy import Column, Connection
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
 from fairlead.toolkit.change import Change, changes
 from fairlead.toolkit.environment import options
-from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, register, url_of
+from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, declared_within, register, url_of
 from fairlead.toolkit.target import Target
 
-__all__ = ["Difference", "declared_catalogue", "difference"]
+__all__ = ["Difference", "declared_catalogue", "declared_within", "difference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class Difference:
 
 
 def difference(
-    target: Target, connection: Connection, *, declared: Catalogue | None = None, server_url: str = ""
+    target: Target, connection: Connection, *, declared: Catalogue, found: Catalogue | None = None
 ) -> Difference:
-    """Compare the database of `connection` with the models; the connection is left in no transaction.
+    """Compare the database of `connection` with what the models declare; the connection is left in no transaction.
 
-    `declared` is what the models declare when that is known (`declared_catalogue`); otherwise it is found out in a
-    throw-away database on `server_url`, by default on the server of the connection, whose login must be able to.
+    `found` is what is there when that is known.
     """
-    found = read_catalogue(connection, target)
-    if declared is None:
-        declared = declared_catalogue(target, server_url or url_of(connection))
+    if found is None:
+        found = read_catalogue(connection, target)
     everything = changes(found, declared)
+    if not everything:
+        return Difference((), UpgradeOps([]), DowngradeOps([]))
     by_key = {change.key: change for change in everything}
     context = MigrationContext.configure(
         connection,

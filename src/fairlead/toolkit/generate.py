@@ -11,29 +11,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from alembic.operations import ops
+from sqlalchemy import Connection
 
 from fairlead.errors import MigrationFailed, OperatorError
 from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.circumstances import facts_of, meeting, renamed
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
-from fairlead.toolkit.difference import declared_catalogue
-from fairlead.toolkit.environment import connected, scripts
+from fairlead.toolkit.difference import declared_within
+from fairlead.toolkit.environment import connected, scripts, upgrade
 from fairlead.toolkit.keywords import all_small
+from fairlead.toolkit.one_transaction import one_transaction
+from fairlead.toolkit.plugin.comparator import url_of
 from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten, rewrite
 from fairlead.toolkit.safe_ddl import Facts
 from fairlead.toolkit.sentences import breaks_running_code, described, values_gone
-from fairlead.toolkit.shadow import shadow
+from fairlead.toolkit.shadow import scratch
 from fairlead.toolkit.target import Target
 from fairlead.toolkit.trial import try_out
 
@@ -69,18 +71,16 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
     Raises DecisionNeeded that says what to pass, OperatorError and MigrationFailed.
     """
     head = _head(target)
-    declared = declared_catalogue(target, server_url)
-    with shadow(server_url, target) as url:
-        with connected(url) as connection:
-            found = decided(Shadow(target, connection, declared), deciding)
+    with scratch(server_url) as url, connected(url) as connection:
+        declared = declared_within(connection, target)
+        upgrade(target, connection)
+        with one_transaction(url) as (trying, _):  # renames are carried out on it
+            found = decided(Shadow(target, trying, declared), deciding)
             if not found.renames and not found.operations:
                 return []
-            with connection.begin():
-                facts = facts_of(target, found, connection)
+            facts = facts_of(target, found, trying)
         drafts = list(_drafts(target, found, facts, wanted=wanted, head=head))
-        # Renames were carried out on this shadow; without any it is as the migrations left it.
-        with shadow(server_url, target) if found.renames else nullcontext(url) as trial_url:
-            rewritten = _tried(target, trial_url, declared, drafts=drafts)
+        rewritten = _tried(target, connection, declared, drafts=drafts)
     return [replace(drafts[0], warnings=(*drafts[0].warnings, *map(_REWRITES.format, rewritten))), *drafts[1:]]
 
 
@@ -166,22 +166,17 @@ def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     return rewrite(back, meeting(back, replace(facts, fills={}, casts={}, forward=False)))
 
 
-def _tried(target: Target, url: str, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
-    """Try the drafts on a shadow, and return the tables that they write anew.
+def _tried(target: Target, connection: Connection, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
+    """Try the drafts on the shadow of the connection, and return the tables that they write anew.
 
     Raises MigrationFailed unless they lead to the models, and their downgrades back.
     """
-    before = _catalogue(target, url)
+    before, url = read_catalogue(connection, target), url_of(connection)
     rewritten = try_out(target, url, (draft.up for draft in drafts))
-    _insist(_catalogue(target, url), declared, "The models are not reached")
+    _insist(read_catalogue(connection, target), declared, "The models are not reached")
     try_out(target, url, (draft.down for draft in reversed(drafts)))
-    _insist(_catalogue(target, url), before, "The downgrade does not lead back")
+    _insist(read_catalogue(connection, target), before, "The downgrade does not lead back")
     return rewritten
-
-
-def _catalogue(target: Target, url: str) -> Catalogue:
-    with connected(url) as connection:
-        return read_catalogue(connection, target)
 
 
 def _insist(found: Catalogue, wanted: Catalogue, otherwise: str) -> None:

@@ -57,7 +57,7 @@ def one_transaction(url: str, *, lock_seconds: float = 5) -> Iterator[tuple[Conn
 
     def opened() -> _Held:
         connection = _Held.connect(
-            address, connect_timeout=10, options=f"-c lock_timeout={lock_seconds}s -c application_name=fairlead-push"
+            address, connect_timeout=10, options=f"-c lock_timeout={lock_seconds}s -c application_name=fairlead-db"
         )
         connection.execute(_BEGIN)
         held.append(connection)

@@ -156,7 +156,7 @@ def _insist_allowed(planned: Plan, allowed: Collection[str]) -> None:
 
 
 def _insist_on_models(live: Shadow, kept: str) -> None:
-    if left := live.difference().changes:
+    if left := live.changes():
         raise PushFailed(
             f"The database would not be what the models declare. {kept}",
             details={str(number): change.sentence("the database") for number, change in enumerate(left, start=1)},

@@ -1,4 +1,4 @@
-"""Throw-away databases on a server: one that the migrations built, one that the models made.
+"""Throw-away databases on a server: empty, built by the migrations, or for a moment what the models make.
 
 Each is named `fairlead_shadow_…` and dropped when its block ends. The maker holds an advisory lock from before it makes
 the database until after it dropped it, so that whoever comes next tells a database in use from one whose maker was
@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from fairlead.db.connect import driver_url
@@ -51,22 +52,23 @@ def shadow(server_url: str, target: Target, *, revision: str = "head") -> Iterat
 
 
 @contextmanager
-def modelled(server_url: str, target: Target) -> Iterator[str]:
-    """Give the URL of a throw-away database that the models made, with all the DDL that listens to it.
+def modelled(connection: Connection, target: Target) -> Iterator[None]:
+    """Let an empty database be what the models make, with all the DDL that listens to it, until the block ends.
 
-    Raises DatabaseUnavailable, OperatorError as `shadow` does, and MigrationFailed when the models cannot be made.
+    It is one transaction, which is undone; the block is the login again, whatever that DDL had set.
+    Raises MigrationFailed when the models cannot be made.
     """
-    with scratch(server_url) as url:
-        with connected(url) as connection:
-            try:
-                with connection.begin():
-                    connection.exec_driver_sql("set local check_function_bodies = off")
-                    target.metadata.create_all(connection, checkfirst=False)
-            except DBAPIError as error:
-                raise MigrationFailed(_UNMADE.format(target.name, first_line(error))) from error
-            except Exception as error:  # of DDL that listens, such as one with a single per cent sign
-                raise MigrationFailed(_UNMADE.format(target.name, f"{type(error).__name__}: {error}")) from error
-        yield url
+    with connection.begin() as made:
+        try:
+            connection.exec_driver_sql("set local check_function_bodies = off")
+            target.metadata.create_all(connection, checkfirst=False)
+        except DBAPIError as error:
+            raise MigrationFailed(_UNMADE.format(target.name, first_line(error))) from error
+        except Exception as error:  # of DDL that listens, such as one with a single per cent sign
+            raise MigrationFailed(_UNMADE.format(target.name, f"{type(error).__name__}: {error}")) from error
+        connection.exec_driver_sql("reset role; reset all")
+        yield
+        made.rollback()
 
 
 @contextmanager

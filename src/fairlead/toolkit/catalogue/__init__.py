@@ -4,7 +4,7 @@ Every text in it was written by PostgreSQL itself, so that two ways of saying on
 """
 
 from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
-from fairlead.toolkit.catalogue.read import read_catalogue
+from fairlead.toolkit.catalogue.read import catalogue_now, read_catalogue
 from fairlead.toolkit.catalogue.thing import Catalogue, Key, Kind, Thing, qualified
 
-__all__ = ["DEFAULT_SCHEMA", "Catalogue", "Key", "Kind", "Thing", "qualified", "read_catalogue"]
+__all__ = ["DEFAULT_SCHEMA", "Catalogue", "Key", "Kind", "Thing", "catalogue_now", "qualified", "read_catalogue"]

@@ -22,16 +22,21 @@ _QUERIES: Final = (*named_types.QUERIES, *tables.QUERIES, *code.QUERIES, *rights
 
 def read_catalogue(connection: Connection, target: Target) -> Catalogue:
     """Return everything in the target's schemas; the connection must be in no transaction, and is left in none."""
+    with connection.begin():
+        return catalogue_now(connection, target)
+
+
+def catalogue_now(connection: Connection, target: Target) -> Catalogue:
+    """Return the same as seen in the connection's transaction, whose search path is the default schema then."""
     schemas = list(target.schemas or (DEFAULT_SCHEMA,))
     version = {(target.version_schema or schema, target.version_table) for schema in schemas}
     found: dict[Key, Thing] = {}
-    with connection.begin():
-        connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
-        for kind, query in _QUERIES:
-            for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
-                if (schema, table) not in version and not str(facts.get("grantee", "")).startswith(_PASSING):
-                    key = Key(kind, schema, table, name)
-                    found[key] = Thing(key, _given(facts))
+    connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
+    for kind, query in _QUERIES:
+        for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
+            if (schema, table) not in version and not str(facts.get("grantee", "")).startswith(_PASSING):
+                key = Key(kind, schema, table, name)
+                found[key] = Thing(key, _given(facts))
     return found
 
 

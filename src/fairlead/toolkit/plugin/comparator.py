@@ -12,11 +12,11 @@ from alembic.runtime.plugins import Plugin, _all_plugins
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Column, Connection, DefaultClause, MetaData
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, catalogue_now, read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.environment import connected
 from fairlead.toolkit.plugin.planning import planned
-from fairlead.toolkit.shadow import modelled
+from fairlead.toolkit.shadow import modelled, scratch
 from fairlead.toolkit.target import Target
 
 CATALOGUES: Final = "fairlead_catalogues"  # the option of a context that knows both: found and declared
@@ -40,9 +40,15 @@ def register() -> str:
 
 
 def declared_catalogue(target: Target, server_url: str) -> Catalogue:
-    """Return what the models declare, asked of a throw-away database on the server."""
-    with modelled(server_url, target) as url, connected(url) as connection:
-        return read_catalogue(connection, target)
+    """Return what the models declare, asked of a throw-away database on the server; raises as `shadow` does."""
+    with scratch(server_url) as url, connected(url) as connection:
+        return declared_within(connection, target)
+
+
+def declared_within(connection: Connection, target: Target) -> Catalogue:
+    """Return the same, asked of an empty database that there is already, and that is empty again afterwards."""
+    with modelled(connection, target):
+        return catalogue_now(connection, target)
 
 
 def url_of(connection: Connection) -> str:
