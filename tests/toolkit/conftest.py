@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import Connection
 from tests.fixtures.databases import LOGIN, stranger
+from tests.fixtures.workbench import declared_by, workbench
 
 from fairlead.db.scratch import ScratchServer
 from fairlead.toolkit.catalogue import Catalogue
-from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.target import own
 
-__all__ = ["stranger"]
+__all__ = ["stranger", "workbench"]
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +30,13 @@ def workshop_url(server_url: str, scratch: ScratchServer, template: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def declared(workshop_url: str) -> Catalogue:
+def declared(workbench: None) -> Catalogue:  # noqa: ARG001 - it is asked
     """What Fairlead's models declare."""
-    return declared_catalogue(own(), workshop_url)
+    return declared_by(own())
+
+
+@pytest.fixture
+def undone(process_url: str) -> Iterator[Connection]:
+    """A connection to a migrated database on which everything is one transaction, which is undone afterwards."""
+    with one_transaction(process_url) as (connection, _):
+        yield connection

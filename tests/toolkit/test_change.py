@@ -4,43 +4,42 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 from tests.fixtures.databases import database_of
 from tests.fixtures.drifts import DRIFTS, FOUND_ONLY, TOUCH, TRIGGER
 
 from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
 from fairlead.toolkit.change import Action, Change, changes, telling
 from fairlead.toolkit.environment import connected
+from fairlead.toolkit.naming import for_driver
 from fairlead.toolkit.target import own
 
 
-def _read(url: str) -> Catalogue:
-    with connected(url) as connection:
-        return read_catalogue(connection, own())
+def _read(connection: Connection) -> Catalogue:
+    return read_catalogue(connection, own())
 
 
 def _told(found: Catalogue, declared: Catalogue) -> list[str]:
     return [change.sentence("the database") for change in telling(changes(found, declared))]
 
 
-def test_the_migrations_build_what_the_models_declare(fresh_url: str, declared: Catalogue) -> None:
+def test_the_migrations_build_what_the_models_declare(undone: Connection, declared: Catalogue) -> None:
     """Fairlead's migrations and models agree in everything the catalogue says."""
-    assert _told(_read(fresh_url), declared) == []
+    assert _told(_read(undone), declared) == []
 
 
 @pytest.mark.parametrize("ddl", [*DRIFTS, *FOUND_ONLY])
-def test_a_planted_drift_is_told(fresh_url: str, declared: Catalogue, ddl: str) -> None:
+def test_a_planted_drift_is_told(undone: Connection, declared: Catalogue, ddl: str) -> None:
     """A single change of any kind is found, and a sentence says what differs, where, and how."""
-    with psycopg.connect(fresh_url) as connection:
-        connection.execute("set role fairlead_owner")
-        connection.execute(ddl.encode())
-    told = _told(_read(fresh_url), declared)
+    _execute(undone, ddl)
+    told = _told(_read(undone), declared)
     expected = DRIFTS.get(ddl) or FOUND_ONLY[ddl]
     assert any(expected in sentence for sentence in told), told
 
 
-def test_an_owner_hides_no_definition(fresh_url: str, declared: Catalogue) -> None:
+def test_an_owner_hides_no_definition(undone: Connection, declared: Catalogue) -> None:
     """What a function does is told also when it has another owner or comment."""
-    found = _read(fresh_url)
+    found = _read(undone)
     key, thing = next((key, thing) for key, thing in found.items() if key.kind is Kind.TABLE)
     facts = {"definition": "security invoker", "owner": "somebody", "comment": "planted"}
     other = replace(thing, facts={**thing.facts, **facts})
@@ -50,16 +49,16 @@ def test_an_owner_hides_no_definition(fresh_url: str, declared: Catalogue) -> No
 
 
 @pytest.fixture
-def triggered(fresh_url: str) -> Catalogue:
+def triggered(undone: Connection) -> Catalogue:
     """What a database is in which a trigger stands, as if it were declared."""
-    _execute(fresh_url, TRIGGER)
-    return _read(fresh_url)
+    _execute(undone, TRIGGER)
+    return _read(undone)
 
 
-def _execute(url: str, ddl: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute("set role fairlead_owner")
-        connection.execute(ddl.encode())
+def _execute(connection: Connection, ddl: str) -> None:
+    with connection.begin():
+        connection.exec_driver_sql("set local role fairlead_owner")
+        connection.exec_driver_sql(for_driver(ddl))
 
 
 @pytest.mark.parametrize(
@@ -79,10 +78,10 @@ def _execute(url: str, ddl: str) -> None:
         ("alter function touch() security definer", "function touch() differs: its definition is CREATE OR REPLACE"),
     ],
 )
-def test_code_that_drifts_is_told(fresh_url: str, triggered: Catalogue, ddl: str, sentence: str) -> None:
+def test_code_that_drifts_is_told(undone: Connection, triggered: Catalogue, ddl: str, sentence: str) -> None:
     """What happens to a declared function or trigger is found."""
-    _execute(fresh_url, ddl)
-    told = _told(_read(fresh_url), triggered)
+    _execute(undone, ddl)
+    told = _told(_read(undone), triggered)
     assert any(sentence in line for line in told), told
 
 
@@ -100,12 +99,13 @@ def test_foreign_keys_that_are_switched_off(server_url: str, fresh_url: str, dec
     with psycopg.connect(server_url, dbname=database_of(fresh_url)) as connection:
         connection.execute("alter table slots disable trigger all")
     sentence = "constraint slots_organization_id_fkey on slots differs: its enforcement is switched off in the database"
-    assert any(sentence in line for line in _told(_read(fresh_url), declared))
+    with connected(fresh_url) as connection:
+        assert any(sentence in line for line in _told(_read(connection), declared))
 
 
 def test_an_index_whose_build_failed(fresh_url: str, declared: Catalogue) -> None:
     """An index that is there and not valid is a difference."""
-    with psycopg.connect(fresh_url, autocommit=True) as connection:
+    with psycopg.connect(fresh_url, autocommit=True) as connection, connected(fresh_url) as reading:
         connection.execute("set role fairlead_system")
         connection.execute(
             "insert into workers (id, host, process_id, version, queues, concurrency) "
@@ -113,30 +113,31 @@ def test_an_index_whose_build_failed(fresh_url: str, declared: Catalogue) -> Non
         )
         connection.execute("set role fairlead_owner")
         connection.execute("create index workers_host_idx on workers (host)")
-        with_index = _read(fresh_url)
+        with_index = _read(reading)
         connection.execute("drop index workers_host_idx")
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute("create unique index concurrently workers_host_idx on workers (host)")
-    told = _told(_read(fresh_url), with_index)
+        found = _read(reading)
+    told = _told(found, with_index)
     assert any("index workers_host_idx on workers differs" in line and "not valid" in line for line in told), told
-    assert any(line.startswith("index workers_host_idx") for line in _told(_read(fresh_url), declared))
+    assert any(line.startswith("index workers_host_idx") for line in _told(found, declared))
 
 
-def test_what_comes_with_a_table_is_told_with_it(fresh_url: str, declared: Catalogue) -> None:
+def test_what_comes_with_a_table_is_told_with_it(undone: Connection, declared: Catalogue) -> None:
     """A table that is not declared is one sentence, whatever is in it; its columns are changes all the same."""
-    _execute(fresh_url, "create table extra (id int primary key, name text)")
-    everything = changes(_read(fresh_url), declared)
+    _execute(undone, "create table extra (id int primary key, name text)")
+    everything = changes(_read(undone), declared)
     assert [one.kind for one in telling(everything)] == [Kind.TABLE]
     assert {one.kind for one in everything} == {Kind.TABLE, Kind.COLUMN, Kind.CONSTRAINT}
     assert {(one.action, one.table) for one in everything} == {(Action.REMOVE, "extra")}
 
 
-def test_what_throws_away_is_marked(fresh_url: str, declared: Catalogue) -> None:
+def test_what_throws_away_is_marked(undone: Connection, declared: Catalogue) -> None:
     """Losing a column, a table or a value of an enum is destructive; losing a policy or an index is not."""
     _execute(
-        fresh_url,
+        undone,
         "create table extra (id int); alter table users add age int; "
         "alter type queue_item_status add value 'snoozed'; create index on users (name)",
     )
-    marked = {one.kind: one.destructive for one in telling(changes(_read(fresh_url), declared))}
+    marked = {one.kind: one.destructive for one in telling(changes(_read(undone), declared))}
     assert marked == {Kind.TABLE: True, Kind.COLUMN: True, Kind.ENUM: True, Kind.INDEX: False}

@@ -100,6 +100,7 @@ def test_odd_names_are_generated_and_applied(tmp_path: Path, server_url: str) ->
     assert check(target, server_url) == []
 
 
+@pytest.mark.usefixtures("workbench")
 def test_odd_names_are_pushed(server_url: str) -> None:
     """A push makes them and changes them, too."""
     with scratch(server_url) as url:
@@ -108,6 +109,7 @@ def test_odd_names_are_pushed(server_url: str) -> None:
         assert planned(url, _second()).statements == ()
 
 
+@pytest.mark.usefixtures("workbench")
 def test_what_rows_get_in_a_column_with_a_dot(server_url: str) -> None:
     """Where rows are there the column is asked about by its name in quotes, and so it is answered."""
     with scratch(server_url) as url:

@@ -32,7 +32,7 @@ from fairlead.toolkit.hints import Hints
 from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.push import Plan, plan
 
-pytestmark = pytest.mark.usefixtures("workshop_url")
+pytestmark = pytest.mark.usefixtures("workbench")
 SECURED = (
     "alter table users enable row level security",
     "alter table users force row level security",
@@ -265,13 +265,13 @@ def test_a_login_that_may_not(empty_url: str, server_url: str, stranger: str) ->
     url, wider = as_login(server_url, database_of(empty_url), stranger), _users(_text("nick"), _text("name"))
     pushed(empty_url, _users(_text("nick")))
     with one_transaction(url) as (connection, _):
-        [obstacle] = plan(live(connection, empty_url, wider), Deciding(Hints())).obstacles
+        [obstacle] = plan(live(connection, wider), Deciding(Hints())).obstacles
         assert (obstacle.name, obstacle.sentence) == (
             "alter table users add column name text",
             "must be owner of table users.",
         )
         with pytest.raises(OperatorError, match="This login may not do that: permission denied for table users"):
-            plan(live(connection, empty_url, _users()), Deciding(Hints()))
+            plan(live(connection, _users()), Deciding(Hints()))
 
 
 def test_a_serial_key_gets_wider(empty_url: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
 from fairlead.toolkit.change import Change, changes
 from fairlead.toolkit.environment import options
-from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, declared_within, register, url_of
+from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, declared_within, register
 from fairlead.toolkit.target import Target
 
 __all__ = ["Difference", "declared_catalogue", "declared_within", "difference"]

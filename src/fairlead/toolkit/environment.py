@@ -98,7 +98,7 @@ def downgrade_one(target: Target, connection: Connection, revision: str) -> None
 
 
 def run(target: Target, connection: Connection, steps: Steps) -> None:
-    """Run the steps on the connection, each in its own transaction.
+    """Run the steps on the connection, each in its own transaction; it is left in none.
 
     Raises MigrationFailed that names the revision and what the database said.
     """
@@ -118,6 +118,7 @@ def run(target: Target, connection: Connection, steps: Steps) -> None:
             raise MigrationFailed(str(error)) from error
         except DBAPIError as error:
             raise MigrationFailed(f"{' '.join(running) or 'The migrations'}: {first_line(error)}") from error
+    connection.rollback()  # of the look at the version table, where there was nothing to run
 
 
 def first_line(error: DBAPIError) -> str:

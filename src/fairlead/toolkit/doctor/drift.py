@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from fairlead.toolkit.change import Action, telling
-from fairlead.toolkit.difference import difference
+from fairlead.toolkit.catalogue import read_catalogue
+from fairlead.toolkit.change import Action, changes, telling
+from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.doctor.finding import CannotLook, Check, Condition, Finding, Severity
 from fairlead.toolkit.doctor.migrations import standing
 from fairlead.toolkit.doctor.patient import Patient
@@ -36,8 +37,8 @@ def _look_at_schema(patient: Patient) -> Iterator[Finding]:
         if any(standing(target, patient.connection)):
             raise CannotLook("The migrations that are applied are not this release's; what differs says nothing yet.")
         with connected(patient.wiring.session_url) as connection:
-            found = difference(target, connection, server_url=server_url)
-        for change in islice(telling(list(found.changes)), _MOST):
+            found = read_catalogue(connection, target)
+        for change in islice(telling(changes(found, declared_catalogue(target, server_url))), _MOST):
             yield DRIFTED.found(
                 f"{change.sentence('the database')}.".replace("..", "."),
                 subject=change.thing.title,
