@@ -14,7 +14,6 @@ from fairlead.cli.mails import run_mails
 from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.worker import run_maintenance
-from fairlead.domain.limits import HEADER_BYTES
 from fairlead.errors import OperatorError
 from fairlead.runtime.signals import stop_signals
 from fairlead.settings import Settings
@@ -46,12 +45,13 @@ async def listening(stack: AsyncExitStack, resources: Resources, *, host: str, p
     Raises OperatorError when the address cannot be listened on.
     """
     from fairlead.api.app import create_app  # noqa: PLC0415 - long to import, for this alone
+    from fairlead.api.arrival import MOST_BYTES, Arrival  # noqa: PLC0415 - long to import, for this alone
 
     app = create_app(resources, outbox=outbox)
     config = uvicorn.Config(
         app,
-        http="h11",
-        h11_max_incomplete_event_size=4 * HEADER_BYTES,  # the edge refuses a fourth of it already, and says so
+        http=Arrival,
+        h11_max_incomplete_event_size=MOST_BYTES,
         host=host,
         port=port,
         log_config=None,
