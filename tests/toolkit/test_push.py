@@ -297,6 +297,18 @@ def test_a_domain_that_columns_have_changes(empty_url: str) -> None:
         assert planned(empty_url, metadata) == Plan((), ())
 
 
+def test_a_materialized_view_with_an_index(empty_url: str) -> None:
+    """An index of a materialized view that is new comes after the view."""
+    metadata = _users(_text("nick"))
+    for statement in (
+        "create materialized view nicks as select nick from users",
+        "create index nicks_idx on nicks (nick)",
+    ):
+        event.listen(metadata, "after_create", DDL(statement))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+    pushed(empty_url, metadata)
+    assert planned(empty_url, metadata) == Plan((), ())
+
+
 def test_a_default_that_is_set_by_ddl(empty_url: str) -> None:
     """A default of which only DDL behind the table knows comes with a new table, and with a new column."""
     for names in (["nick"], ["nick", "name"]):

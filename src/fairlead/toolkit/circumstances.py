@@ -11,6 +11,7 @@ from sqlalchemy import Connection, MetaData, text
 
 from fairlead.toolkit.beside import makes_anew, retyped
 from fairlead.toolkit.catalogue import Kind
+from fairlead.toolkit.change import Action
 from fairlead.toolkit.decisions import Decided
 from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.operations import enum_of
@@ -19,6 +20,7 @@ from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.safe_ddl import Facts, Table
 from fairlead.toolkit.target import Target
 
+_RELATIONS: Final = {Kind.TABLE, Kind.VIEW}  # partitions and materialized views have indexes of their own
 _PARTITIONED: Final = text("""
     select nullif(n.nspname, 'public'), c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'p'
@@ -65,6 +67,8 @@ def meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
             made.add((leaf.schema, leaf.table_name))
         elif isinstance(leaf, ops.DropTableOp):
             gone.add((leaf.schema, leaf.table_name))
+        elif isinstance(leaf, CatalogueOp) and leaf.change.action is Action.ADD and leaf.change.kind in _RELATIONS:
+            made.add((leaf.schema, leaf.change.name))
         elif isinstance(leaf, CatalogueOp) and makes_anew(leaf):
             changing.update(_having_enum(facts.metadata, leaf.change.name))
         elif (

@@ -59,10 +59,12 @@ def planned(
         rest = _rest(change, covered)
         if _goes_with_its_table(change, by_key):
             placed.append((_TAKEN_OFF, -_ORDER[change.kind], _only_back(change, covered)))
-        elif _goes_with_its_view(change, by_key):
+        elif _with_its_view(change, by_key, action=Action.REMOVE):
             placed.append((_TAKEN_OFF, -len(_ORDER), CatalogueOp(change, (), steps(None, change.found))))
         elif rest is None or _comes_with_its_column(change, by_key):
             continue
+        elif change.kind is Kind.INDEX and _with_its_view(change, by_key, action=Action.ADD):
+            placed.extend((_CODE, _ORDER[Kind.RULE], operation) for *_, operation in _index(change))
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
             placed.extend(_enum(change, found, declared, by_key))
         else:
@@ -79,9 +81,10 @@ def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
     return gone and (change.kind not in reflected or change.thing.facts.get("type") == "exclusion")
 
 
-def _goes_with_its_view(change: Change, changes: stock.Changes) -> bool:
+def _with_its_view(change: Change, changes: stock.Changes, *, action: Action) -> bool:
+    """Tell whether a thing comes, or goes, with the view that it is on."""
     view = changes.get(Key(Kind.VIEW, change.schema, "", change.table)) if change.table else None
-    return view is not None and view.action is Action.REMOVE and change.action is Action.REMOVE
+    return view is not None and view.action is action and change.action is action
 
 
 def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:
