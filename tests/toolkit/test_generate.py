@@ -8,6 +8,7 @@ from datetime import date
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 from tests.fixtures.older_server import older_server
 from tests.fixtures.shop_changes import CHANGES, ROWS
 from tests.fixtures.shops import ShopCopy, shop
@@ -17,7 +18,7 @@ from fairlead.toolkit import environment
 from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.decisions import Deciding
-from fairlead.toolkit.difference import declared_catalogue
+from fairlead.toolkit.difference import declared_within
 from fairlead.toolkit.generate import Wanted, custom, generate, write
 from fairlead.toolkit.hints import Hints
 from fairlead.toolkit.revision_file import Draft, source
@@ -51,18 +52,16 @@ def _generated(shop: ShopCopy, url: str, hints: Hints) -> list[Draft]:
     return drafts
 
 
-def _run(shop: ShopCopy, url: str, revision: str, *, back: bool = False) -> None:
-    with environment.connected(url) as connection:
-        (environment.downgrade if back else environment.upgrade)(shop.target(), connection, revision)
+def _run(shop: ShopCopy, connection: Connection, revision: str, *, back: bool = False) -> None:
+    (environment.downgrade if back else environment.upgrade)(shop.target(), connection, revision)
 
 
-def _differing(shop: ShopCopy, url: str, declared: Catalogue) -> list[str]:
-    return [change.sentence("the database") for change in changes(_catalogue(shop, url), declared)]
+def _differing(shop: ShopCopy, connection: Connection, declared: Catalogue) -> list[str]:
+    return [change.sentence("the database") for change in changes(_catalogue(shop, connection), declared)]
 
 
-def _catalogue(shop: ShopCopy, url: str) -> Catalogue:
-    with environment.connected(url) as connection:
-        return read_catalogue(connection, shop.target())
+def _catalogue(shop: ShopCopy, connection: Connection) -> Catalogue:
+    return read_catalogue(connection, shop.target())
 
 
 # On the oldest server that is supported go those whose SQL is the furthest from everyday; all of them go there when the
@@ -81,24 +80,24 @@ WALKS = [*(("server_url", name) for name in CHANGES), *(("older_url", name) for 
 def test_the_walk(shop: ShopCopy, any_url: str, name: str) -> None:
     """Each kind of change reaches the models and comes back to the schema before; the rows live through it."""
     change = CHANGES[name]
-    with scratch(any_url) as url:
-        _run(shop, url, "head")
-        before = _catalogue(shop, url)
-        with psycopg.connect(url) as connection:
-            connection.execute(ROWS)
+    with scratch(any_url) as url, environment.connected(url) as connection:
         shop.edit(*change.edits)
+        declared = declared_within(connection, shop.target())
+        _run(shop, connection, "head")
+        before = _catalogue(shop, connection)
+        with psycopg.connect(url) as other:
+            other.execute(ROWS)
         drafts = _generated(shop, any_url, change.hints)
         assert len(drafts) == change.revisions
-        declared = declared_catalogue(shop.target(), any_url)
         for again in (False, True):
             if again:  # as after a run that was killed before its transaction
                 try_out(shop.target(), url, [Rewritten(drafts[0].up.alone, ())])
-            _run(shop, url, "head")
-            assert _differing(shop, url, declared) == []
-            with psycopg.connect(url) as connection:
-                assert connection.execute(change.query.encode()).fetchall() == change.rows
-            _run(shop, url, "20261125_first_tables", back=True)
-            assert _catalogue(shop, url) == before
+            _run(shop, connection, "head")
+            assert _differing(shop, connection, declared) == []
+            with psycopg.connect(url) as other:
+                assert other.execute(change.query.encode()).fetchall() == change.rows
+            _run(shop, connection, "20261125_first_tables", back=True)
+            assert _catalogue(shop, connection) == before
 
 
 def test_nothing_to_do(shop: ShopCopy, server_url: str) -> None:
@@ -222,8 +221,8 @@ def test_rows_that_row_security_hides_are_not_passed_over(shop: ShopCopy, worksh
     """A login that row security keeps from rows does not fill the others and go on: it says what is needed."""
     change = CHANGES["set not null"]
     shop.edit(*change.edits)
-    with scratch(workshop_url) as url:
-        _run(shop, url, "head")
+    with scratch(workshop_url) as url, environment.connected(url) as running:
+        _run(shop, running, "head")
         with psycopg.connect(url) as connection:
             connection.execute("alter table shop.customers no force row level security")
             connection.execute("insert into shop.shops (name) values ('north')")
@@ -231,4 +230,4 @@ def test_rows_that_row_security_hides_are_not_passed_over(shop: ShopCopy, worksh
             connection.execute("alter table shop.customers force row level security")
         _generated(shop, workshop_url, change.hints)
         with pytest.raises(MigrationFailed, match=r"Row-level security hides rows of shop\.customers"):
-            _run(shop, url, "head")
+            _run(shop, running, "head")

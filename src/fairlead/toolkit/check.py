@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from alembic.script import Script
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
@@ -85,26 +85,29 @@ def _heads(target: Target) -> Iterator[Finding]:
 
 
 def _walk(target: Target, connection: Connection, declared: Catalogue) -> Iterator[Finding]:
-    revisions = list(reversed(list(scripts(target).walk_revisions())))
+    script = scripts(target)
+    revisions = list(reversed(list(script.walk_revisions())))
     states = [read_catalogue(connection, target)]
     try:
         for revision in revisions:
-            upgrade_one(target, connection, revision.revision)
+            upgrade_one(target, connection, revision, script=script)
             states.append(read_catalogue(connection, target))
     except MigrationFailed as error:
         yield Finding("upgrade", revisions[len(states) - 1].revision, error.message)
         return
     yield from _drift(states[-1], declared, code="models", place="the migrations")
-    yield from _down(target, connection, list(zip(revisions, states, strict=False)))
-    yield from _again(target, connection, revisions, states[-1])
+    yield from _down(target, connection, list(zip(revisions, states, strict=False)), script=script)
+    yield from _again(target, connection, states[-1], script=script)
 
 
-def _down(target: Target, connection: Connection, before: list[tuple[Script, Catalogue]]) -> Iterator[Finding]:
+def _down(
+    target: Target, connection: Connection, before: list[tuple[Script, Catalogue]], *, script: ScriptDirectory
+) -> Iterator[Finding]:
     for revision, state in reversed(before):
         if getattr(revision.module, "irreversible", ""):
             return
         try:
-            downgrade_one(target, connection, revision.revision)
+            downgrade_one(target, connection, revision, script=script)
         except (MigrationFailed, NotImplementedError) as error:
             yield Finding("downgrade", revision.revision, f"{revision.revision} cannot be taken back: {error}")
             return
@@ -114,13 +117,13 @@ def _down(target: Target, connection: Connection, before: list[tuple[Script, Cat
             yield Finding(found.code, revision.revision, sentence)
 
 
-def _again(target: Target, connection: Connection, revisions: Iterable[Script], head: Catalogue) -> Iterator[Finding]:
+def _again(target: Target, connection: Connection, head: Catalogue, *, script: ScriptDirectory) -> Iterator[Finding]:
     with connection.begin():
         applied = set(current(target, connection))
-    missing = _not_under(target, applied, revisions)
+    missing = _not_under(script, applied)
     try:
         for revision in missing:
-            upgrade_one(target, connection, revision.revision)
+            upgrade_one(target, connection, revision, script=script)
     except MigrationFailed as error:
         yield Finding("downgrade", "", f"after the way down the way up fails: {error.message}")
         return
@@ -128,10 +131,10 @@ def _again(target: Target, connection: Connection, revisions: Iterable[Script], 
     yield from _drift(again, head, code="downgrade", place="a second way up", wanted="the first")
 
 
-def _not_under(target: Target, applied: set[str], revisions: Iterable[Script]) -> list[Script]:
+def _not_under(script: ScriptDirectory, applied: set[str]) -> list[Script]:
     """Return the revisions that are neither applied nor below one that is, in their order."""
-    known = {one.revision for head in applied for one in scripts(target).iterate_revisions(head, "base")}
-    return [revision for revision in revisions if revision.revision not in known]
+    known = {one.revision for head in applied for one in script.iterate_revisions(head, "base")}
+    return [one for one in reversed(list(script.walk_revisions())) if one.revision not in known]
 
 
 def _drift(found: Catalogue, declared: Catalogue, *, code: str, place: str, wanted: str = MODELS) -> Iterator[Finding]:
@@ -152,11 +155,12 @@ def _stale_files(target: Target) -> Iterator[Finding]:
 
 
 def _pending(target: Target, heads: Iterable[str]) -> Iterator[Finding]:
-    known, applied = {one.revision for one in scripts(target).walk_revisions()}, set(heads)
+    files, applied = scripts(target), set(heads)
+    known = {one.revision for one in files.walk_revisions()}
     for revision in sorted(applied - known):
         yield Finding("unknown", revision, f"{revision} was applied to the database, but there is no such file")
     if applied <= known:
-        for script in _not_under(target, applied, reversed(list(scripts(target).walk_revisions()))):
+        for script in _not_under(files, applied):
             sentence = f"{script.revision} is not applied to the database: run 'fairlead db migrate'"
             yield Finding("pending", script.revision, sentence)
 

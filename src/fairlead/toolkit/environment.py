@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -74,31 +74,29 @@ def current(target: Target, connection: Connection) -> tuple[str, ...]:
 def upgrade(target: Target, connection: Connection, revision: str = "head") -> None:
     """Bring the database from where it is to `revision`."""
     script = scripts(target)
-    run(target, connection, lambda now, _context: script._upgrade_revs(revision, now))  # noqa: SLF001 - Alembic's commands use it
+    run(target, connection, lambda now, _context: script._upgrade_revs(revision, now), script=script)  # noqa: SLF001 - Alembic's commands use it
 
 
 def downgrade(target: Target, connection: Connection, revision: str) -> None:
     """Take the database from where it is back to `revision`."""
     script = scripts(target)
-    run(target, connection, lambda now, _context: script._downgrade_revs(revision, now))  # noqa: SLF001 - same
+    run(target, connection, lambda now, _context: script._downgrade_revs(revision, now), script=script)  # noqa: SLF001 - same
 
 
-def upgrade_one(target: Target, connection: Connection, revision: str) -> None:
-    """Apply one revision, whose predecessors are applied."""
-    known = scripts(target).revision_map
-    step = MigrationStep.upgrade_from_script(known, known.get_revision(revision))  # type: ignore[arg-type]
-    run(target, connection, lambda _now, _context: [step])
+def upgrade_one(target: Target, connection: Connection, revision: Script, *, script: ScriptDirectory) -> None:
+    """Apply one revision of those that were read, whose predecessors are applied."""
+    step = MigrationStep.upgrade_from_script(script.revision_map, revision)
+    run(target, connection, lambda _now, _context: [step], script=script)
 
 
-def downgrade_one(target: Target, connection: Connection, revision: str) -> None:
-    """Take back one revision, upon which none stands."""
-    known = scripts(target).revision_map
-    step = MigrationStep.downgrade_from_script(known, known.get_revision(revision))  # type: ignore[arg-type]
-    run(target, connection, lambda _now, _context: [step])
+def downgrade_one(target: Target, connection: Connection, revision: Script, *, script: ScriptDirectory) -> None:
+    """Take back one revision of those that were read, upon which none stands."""
+    step = MigrationStep.downgrade_from_script(script.revision_map, revision)
+    run(target, connection, lambda _now, _context: [step], script=script)
 
 
-def run(target: Target, connection: Connection, steps: Steps) -> None:
-    """Run the steps on the connection, each in its own transaction; it is left in none.
+def run(target: Target, connection: Connection, steps: Steps, *, script: ScriptDirectory) -> None:
+    """Run the steps of the revisions that were read on the connection, each in its own transaction; it is left in none.
 
     Raises MigrationFailed that names the revision and what the database said.
     """
@@ -109,7 +107,7 @@ def run(target: Target, connection: Connection, steps: Steps) -> None:
             running[:] = [step.short_log]
             yield step
 
-    with EnvironmentContext(config_of(target), scripts(target), fn=told) as environment:
+    with EnvironmentContext(config_of(target), script, fn=told) as environment:
         environment.configure(connection=connection, **options(target))
         try:
             with environment.begin_transaction():

@@ -8,20 +8,24 @@ from textwrap import dedent
 from typing import Final
 
 from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
 
 from fairlead.db.migrating import offline, revisions
 from fairlead.db.migrating.wording import QUOTED
-from fairlead.toolkit.environment import scripts
 from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.target import Target
 
 
 def rendered_files(target: Target, revision: str) -> dict[Path, str]:
     """Return the files that lie beside a revision's module: what is sent up, and what is sent down."""
-    folder, name = target.migrations / "versions", Path(scripts(target).get_revision(revision).path).stem
+    return _files(target, revisions.read(migrations_of(target)), revision)
+
+
+def _files(target: Target, script: ScriptDirectory, revision: str) -> dict[Path, str]:
+    folder, name = target.migrations / "versions", Path(revisions.named(script, revision).path).stem
     return {
-        folder / f"{name}.up.sql": rendered(target, revision),
-        folder / f"{name}.down.sql": rendered(target, revision, forward=False),
+        folder / f"{name}.up.sql": _rendered(target, script, revision, forward=True),
+        folder / f"{name}.down.sql": _rendered(target, script, revision, forward=False),
     }
 
 
@@ -30,20 +34,18 @@ def outdated(target: Target) -> dict[Path, str]:
 
     The newest come first.
     """
+    script = revisions.read(migrations_of(target))
     return {
         path: wanted
-        for revision in scripts(target).walk_revisions()
-        for path, wanted in rendered_files(target, revision.revision).items()
+        for revision in script.walk_revisions()
+        for path, wanted in _files(target, script, revision.revision).items()
         if path.is_file() and path.read_text(encoding="utf-8") != wanted
     }
 
 
-def rendered(target: Target, revision: str, *, forward: bool = True) -> str:
-    """Return the SQL of one revision, up or down."""
-    migrations = migrations_of(target)
-    script = revisions.read(migrations)
+def _rendered(target: Target, script: ScriptDirectory, revision: str, *, forward: bool) -> str:
     step = RevisionStep(script.revision_map, revisions.named(script, revision), is_upgrade=forward)
-    return "\n\n".join(map(flush, offline.render(migrations, script, step))) + "\n"
+    return "\n\n".join(map(flush, offline.render(migrations_of(target), script, step))) + "\n"
 
 
 def flush(statement: str) -> str:
