@@ -76,7 +76,7 @@ async def test_a_batch_is_checked_whole(client: httpx.AsyncClient) -> None:
         ("complete", [one, one], "items"),
         ("complete", [], "items"),
         ("complete", [one] * (limits.BATCH_ITEMS + 1), "items"),
-        ("complete", [one, {**one, "id": new_id(), "result": 5}], "items[1].result"),
+        ("complete", [one, {**one, "id": new_id(), "result": "x" * limits.RESULT_BYTES}], "items[1].result"),
         ("fail", [one], "items[0].error"),
         ("renew", [{**one, "lease": 0}], "items[0].lease"),
     ):

@@ -281,7 +281,8 @@ async def test_outcome_of_an_unknown_item_is_not_found(
 @pytest.mark.parametrize(
     ("verb", "body", "wrong"),
     [
-        ("complete", {"lease": 1, "result": [1]}, "result"),
+        ("complete", {"lease": 1, "result": "\0"}, "body"),
+        ("complete", {"lease": 1, "result": "x" * (limits.RESULT_BYTES - 1)}, "result"),
         ("complete", {"lease": 1, "result": {"a": "x" * limits.RESULT_BYTES}}, "result"),
         ("complete", {"lease": 0}, "lease"),
         ("complete", {"lease": 2**31}, "lease"),
@@ -323,13 +324,27 @@ async def test_an_error_is_cut_at_its_limit(client: httpx.AsyncClient, ours: Ten
         assert failed.json()["data"]["errorMessage"] == error[: limits.ERROR_CHARACTERS]
 
 
-async def test_result_at_its_limit_is_kept(client: httpx.AsyncClient, ours: Tenant) -> None:
-    """A result of exactly the largest size is accepted."""
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"a": "x" * (limits.RESULT_BYTES - len('{"a":""}'))},
+        "x" * (limits.RESULT_BYTES - len('""')),
+        [1, {"a": None}],
+        0,
+        2.5,
+        False,
+        "",
+        None,
+    ],
+    ids=lambda result: repr(result)[:9],
+)
+async def test_any_json_value_is_a_result(client: httpx.AsyncClient, ours: Tenant, *, result: Any) -> None:
+    """A result is any JSON value, up to exactly the largest size, and is answered as it was told; null is none."""
     item_id = await enqueued(client, ours)
     [item] = await claimed(client, ours)
-    result = {"a": "x" * (limits.RESULT_BYTES - len('{"a":""}'))}
 
     done = await client.post(f"/api/items/{item_id}/complete", json={"lease": item["lease"], "result": result})
 
     assert done.status_code == 200
-    assert done.json()["data"]["result"] == result
+    kept = done.json()["data"]["result"]
+    assert (type(kept), kept) == (type(result), result)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.domain.json_values import object_problem, problem, storable
+from fairlead.domain.json_values import object_problem, problem, storable, value_problem
 from fairlead.domain.limits import JSON_DEPTH
 
 # Everything but NUL and surrogates, which jsonb cannot keep.
@@ -100,6 +100,19 @@ def test_a_place_can_itself_be_printed() -> None:
 def test_only_objects_are_objects(value: object) -> None:
     """Any other JSON value is refused where an object is wanted."""
     assert object_problem(value, write=orjson.dumps, most_bytes=100) == "must be a JSON object"
+
+
+@pytest.mark.parametrize("value", [[], "a", 1, None, True, {}])
+def test_any_value_is_a_value(value: object) -> None:
+    """Where any JSON value will do, one of each kind does."""
+    assert value_problem(value, write=orjson.dumps, most_bytes=100) is None
+
+
+def test_a_value_has_a_size() -> None:
+    """A value may be as long as allowed, in the bytes it is written in, and must be one that can be kept."""
+    assert value_problem("é", write=orjson.dumps, most_bytes=4) is None
+    assert value_problem("é", write=orjson.dumps, most_bytes=3) == "is 4 bytes long, more than 3"
+    assert value_problem("\0", write=orjson.dumps, most_bytes=100) == "it contains a NUL character"
 
 
 def test_an_object_has_a_size() -> None:

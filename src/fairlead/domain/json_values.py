@@ -34,6 +34,11 @@ def object_problem(value: object, *, write: Callable[[Any], bytes], most_bytes: 
     """Return why `value` is not a JSON object that can be stored in `most_bytes`, as `write` writes it, or None."""
     if not isinstance(value, dict):
         return "must be a JSON object"
+    return value_problem(value, write=write, most_bytes=most_bytes)
+
+
+def value_problem(value: object, *, write: Callable[[Any], bytes], most_bytes: int) -> str | None:
+    """Return why `value` is not a JSON value that can be stored in `most_bytes`, as `write` writes it, or None."""
     if found := problem(value):
         return found
     size = len(write(value))

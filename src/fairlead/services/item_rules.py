@@ -86,6 +86,11 @@ def optional_object_problem(value: object, *, most_bytes: int) -> str | None:
     return None if value is None else _object_problem(value, most_bytes)
 
 
+def result_problem(value: object) -> str | None:
+    """Return why `value` is not a JSON value that can be stored as what came of an item."""
+    return json_values.value_problem(value, write=orjson.dumps, most_bytes=limits.RESULT_BYTES)
+
+
 def _are_plainly_fine(items: Collection[Any]) -> bool:
     """Tell quickly of items with nothing but payloads, as most are, whether all of them are acceptable.
 

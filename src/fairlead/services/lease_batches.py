@@ -30,7 +30,7 @@ from fairlead.errors import FairleadError, ItemCancelled, LeaseLost, NotFound, V
 from fairlead.queries.cancelled import find_cancelled
 from fairlead.queries.items import OutcomeRules, find_outcome_rules
 from fairlead.services.checks import is_batch, no_text, range_problem, ranged, refuse
-from fairlead.services.item_rules import optional_object_problem
+from fairlead.services.item_rules import optional_object_problem, result_problem
 
 _CHANCE: Final = random.SystemRandom()
 
@@ -48,11 +48,11 @@ class Report(Protocol):
 
 
 class Completed(NamedTuple):
-    """One item that is done, and what came of it."""
+    """One item that is done, and what came of it: any JSON value, None for nothing."""
 
     item_id: str
     lease: int
-    result: dict[str, Any] | None = None
+    result: Any = None
 
 
 class Failed(NamedTuple):
@@ -94,7 +94,7 @@ async def complete_items(
     session: Session, scope: TenantScope, *, items: Sequence[Completed], queue_ids: Collection[str] | None = None
 ) -> Answers:
     """Accept the work on many items; `queue_ids` limits them to some queues'. Raises ValidationFailed."""
-    _check(items, {"result": lambda item: optional_object_problem(item.result, most_bytes=limits.RESULT_BYTES)})
+    _check(items, {"result": lambda item: result_problem(item.result)})
     rules = await _rules(session, scope, items, queue_ids)
     completions = [Completion(_lease(scope, item, rules), item.result) for item in items if item.item_id in rules]
     accepted = await complete(session, scope, completions=completions) if completions else set()

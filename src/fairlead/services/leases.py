@@ -32,7 +32,7 @@ from fairlead.queries.cancelled import find_cancelled
 from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
 from fairlead.queries.queues import get_queue
 from fairlead.services.checks import no_text, range_problem, ranged, refuse, text_problem
-from fairlead.services.item_rules import check_object
+from fairlead.services.item_rules import check_object, result_problem
 
 CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
 _CHANCE: Final = random.SystemRandom()
@@ -108,14 +108,12 @@ async def renew_item(
     return HeldItem(item, lease, ends[item_id])
 
 
-async def complete_item(
-    session: Session, scope: TenantScope, *, item_id: str, lease: int, result: dict[str, Any] | None = None
-) -> Item:
-    """Accept the work and keep `result`; repeating an accepted one answers the same and changes nothing.
+async def complete_item(session: Session, scope: TenantScope, *, item_id: str, lease: int, result: Any = None) -> Item:
+    """Accept the work and keep `result`, any JSON value; repeating an accepted one changes nothing.
 
     Raises NotFound, LeaseLost and ValidationFailed.
     """
-    check_object("result", result, most_bytes=limits.RESULT_BYTES)
+    refuse({"result": result_problem(result)})
     held = _lease(scope, item_id, lease)
     accepted = await complete(session, scope, completions=[Completion(held, result)])
     return await _changed(session, scope, held=held, accepted=item_id in accepted)

@@ -10,7 +10,7 @@ from pydantic import Field
 from fairlead.domain import limits
 from fairlead.wire.base import Received, Sent
 from fairlead.wire.leases import CompleteItem, FailItem
-from fairlead.wire.values import EXAMPLE_ID, AnId, LeaseNumber, LeaseSeconds, Result
+from fairlead.wire.values import EXAMPLE_ID, AnId, LeaseNumber, LeaseSeconds, Progress
 
 
 class CompletedItem(CompleteItem):
@@ -30,7 +30,7 @@ class RenewedItem(Received):
 
     id: AnId
     lease: LeaseNumber
-    progress: Result | None = None
+    progress: Progress | None = None
 
 
 class CompleteItems(Received):

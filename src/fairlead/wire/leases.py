@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fairlead.domain import limits
 from fairlead.wire.base import Received
-from fairlead.wire.values import DelaySeconds, LeaseNumber, LeaseSeconds, Name, Result
+from fairlead.wire.values import DelaySeconds, LeaseNumber, LeaseSeconds, Name, Progress, Result
 
 
 class ClaimItems(Received):
@@ -25,14 +25,14 @@ class RenewItem(Received):
 
     lease: LeaseNumber
     lease_seconds: LeaseSeconds | None = None
-    progress: Result | None = None
+    progress: Progress | None = None
 
 
 class CompleteItem(Received):
     """The work is done."""
 
     lease: LeaseNumber
-    result: Result | None = None
+    result: Result = None
 
 
 class FailItem(Received):

@@ -34,8 +34,13 @@ def _payload(value: dict[str, Any]) -> dict[str, Any]:
     return _accepted(value, problem)
 
 
-def _result(value: dict[str, Any]) -> dict[str, Any]:
+def _progress(value: dict[str, Any]) -> dict[str, Any]:
     problem = json_values.object_problem(value, write=orjson.dumps, most_bytes=limits.RESULT_BYTES)
+    return _accepted(value, problem)
+
+
+def _result(value: Any) -> Any:
+    problem = json_values.value_problem(value, write=orjson.dumps, most_bytes=limits.RESULT_BYTES)
     return _accepted(value, problem)
 
 
@@ -68,7 +73,12 @@ def _accepted(value: T, problem: str | None) -> T:
 
 
 Payload = Annotated[dict[str, Any], Field(examples=[{"url": "https://example.org/a"}]), AfterValidator(_payload)]
-Result = Annotated[dict[str, Any], Field(examples=[{"bytes": 1024}]), AfterValidator(_result)]
+Progress = Annotated[dict[str, Any], Field(examples=[{"bytes": 1024}]), AfterValidator(_progress)]
+Result = Annotated[
+    Any,
+    Field(description="Any JSON value; null for nothing.", examples=[{"bytes": 1024}]),
+    AfterValidator(_result),
+]
 Name = Annotated[str, Field(min_length=1, max_length=limits.NAME_CHARACTERS), AfterValidator(_name)]
 Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_CHARACTERS), AfterValidator(_tag)]
 Text = Annotated[str, AfterValidator(_text)]
