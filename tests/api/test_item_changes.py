@@ -36,6 +36,21 @@ async def test_a_waiting_item_is_changed_in_part(client: httpx.AsyncClient, ours
     assert (held.status_code, held.json()["code"]) == (409, "CONFLICT")
 
 
+async def test_of_two_who_change_an_item_at_once_the_later_is_told(client: httpx.AsyncClient, ours: Tenant) -> None:
+    """A change with the ETag of an item as it was is refused and changes nothing, also of its payload alone."""
+    item = await enqueued(client, ours)
+    seen = {"if-match": (await client.get(item)).headers["etag"]}
+
+    first = await client.patch(item, json={"payload": {"n": 2}}, headers=seen)
+    late = await client.patch(item, json={"priority": 7}, headers=seen)
+    again = await client.patch(item, json={"priority": 8}, headers={"if-match": first.headers["etag"]})
+    now = await client.get(item)
+
+    assert [answer.status_code for answer in (first, late, again)] == [200, 412, 200]
+    assert (now.json()["data"]["payload"], now.json()["data"]["priority"]) == ({"n": 2}, 8)
+    assert now.headers["etag"] == again.headers["etag"]
+
+
 async def test_an_item_is_cancelled_retried_and_deleted(client: httpx.AsyncClient, ours: Tenant) -> None:
     """A waiting item that is cancelled has ended, can be retried and, while nobody works on it, deleted."""
     item = await enqueued(client, ours)

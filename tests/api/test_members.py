@@ -38,6 +38,23 @@ async def test_roles_are_given_and_taken(stranger: httpx.AsyncClient, database: 
     assert (removed.status_code, (await stranger.delete(address)).status_code) == (204, 404)
 
 
+async def test_of_two_who_give_roles_at_once_the_later_is_told(
+    stranger: httpx.AsyncClient, database: Database, ours: Tenant
+) -> None:
+    """The ETag of a member is that of the set of their roles: who saw another set neither changes nor removes them."""
+    await signed_in(database, stranger, ours)
+    address = f"/api/organizations/{ours.organization_id}/members/{await make_user(database, ours, 'member')}"
+    seen = {"if-match": (await stranger.get(address)).headers["etag"]}
+
+    first = await stranger.put(address, json={"roles": ["viewer", "member"]}, headers=seen)
+    late = [await stranger.put(address, json={"roles": ["admin"]}, headers=seen)]
+    late += [await stranger.delete(address, headers=seen)]
+    again = await stranger.put(address, json={"roles": ["member"]}, headers={"if-match": first.headers["etag"]})
+
+    assert [answer.status_code for answer in (first, *late, again)] == [200, 412, 412, 200]
+    assert again.headers["etag"] == seen["if-match"]
+
+
 async def test_members_may_be_at_home_elsewhere(
     stranger: httpx.AsyncClient, database: Database, theirs: Tenant
 ) -> None:

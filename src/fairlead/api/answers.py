@@ -45,10 +45,17 @@ def answer(body: BaseModel, *, status: int = 200, location: str | None = None, e
     return Response(text, status_code=status, media_type="application/json", headers=headers)
 
 
-def one(value: Any, shape: type[Shape], *, status: int = 200, location: str | None = None) -> Response:
-    """Return one thing in `shape`, with its ETag when it is something that can be edited."""
+def one(
+    value: Any,
+    shape: type[Shape],
+    *,
+    status: int = 200,
+    location: str | None = None,
+    version: str | None = None,
+) -> Response:
+    """Return one thing in `shape`, with its ETag when it can be edited: by its `updated_at`, or the version given."""
     body = Data[shape](data=shape.model_validate(value))  # type: ignore[valid-type]  # pydantic's generic is made at run time
-    return answer(body, status=status, location=location, etag=etag_of(value))
+    return answer(body, status=status, location=location, etag=etag_of(value, version=version))
 
 
 def many(values: Sequence[Any], shape: type[Shape]) -> Response:
@@ -65,6 +72,11 @@ def page_of(page: Page[Any], shape: type[Shape]) -> Response:
 def reading(*kinds: type[FairleadError]) -> Responses:
     """Describe the errors of an operation without a body for the document: by status, with an example of each."""
     return _described((*_ANY_TIME, *kinds))
+
+
+def versioned(responses: Responses) -> Responses:
+    """Say of an operation, beside its errors, that what it answers has an ETag though it has no `updatedAt`."""
+    return {**responses, 200: {"headers": {"ETag": {"$ref": "#/components/headers/ETag"}}}}
 
 
 def changing(*kinds: type[FairleadError]) -> Responses:

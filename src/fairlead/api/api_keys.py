@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, creating, one, page_of, reading
+from fairlead.api.answers import changing, creating, one, page_of, reading, versioned
 from fairlead.api.deps import ApiKeyId, Caller, PageWindow, Search, TenantRoute, may
 from fairlead.api.once import Once
+from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, NotFound, ValidationFailed
+from fairlead.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
 from fairlead.queries.api_keys import KeyState, get_api_key, get_api_key_page
 from fairlead.rows import ApiKey
 from fairlead.services.api_keys import (
@@ -25,6 +26,7 @@ from fairlead.services.api_keys import (
     rotate_api_key,
     update_api_key,
 )
+from fairlead.services.key_rules import version_of_key
 from fairlead.wire.api_keys import ApiKeyOut, MadeApiKey, NewApiKey, RotateApiKey, UpdateApiKey
 from fairlead.wire.page import Data, PageData
 
@@ -66,20 +68,27 @@ async def read_page(
     return page_of(page, ApiKeyOut)
 
 
-@router.get(_KEY, name="read_api_key", response_model=Data[ApiKeyOut], responses=reading(NotFound))
+@router.get(_KEY, name="read_api_key", response_model=Data[ApiKeyOut], responses=versioned(reading(NotFound)))
 async def read_one(caller: Manager, api_key_id: ApiKeyId) -> Response:
     """Read a key, without its secret. Scope: `keys:manage`."""
     async with caller.unit_of_work() as (session, scope):
         found = await get_api_key(session, scope, api_key_id=api_key_id)
-    return one(found, ApiKeyOut)
+    return one(found, ApiKeyOut, version=version_of_key(found))
 
 
-@router.patch(_KEY, name="update_api_key", response_model=Data[ApiKeyOut], responses=changing(NotFound, Conflict))
-async def update(caller: Manager, api_key_id: ApiKeyId, body: UpdateApiKey) -> Response:
+@router.patch(
+    _KEY,
+    name="update_api_key",
+    response_model=Data[ApiKeyOut],
+    responses=versioned(changing(NotFound, Conflict, PreconditionFailed)),
+)
+async def update(caller: Manager, api_key_id: ApiKeyId, expected: Expected, body: UpdateApiKey) -> Response:
     """Change the fields given; they hold everywhere within a second. Scope: `keys:manage`."""
     async with caller.unit_of_work() as (session, scope):
-        after = await update_api_key(session, scope, api_key_id=api_key_id, actor=caller.actor, **body.given)
-    return one(after, ApiKeyOut)
+        after = await update_api_key(
+            session, scope, api_key_id=api_key_id, expected=expected, actor=caller.actor, **body.given
+        )
+    return one(after, ApiKeyOut, version=version_of_key(after))
 
 
 @router.post(
@@ -116,11 +125,11 @@ async def revoke(caller: Manager, api_key_id: ApiKeyId) -> Response:
     return one(ended, ApiKeyOut)
 
 
-@router.delete(_KEY, name="delete_api_key", status_code=204, responses=reading(NotFound))
-async def delete(caller: Manager, api_key_id: ApiKeyId) -> Response:
+@router.delete(_KEY, name="delete_api_key", status_code=204, responses=reading(NotFound, PreconditionFailed))
+async def delete(caller: Manager, api_key_id: ApiKeyId, expected: Expected) -> Response:
     """Delete a key; only the audit trail remembers it. Scope: `keys:manage`."""
     async with caller.unit_of_work() as (session, scope):
-        await delete_api_key(session, scope, api_key_id=api_key_id, actor=caller.actor)
+        await delete_api_key(session, scope, api_key_id=api_key_id, expected=expected, actor=caller.actor)
     return Response(status_code=204)
 
 

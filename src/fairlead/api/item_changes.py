@@ -7,13 +7,14 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, one, reading
+from fairlead.api.answers import changing, one, reading, versioned
 from fairlead.api.deps import ItemId, ItemManager, TenantRoute
+from fairlead.api.versions import Expected
 from fairlead.api.wake_ups import announce_cancelled
-from fairlead.errors import Conflict, NotFound, QueueFull
+from fairlead.errors import Conflict, NotFound, PreconditionFailed, QueueFull
 from fairlead.queries.items import get_item
 from fairlead.services.access import require_item
-from fairlead.services.items import cancel_item, delete_item, retry_item, update_item
+from fairlead.services.items import cancel_item, delete_item, retry_item, update_item, version_of_item
 from fairlead.wire.items import CancelItem, ItemOut, UpdateItem
 from fairlead.wire.page import Data
 
@@ -21,14 +22,19 @@ router = APIRouter(prefix="/items", tags=["items"], route_class=TenantRoute)
 _ITEM: Final = "/{itemId}"
 
 
-@router.patch(_ITEM, name="update_item", response_model=Data[ItemOut], responses=changing(NotFound, Conflict))
-async def update(caller: ItemManager, item_id: ItemId, body: UpdateItem) -> Response:
+@router.patch(
+    _ITEM,
+    name="update_item",
+    response_model=Data[ItemOut],
+    responses=versioned(changing(NotFound, Conflict, PreconditionFailed)),
+)
+async def update(caller: ItemManager, item_id: ItemId, expected: Expected, body: UpdateItem) -> Response:
     """Change the fields given of an item that waits, all or none. Scope: `items:manage`."""
     async with caller.unit_of_work() as (session, scope):
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
-        item = await update_item(session, scope, item_id=item_id, actor=caller.actor, **body.given)
+        item = await update_item(session, scope, item_id=item_id, expected=expected, actor=caller.actor, **body.given)
     caller.resources.notifier.announce(item.queue_id)
-    return one(item, ItemOut)
+    return one(item, ItemOut, version=version_of_item(item))
 
 
 @router.delete(_ITEM, name="delete_item", status_code=204, responses=reading(NotFound, Conflict))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.answers import creating, one, reading
+from fairlead.api.answers import creating, one, reading, versioned
 from fairlead.api.body import NDJSON
 from fairlead.api.deps import Caller, ItemId, ItemReader, Producer, QueueId, TenantRoute
 from fairlead.api.once import Once
@@ -23,7 +23,7 @@ from fairlead.queries.items import Item, ItemFilters, get_item, get_item_slice
 from fairlead.services.access import require_item
 from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.item_rules import ItemInput
-from fairlead.services.items import enqueue_items
+from fairlead.services.items import enqueue_items, version_of_item
 from fairlead.services.shared_reads import SharedReads
 from fairlead.wire.items import EnqueueBatch, Enqueued, EnqueueItem, ItemOut
 from fairlead.wire.page import Data, SliceData
@@ -125,13 +125,13 @@ async def read_part(caller: ItemReader, queue_id: QueueId, asked: PartAsked, fil
     return slice_of(part, ItemOut, asked=asked, of=items, total=total)
 
 
-@router.get(_ITEM, name="read_item", response_model=Data[ItemOut], responses=reading(NotFound))
+@router.get(_ITEM, name="read_item", response_model=Data[ItemOut], responses=versioned(reading(NotFound)))
 async def read_one(caller: ItemReader, item_id: ItemId) -> Response:
     """Read an item, waiting or long finished. Scope: `items:read`."""
     async with caller.unit_of_work() as (session, scope):
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
         item = await get_item(session, scope, item_id=item_id)
-    return one(item, ItemOut)
+    return one(item, ItemOut, version=version_of_item(item))
 
 
 async def _total(session: Session, scope: TenantScope, queue_id: str, filters: ItemFilters) -> int | None:

@@ -9,15 +9,16 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, one, page_of, reading
+from fairlead.api.answers import changing, one, page_of, reading, versioned
 from fairlead.api.deps import Caller, PageWindow, Search, TenantRoute, UserId, may
+from fairlead.api.versions import Expected
 from fairlead.db.tenancy import system
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, LastOwner, NotFound, ValidationFailed
+from fairlead.errors import Conflict, LastOwner, NotFound, PreconditionFailed, ValidationFailed
 from fairlead.queries.members import Member, get_member, get_member_page, roles_by_member
 from fairlead.queries.page import Page
 from fairlead.rows import Role
-from fairlead.services.members import remove_member, set_roles
+from fairlead.services.members import remove_member, set_roles, version_of_roles
 from fairlead.wire.members import MemberOut, MemberRoles
 from fairlead.wire.page import Data, PageData
 
@@ -38,31 +39,37 @@ async def read_page(caller: Reader, window: PageWindow, search: Search = "") -> 
     return page_of(Page(tuple(shown), page.page, page.limit, page.total), MemberOut)
 
 
-@router.get(_MEMBER, name="read_member", response_model=Data[MemberOut], responses=reading(NotFound))
+@router.get(_MEMBER, name="read_member", response_model=Data[MemberOut], responses=versioned(reading(NotFound)))
 async def read_one(caller: Reader, user_id: UserId) -> Response:
     """Read a member. Scope: `members:read`."""
-    return one(await _shown(caller, user_id), MemberOut)
+    return _answered(await _shown(caller, user_id))
 
 
 @router.put(
     _MEMBER,
     name="set_member_roles",
     response_model=Data[MemberOut],
-    responses=changing(NotFound, Conflict, LastOwner),
+    responses=versioned(changing(NotFound, Conflict, LastOwner, PreconditionFailed)),
 )
-async def put(caller: Manager, user_id: UserId, body: MemberRoles) -> Response:
+async def put(caller: Manager, user_id: UserId, expected: Expected, body: MemberRoles) -> Response:
     """Let a member, or somebody at home here, have these roles and no others. Scope: `members:manage`."""
     async with caller.unit_of_work() as (session, scope):
-        await set_roles(session, scope, user_id=user_id, role_ids=body.roles, actor=caller.actor)
-    return one(await _shown(caller, user_id), MemberOut)
+        await set_roles(session, scope, user_id=user_id, role_ids=body.roles, expected=expected, actor=caller.actor)
+    return _answered(await _shown(caller, user_id))
 
 
-@router.delete(_MEMBER, name="remove_member", status_code=204, responses=reading(NotFound, LastOwner))
-async def remove(caller: Manager, user_id: UserId) -> Response:
+@router.delete(
+    _MEMBER, name="remove_member", status_code=204, responses=reading(NotFound, LastOwner, PreconditionFailed)
+)
+async def remove(caller: Manager, user_id: UserId, expected: Expected) -> Response:
     """Take every role from a member, whose keys stop with that; the account stays. Scope: `members:manage`."""
     async with caller.unit_of_work() as (session, scope):
-        await remove_member(session, scope, user_id=user_id, actor=caller.actor)
+        await remove_member(session, scope, user_id=user_id, expected=expected, actor=caller.actor)
     return Response(status_code=204)
+
+
+def _answered(shown: Mapping[str, Any]) -> Response:
+    return one(shown, MemberOut, version=version_of_roles(shown["roles"]))
 
 
 async def _shown(caller: Caller, user_id: str) -> Mapping[str, Any]:

@@ -12,9 +12,11 @@ from fastapi import Depends, Header
 from fairlead.domain.versions import version_of
 
 
-def etag_of(value: Any) -> str | None:
-    """Return the ETag of what can be edited, None of anything else."""
-    return f'"{version_of(value)}"' if hasattr(value, "updated_at") else None
+def etag_of(value: Any, *, version: str | None = None) -> str | None:
+    """Return the ETag of what can be edited, which has an `updated_at` or a version; None of anything else."""
+    if version is None and hasattr(value, "updated_at"):
+        version = version_of(value)
+    return None if version is None else f'"{version}"'
 
 
 async def _expected(

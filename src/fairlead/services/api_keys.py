@@ -29,8 +29,10 @@ from fairlead.services.key_rules import (
     kind_problem,
     refuse_key_makers,
     refuse_more_than_allowed,
+    version_of_key,
 )
 from fairlead.services.users import create_user
+from fairlead.services.versions import refuse_other
 
 GRACE: Final = timedelta(hours=24)
 _LAST: Final = datetime(9998, 1, 1, tzinfo=UTC)  # no end lies later, so that every time zone can read it
@@ -168,17 +170,20 @@ async def update_api_key(
     scope: TenantScope,
     *,
     api_key_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[ApiKeyChanges],
 ) -> ApiKey:
     """Change the fields given, and only those, under the rules for a new key.
 
-    Raises ValidationFailed, NotFound, Conflict for a key that was revoked, has expired or was rotated, and Forbidden
-    for a scope that the member lacks, for a key that may do more than the actor, and for an actor that is a key.
+    Raises ValidationFailed, NotFound, PreconditionFailed for another version than the `expected`, Conflict for a key
+    that was revoked, has expired or was rotated, and Forbidden for a scope that the member lacks, for a key that may do
+    more than the actor, and for an actor that is a key.
     """
     refuse_key_makers(actor=actor)
     values = await checked(session, scope, given=changes)
     held = await _hold(session, scope, api_key_id)
+    refuse_other(version_of_key(held), expected=expected)
     allowed = await permissions_of(session, scope, user_id=held.user_id)
     refuse_more_than_allowed(scopes=held.scopes, allowed=held.scopes, actor=actor)  # those of today and of another day
     refuse_more_than_allowed(scopes=values.get("scopes", ()), allowed=allowed, actor=actor)
@@ -204,13 +209,22 @@ async def revoke_api_key(
 
 
 async def delete_api_key(
-    session: Session, scope: TenantScope, *, api_key_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    api_key_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
-    """Delete a key for good; only the audit trail remembers it. Raises NotFound.
+    """Delete a key for good; only the audit trail remembers it.
 
-    A key that it replaced is revoked: nothing would tell any more that its time is over.
+    A key that it replaced is revoked: nothing would tell any more that its time is over. Raises NotFound, and
+    PreconditionFailed for another version than the `expected`.
     """
-    gone = await delete_row(session, scope, ApiKeyTable, key={"id": api_key_id}, model=ApiKey)
+    key = {"id": api_key_id}
+    held = await lock_row(session, scope, ApiKeyTable, key=key, model=ApiKey, alone=True)
+    refuse_other(version_of_key(held), expected=expected)
+    gone = await delete_row(session, scope, ApiKeyTable, key=key, model=ApiKey)
     await _record(session, scope, "api_key.deleted", actor=actor, before=gone)
     if gone.rotated_from is not None:
         await revoke_api_key(session, scope, api_key_id=gone.rotated_from, actor=actor)

@@ -14,6 +14,7 @@ from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import is_id, new_ids
 from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
+from fairlead.domain.versions import version_by
 from fairlead.engine.cancel import Cancelled, cancel
 from fairlead.engine.delete import delete
 from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
@@ -26,6 +27,7 @@ from fairlead.services import audit
 from fairlead.services.checks import is_batch, range_problem, ranged, refuse
 from fairlead.services.item_rules import ItemInput, check_changes, check_items, has_only_payload
 from fairlead.services.unique_items import enqueue_within_limits
+from fairlead.services.versions import refuse_other
 
 _NO_ROOM: Final = "Retrying these items would exceed the queue's depth limit; retry fewer, or raise max_depth."
 
@@ -71,15 +73,20 @@ async def update_item(
     scope: TenantScope,
     *,
     item_id: str,
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
     **changes: Unpack[ItemChanges],
 ) -> Item:
     """Change the fields given of a waiting item, and only those; a claim gets the old item or the new one, whole.
 
-    `scheduled_for` None means at once. Raises ValidationFailed, also for a `max_attempts` that leaves no attempt,
-    NotFound, and Conflict for an item that is being worked on or finished.
+    `scheduled_for` None means at once, `expected` is the version that the caller saw. Raises ValidationFailed, also for
+    a `max_attempts` that leaves no attempt, NotFound, Conflict for an item that is being worked on or finished, and
+    PreconditionFailed for another version.
     """
     check_changes(changes)
+    if expected is not None and is_id(item_id):
+        await update(session, scope, item_id=item_id, changes={})  # holds it, if it waits, until we are done
+        refuse_other(version_of_item(await get_item(session, scope, item_id=item_id)), expected=expected)
     done = await update(session, scope, item_id=item_id, changes=changes) if is_id(item_id) else None
     item = await get_item(session, scope, item_id=item_id)
     if done is None:
@@ -88,6 +95,11 @@ async def update_item(
         session, scope, actor=actor, action="item.updated", kind="item", before=done.before, after=done.after
     )
     return item
+
+
+def version_of_item(item: Item) -> str:
+    """Return the version of an item, which stays the same while it is only worked on."""
+    return version_by(item.payload, item.priority, item.max_attempts, item.scheduled_for, item.task, item.tags)
 
 
 async def delete_item(

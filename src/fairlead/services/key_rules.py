@@ -16,8 +16,10 @@ from fairlead.db.tenancy import TenantScope
 from fairlead.domain.ids import is_id
 from fairlead.domain.limits import GRACE_SECONDS
 from fairlead.domain.permissions import KEY_SCOPES
+from fairlead.domain.versions import version_by
 from fairlead.errors import Forbidden
 from fairlead.queries.queues import find_queue_ids
+from fairlead.rows import ApiKey
 from fairlead.services.audit import Actor
 from fairlead.services.checks import Check, named, problems, refuse
 from fairlead.wire.values import due_problem
@@ -59,6 +61,11 @@ def grace_problem(*, grace: Any) -> str | None:
     if isinstance(grace, timedelta) and timedelta() <= grace <= timedelta(seconds=GRACE_SECONDS):
         return None
     return f"must be between 0 and {GRACE_SECONDS:,} seconds"
+
+
+def version_of_key(key: ApiKey) -> str:
+    """Return the version of a key, which stays the same while it is only used."""
+    return version_by(key.name, key.scopes, key.queue_ids, key.expires_at, key.revoked_at)
 
 
 async def checked(

@@ -7,7 +7,7 @@ gives, or takes away, a role that may do more than they may themselves, not by w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from fairlead.db.rows import add_rows, delete_row, lock_row
@@ -15,6 +15,7 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.db.turn import take_turn
 from fairlead.domain.permissions import Permission
+from fairlead.domain.versions import version_by
 from fairlead.errors import Forbidden, LastOwner, NotFound, TransactionConflict
 from fairlead.queries.roles import get_role, has_owner, organizations_owned, roles_of
 from fairlead.queries.users import find_user_ids, get_user
@@ -22,6 +23,7 @@ from fairlead.rows import Role, User, UserRole
 from fairlead.schema.user_roles import UserRole as UserRoleTable
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
+from fairlead.services.versions import refuse_other
 
 
 @asynccontextmanager
@@ -105,21 +107,29 @@ async def set_roles(
     *,
     user_id: str,
     role_ids: Collection[str],
+    expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
 ) -> list[Role]:
     """Let a user have these roles and no others; none at all takes the user out of the organization.
 
-    Raises as `grant_role` and `revoke_role` do.
+    `expected` is the version that the caller saw. Raises as `grant_role` and `revoke_role` do, and
+    PreconditionFailed for another version.
     """
     await _require_known(session, scope, user_id)
     wanted = {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
     async with keeping_an_owner(session, scope, user_id=user_id):
         present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
+        refuse_other(version_of_roles(present.values()), expected=expected)
         for role_id in sorted(wanted.keys() - present.keys()):
             await _grant(session, scope, [user_id], wanted[role_id], actor)
         for role_id in sorted(present.keys() - wanted.keys()):
             await _revoke(session, scope, user_id, present[role_id], actor)
     return list(wanted.values())
+
+
+def version_of_roles(roles: Iterable[Role]) -> str:
+    """Return the version of a member: which roles they have, whatever those allow."""
+    return version_by(sorted(role.id for role in roles))
 
 
 async def admit_member(
@@ -135,13 +145,23 @@ async def admit_member(
 
 
 async def remove_member(
-    session: Session, scope: TenantScope, *, user_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    user_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
-    """Take every role from a member; the user stays. Raises NotFound, LastOwner and Forbidden as `revoke_role`."""
+    """Take every role from a member; the user stays.
+
+    Raises NotFound, LastOwner and Forbidden as `revoke_role`, and PreconditionFailed for another version than the
+    `expected`.
+    """
     async with keeping_an_owner(session, scope, user_id=user_id):
         roles = await roles_of(session, scope, user_id=user_id)
         if not roles:
             raise NotFound
+        refuse_other(version_of_roles(roles), expected=expected)
         for role in roles:
             await _revoke(session, scope, user_id, role, actor)
 
