@@ -103,3 +103,24 @@ async def test_nobody_invites_to_more_than_they_may(
     assert answers[1].json()["details"].keys() == {"roleId"}
     assert wrong.json()["details"].keys() == {"email", "name"}
     assert await Mailbox().collect(database) == []
+
+
+@pytest.mark.parametrize("role", [None, "member", "viewer"])
+async def test_an_offer_ends_with_the_right_to_make_it(
+    stranger: httpx.AsyncClient, app: FastAPI, database: Database, ours: Tenant, *, role: str | None
+) -> None:
+    """Whoever is thrown out, or may not invite any more, leaves no open door behind."""
+    admin_id = await signed_in(database, stranger, ours, "admin")
+    await invite(stranger, ours, "grace@example.org", "viewer")
+    token = {"token": token_in(await Mailbox().collect(database))}
+    await signed_in(database, stranger, ours)
+    member = f"/api/organizations/{ours.organization_id}/members/{admin_id}"
+    ended = await (stranger.put(member, json={"roles": [role]}) if role else stranger.delete(member))
+    async with coming_from(app) as guest:
+        answers = [
+            await guest.post(LOOK, json=token),
+            await guest.post(SIGN_UP, json={**token, "name": "Grace", "password": PASSWORD}),
+        ]
+
+    assert ended.status_code in {200, 204}
+    assert [answer.json()["code"] for answer in answers] == ["TOKEN_INVALID"] * 2

@@ -7,8 +7,11 @@ import httpx
 import pytest
 from tests.api.conftest import Key, make_key
 from tests.fixtures.items import FLEET
+from tests.fixtures.keys import make_user
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.people import tell
+from tests.fixtures.sessions import sign_in
+from tests.fixtures.signing import bearer
 
 from fairlead.db.session import Database
 from fairlead.engine.prune import prune_answers
@@ -148,3 +151,19 @@ async def test_keys_are_pruned_after_a_day(client: httpx.AsyncClient, database: 
 
     assert removed == 1
     assert await tell(database, "select key from idempotency_keys") == [("b",)]
+
+
+async def test_an_answer_is_for_whoever_asked(client: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
+    """Somebody else of the organization who sends the same under the same key is refused, and is told nothing of it."""
+    ids = [await make_user(database, ours, role) for role in ("owner", "admin")]
+    owner, admin = [bearer(await sign_in(database, user_id)) for user_id in ids]
+    address = f"/api/organizations/{ours.organization_id}/api-keys"
+    body = {"name": "ci", "scopes": ["organization:manage"]}
+
+    made = await client.post(address, json=body, headers={**owner, **under("a")})
+    answers = [await client.post(address, json=body, headers={**admin, **under(name)}) for name in ("a", "b")]
+    again = await client.post(address, json=body, headers={**owner, **under("a")})
+
+    assert [answer.json()["code"] for answer in answers] == ["IDEMPOTENCY_KEY_REUSED", "FORBIDDEN"]
+    assert made.json()["data"]["key"] not in answers[0].text
+    assert again.json() == made.json()

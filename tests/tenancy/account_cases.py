@@ -124,6 +124,9 @@ SYSTEM_ACCOUNT_CASES: Final[dict[str, Case]] = {
         lambda s, scope, _, at: factor_services.remove_second_factor(s, scope, user_id=at.owner_id, actor=OPERATOR),
         own=False,
     ),
+    "services.second_factors.is_asked_for": Case(
+        lambda s, scope, _, at: factor_services.is_asked_for(s, scope, user_id=at.owner_id)
+    ),
     "services.second_factors.is_right_code": Case(
         lambda s, scope, _, at: factor_services.is_right_code(
             s, scope, user_id=at.owner_id, code="123456", pepper=PEPPER

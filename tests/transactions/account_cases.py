@@ -84,7 +84,7 @@ class AccountWorld:
     @property
     def attempt(self) -> sign_ins.Attempt:
         """An attempt of the owner's that was counted."""
-        account = Account(self.owner_email, self.owner, "the hash", has_second_factor=True)
+        account = Account(self.owner_email, self.owner, "the hash")
         takes = takes_for("sign_in", account=self.owner_email, address=CLIENT.address, usual=False)
         return sign_ins.Attempt(account, tuple(takes))
 

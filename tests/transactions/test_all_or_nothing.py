@@ -70,6 +70,7 @@ NO_USE_CASES: Final = {
     "members.keeping_an_owner": "part of the use cases that could take an owner away",
     "members.refuse_mightier": "reads",
     "schedules.preview_ticks": "reads",
+    "second_factors.is_asked_for": "reads, and locks",
     "verifications.look_at_token": "reads",
 }
 SCOPES: Final = ["items:read"]

@@ -10,8 +10,9 @@ Such a route takes `Once` and gives its work as a function of a session and a sc
         return await once.answer(caller, work)
 
 With an `Idempotency-Key` the first answer is kept beside the thing, and comes again, marked, for the same key and the
-same request. The request is the same when its route, what its path names, its query and its body are, byte for byte; at
-which of the two addresses it came does not matter. What follows a commit (a wake-up) is done after `answer`, each time.
+same request. The request is the same when its route, what its path names, its query and its body are, byte for byte,
+and when the same key or person asks: what one is answered, such as a fresh secret, is nobody else's. At which of the
+two addresses it came does not matter. What follows a commit (a wake-up) is done after `answer`, each time.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from starlette.responses import Response
 from fairlead.api.deps import Caller
 from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope, TenantScope
+from fairlead.services.access import Principal
 from fairlead.services.idempotency import Attempt, keep_answer, recall_answer
 
 Work: TypeAlias = Callable[[Session, TenantScope], Awaitable[Response]]
@@ -75,7 +77,8 @@ def once_of(request: Request, key: str | None, body_digest: bytes) -> OnceOnly:
     if key is None:
         return OnceOnly(None)
     named = {name: value for name, value in request.path_params.items() if name != "organizationId"}
-    told = orjson.dumps([sorted(named.items()), request.url.query])
+    who: Principal = request.state.who
+    told = orjson.dumps([sorted(named.items()), request.url.query, who.user_id, who.api_key_id])
     return OnceOnly(Attempt(request.scope["route"].name, key, hashlib.sha256(told + body_digest).hexdigest()))
 
 

@@ -12,6 +12,7 @@ from fairlead.db.rows import NOW, get_row, read_rows, visible
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, SystemScope
+from fairlead.domain.permissions import Permission
 from fairlead.queries.page import Page, Window, read_page
 from fairlead.rows import Invitation
 from fairlead.schema.invitations import Invitation as InvitationTable
@@ -33,7 +34,15 @@ join organizations o on o.id = i.organization_id and o.deleted_at is null
 join roles r on r.owner_scope = i.role_scope and r.id = i.role_id
 left join users u on u.id = i.invited_by and u.deleted_at is null
 where {which} and i.accepted_at is null and i.revoked_at is null and i.expires_at > statement_timestamp()
+    and (i.invited_by is null or r.permissions || cast(:needed as text) <@ (
+        select array_agg(p.permission)
+        from user_roles g
+        join roles h on h.owner_scope = g.role_scope and h.id = g.role_id
+        cross join unnest(h.permissions) as p (permission)
+        where g.organization_id = i.organization_id and g.user_id = u.id
+    ))
 """
+_NEEDED: Final = {"needed": Permission.MEMBERS_MANAGE.value}  # beside those of the role, by whoever offers it
 OFFER_BY_TOKEN: Final = Statement(_OFFER, which="i.token_hash = :token_hash")
 OFFER: Final = Statement(_OFFER, which="i.organization_id = :organization_id and i.id = :invitation_id")
 
@@ -73,15 +82,18 @@ async def open_invitations_to(session: Session, scope: Scope, *, email: str) -> 
 
 
 async def find_offer(session: Session, _scope: SystemScope, *, token_hash: str) -> Offer | None:
-    """Return what the token of a hash offers; None for one that is unknown, used, revoked or over."""
-    return _offer(await session.run(OFFER_BY_TOKEN, {"token_hash": token_hash}))
+    """Return what the token of a hash offers; None for one that is unknown, used, revoked or over.
+
+    It is over, too, once whoever made it may not offer that role any more: they left, or were given less.
+    """
+    return _offer(await session.run(OFFER_BY_TOKEN, {"token_hash": token_hash, **_NEEDED}))
 
 
 async def find_offer_of(
     session: Session, _scope: SystemScope, *, organization_id: str, invitation_id: str
 ) -> Offer | None:
-    """Return what an invitation of an organization offers; None for one that is unknown, used, revoked or over."""
-    bound = {"organization_id": organization_id, "invitation_id": invitation_id}
+    """Return what an invitation of an organization offers; None as for `find_offer`."""
+    bound = {"organization_id": organization_id, "invitation_id": invitation_id, **_NEEDED}
     return _offer(await session.run(OFFER, bound))
 
 

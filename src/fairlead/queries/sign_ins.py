@@ -13,7 +13,6 @@ from fairlead.domain.ids import is_id
 
 _FOUND: Final = """
 select u.id, u.email, c.secret_hash,
-    exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null),
     exists (select from sessions s where s.user_id = u.id and s.address = :address)
 from users u
 left join credentials c on c.provider = 'password' and c.account_id = u.id
@@ -29,7 +28,6 @@ class Account:
     email: str
     user_id: str | None = None
     secret_hash: str | None = field(default=None, repr=False)
-    has_second_factor: bool = False
     usual: bool = False
 
 
@@ -48,11 +46,10 @@ async def find_own_account(session: Session, _scope: SystemScope, *, user_id: st
 
 
 def _account(row: tuple[object, ...]) -> Account:
-    user_id, email, secret_hash, has_second_factor, usual = row
+    user_id, email, secret_hash, usual = row
     return Account(
         email=str(email),
         user_id=str(user_id),
         secret_hash=None if secret_hash is None else str(secret_hash),
-        has_second_factor=bool(has_second_factor),
         usual=bool(usual),
     )

@@ -23,6 +23,7 @@ from fairlead.queries.users import find_user_by_email
 from fairlead.rows import Credential, User
 from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.services import audit
+from fairlead.services.second_factors import is_asked_for
 from fairlead.services.sessions import Client, StartedSession, start_session
 from fairlead.services.sign_ins import Challenge
 from fairlead.services.sign_ups import found_for
@@ -54,7 +55,7 @@ async def sign_in_as(
     account = await find_own_account(session, scope, user_id=user_id, address=client.address)
     if account is None:
         raise AccountNotLinked
-    if account.has_second_factor:
+    if await is_asked_for(session, scope, user_id=user_id):
         return Challenge(await start_challenge(session, scope, user_id=user_id, email=account.email))
     return await start_session(session, scope, user_id=user_id, client=client)
 

@@ -2,7 +2,7 @@
 
 An invitation holds no token until its mail is sent: the token is made then, and a mail that is sent again makes another
 one in its place. A newer invitation to the same address takes the place of those before it. Nobody offers a role that
-may do more than they may themselves.
+may do more than they may themselves, and an offer is good for as long as whoever made it may make it.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from fairlead.queries.users import get_user
 from fairlead.rows import Credential, SecondFactor, User
 from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.schema.second_factors import SecondFactor as SecondFactorTable
+from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 from fairlead.services.sealing import SealBroken, seal, unseal
 
@@ -73,7 +74,7 @@ async def confirm_second_factor(
 
     Raises WrongCredentials for a wrong code, NotFound where none was offered, and Conflict for one in force.
     """
-    user = await get_user(session, scope, user_id=user_id)
+    user = await lock_row(session, scope, UserTable, key={"id": user_id}, model=User)  # sign-ins wait
     factor = await _held(session, scope, user_id)
     if factor.confirmed_at is not None:
         raise Conflict("This second factor is in force already.")
@@ -103,6 +104,13 @@ async def remove_second_factor(session: Session, scope: SystemScope, *, user_id:
     await delete_rows(session, scope, SecondFactorTable, key={"user_id": user_id})
     await delete_rows(session, scope, CredentialTable, key={"user_id": user_id, "provider": _BACKUP})
     await _record(session, scope, "user.second_factor_removed", user, actor)
+
+
+async def is_asked_for(session: Session, scope: SystemScope, *, user_id: str) -> bool:
+    """Tell whether a user's sign-in needs a code; it stays so until the transaction ends. Raises NotFound."""
+    await lock_row(session, scope, UserTable, key={"id": user_id}, model=User)
+    factor = await find_sealed_factor(session, scope, user_id=user_id)
+    return factor is not None and factor.confirmed_at is not None
 
 
 async def is_right_code(session: Session, scope: SystemScope, *, user_id: str, code: str, pepper: bytes) -> bool:

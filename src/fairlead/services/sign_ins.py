@@ -22,7 +22,7 @@ from fairlead.schema.credentials import Credential as CredentialTable
 from fairlead.services.access import Person
 from fairlead.services.attempts import return_attempt, take_attempt
 from fairlead.services.passwords import PASSWORD, Checked, keep_renewed
-from fairlead.services.second_factors import is_right_code
+from fairlead.services.second_factors import is_asked_for, is_right_code
 from fairlead.services.sessions import Client, StartedSession, start_session
 from fairlead.services.verifications import look_at_token, start_challenge, use_token
 
@@ -60,10 +60,12 @@ async def finish_sign_in(
 ) -> StartedSession | Challenge:
     """Start a session, or return the challenge of a second factor. Raises WrongCredentials.
 
-    The password must still be the one that was compared: a change waits for this, and then ends the session, too.
+    The password must still be the one that was compared, and a second factor that came meanwhile counts: a change of
+    either waits for this, and then ends the session, too.
     """
+    asked_for = checked.right and await _asked_for_code(session, scope, attempt.account)
     user_id = await confirm(session, scope, attempt=attempt, checked=checked)
-    if attempt.account.has_second_factor:
+    if asked_for:
         return Challenge(await start_challenge(session, scope, user_id=user_id, email=attempt.account.email))
     return await start_session(session, scope, user_id=user_id, client=client)
 
@@ -110,6 +112,13 @@ async def confirm(session: Session, scope: SystemScope, *, attempt: Attempt, che
         await keep_renewed(session, scope, user_id=account.user_id, secret_hash=checked.renewed)
     await return_attempt(session, scope, takes=attempt.takes)
     return account.user_id
+
+
+async def _asked_for_code(session: Session, scope: SystemScope, account: Account) -> bool:
+    try:
+        return await is_asked_for(session, scope, user_id=account.user_id or "")
+    except NotFound:
+        return False
 
 
 async def _counted(

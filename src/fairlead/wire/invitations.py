@@ -20,7 +20,7 @@ class NewInvitation(Received):
 
 
 class InvitationOut(Sent):
-    """One invitation. It is open until it is accepted or revoked, or `expiresAt`."""
+    """One invitation, open until it is accepted or revoked, or `expiresAt`, while `invitedBy` may offer that role."""
 
     id: str = Field(examples=[EXAMPLE_ID])
     email: str

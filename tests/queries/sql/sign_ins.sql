@@ -1,6 +1,5 @@
 -- fairlead.queries.sign_ins.BY_EMAIL
 select u.id, u.email, c.secret_hash,
-    exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null),
     exists (select from sessions s where s.user_id = u.id and s.address = %(address)s)
 from users u
 left join credentials c on c.provider = 'password' and c.account_id = u.id
@@ -8,7 +7,6 @@ where u.email = %(email)s and u.deleted_at is null
 
 -- fairlead.queries.sign_ins.BY_ID
 select u.id, u.email, c.secret_hash,
-    exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null),
     exists (select from sessions s where s.user_id = u.id and s.address = %(address)s)
 from users u
 left join credentials c on c.provider = 'password' and c.account_id = u.id
