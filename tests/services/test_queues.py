@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.fixtures.accounts import differences, taken
 from tests.fixtures.items import FLEET, claimed, enqueue_some
-from tests.fixtures.organizations import Tenant
+from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import actions, call, make_member, names, overtaken, tell
 
 from fairlead.db.session import Database
@@ -141,6 +141,27 @@ async def test_a_maker_is_a_member(database: Database, ours: Tenant, theirs: Ten
             await call(database, ours.scope, create_queue, name="", created_by=maker)
         said.append(refused.value.details)
     assert said == [{"name": "must not be empty", "created_by": "is not a member of this organization"}] * len(makers)
+
+
+async def test_names_of_our_own_are_given_to_nobody(database: Database, ours: Tenant) -> None:
+    """A name that begins like those of Fairlead's own queues is refused to a new queue and to one that is renamed."""
+    for name in ("fairlead:", "fairlead:mail"):
+        for change in (
+            call(database, ours.scope, create_queue, name=name),
+            call(database, ours.scope, update_queue, queue_id=ours.queue_id, name=name),
+        ):
+            with pytest.raises(ValidationFailed) as refused:
+                await change
+            assert refused.value.details == {"name": "must not begin with fairlead: (those queues are Fairlead's own)"}
+    assert (await call(database, ours.scope, create_queue, name="fairlead")).name == "fairlead"
+
+
+async def test_a_queue_that_has_such_a_name_already_keeps_it(database: Database) -> None:
+    """A queue that was named so before can be changed, its name told again, and be called something else."""
+    older = await make_tenant(database, name="fairlead:mail")
+    for change in ({"max_depth": 5}, {"name": "fairlead:mail", "max_depth": 6}, {"name": "post"}):
+        changed = await call(database, older.scope, update_queue, queue_id=older.queue_id, **change)
+    assert (changed.name, changed.max_depth) == ("post", 6)
 
 
 @pytest.mark.parametrize(

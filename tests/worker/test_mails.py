@@ -71,7 +71,7 @@ async def test_a_request_that_waited_too_long_is_not_sent(database: Database, ac
 
 
 async def test_a_queue_of_the_same_name_sends_nothing(database: Database) -> None:
-    """An organization that calls a queue like ours has its items refused, whatever they say."""
+    """An organization that called a queue like ours when it could has its items refused, whatever they say."""
     other: Tenant = await make_tenant(database, name=MAIL_QUEUE_NAME)
     items = [ItemInput({"kind": "verification", "id": "x"})]
     await call(database, other.scope, enqueue_items, queue_id=other.queue_id, items=items)

@@ -1,8 +1,9 @@
 """Mails: each is an item of a queue of Fairlead's own, so that a mail server that is down loses none.
 
 An item holds no secret: it names what the mail is about, and the token is made when the mail is sent. The queue is that
-of an internal organization, of which nobody is a member; both are made when the first mail is asked for. Its name
-cannot be mistaken for somebody else's, and whoever works it looks at the organization, too.
+of an internal organization, of which nobody is a member; both are made when the first mail is asked for. No other
+queue can be given its name any more (`services/queue_rules.py`); one may have had it before that was so, hence whoever
+works it looks at the organization, too.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from fairlead.schema.organizations import Organization as OrganizationTable
 from fairlead.schema.queues import Queue as QueueTable
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
+from fairlead.services.queue_rules import OWN_NAMES
 
 MailKind: TypeAlias = Literal["verification", "invitation"]
 
 MAIL_ORGANIZATION: Final = "fairleadmails00000000000"
 MAIL_QUEUE: Final = "fairleadmailqueue0000000"
-MAIL_QUEUE_NAME: Final = "fairlead:mail"
+MAIL_QUEUE_NAME: Final = f"{OWN_NAMES}mail"
 # Some days of trying, every five minutes at last.
 _RULES: Final = {
     "max_attempts": 1000,

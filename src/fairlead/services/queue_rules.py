@@ -10,6 +10,7 @@ from fairlead.domain import limits
 from fairlead.domain.retry import BACKOFF_POLICIES, Backoff, BackoffPolicy
 from fairlead.services.checks import Check, named, range_problem, ranged, text_problem
 
+OWN_NAMES: Final = "fairlead:"  # what the names of Fairlead's own queues begin with, and of no new one of anybody else
 _BACKOFF_FACTOR: Final = 100
 _BACKOFF_DELAYS: Final = 100
 
@@ -57,6 +58,12 @@ def _switch_problem(value: Any) -> str | None:
 
 def _backoff_problem(value: Any) -> str | None:
     return None if isinstance(value, Backoff) else "must be a Backoff"
+
+
+def own_name_problem(name: Any) -> str | None:
+    """Return why a queue cannot be given this name, though it is one: it begins like those of Fairlead's own queues."""
+    ours = isinstance(name, str) and name.startswith(OWN_NAMES)
+    return f"must not begin with {OWN_NAMES} (those queues are Fairlead's own)" if ours else None
 
 
 QUEUE_CHECKS: Final[dict[str, Check]] = {

@@ -20,7 +20,7 @@ from fairlead.services import audit
 from fairlead.services.checks import instant_problem, problems, refuse, refuse_fields
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items
-from fairlead.services.queue_rules import QUEUE_CHECKS, QueueChanges, QueueRules, columns_of
+from fairlead.services.queue_rules import QUEUE_CHECKS, QueueChanges, QueueRules, columns_of, own_name_problem
 from fairlead.services.versions import refuse_other_version
 
 
@@ -45,7 +45,9 @@ async def create_queue(
     Raises ValidationFailed, and Conflict when another queue of the organization has that name.
     """
     values = columns_of({"name": name, **rules})
-    refuse({**problems(values, checks=QUEUE_CHECKS), "created_by": await _maker_problem(session, scope, created_by)})
+    wrong = problems(values, checks=QUEUE_CHECKS)
+    wrong["name"] = wrong["name"] or own_name_problem(name)
+    refuse({**wrong, "created_by": await _maker_problem(session, scope, created_by)})
     keys = {"id": new_id(), "created_by": created_by}
     made = await insert_row(session, scope, QueueTable, values={**keys, **values}, model=Queue)
     await audit.record_change(session, scope, actor=actor, action="queue.created", kind="queue", after=made)
@@ -80,11 +82,14 @@ async def update_queue(
     """Change the fields given, and only those; they hold from the next claim on.
 
     `expected` is the version that the caller saw. Raises ValidationFailed, NotFound, Conflict when another queue has
-    that name, and PreconditionFailed for another version.
+    that name, and PreconditionFailed for another version. A queue that has a name of Fairlead's own already keeps it.
     """
     values = _checked(changes)
     key = {"id": queue_id}
-    refuse_other_version(await lock_row(session, scope, QueueTable, key=key, model=Queue), expected=expected)
+    held = await lock_row(session, scope, QueueTable, key=key, model=Queue)
+    refuse_other_version(held, expected=expected)
+    if changes.get("name", held.name) != held.name:
+        refuse({"name": own_name_problem(changes["name"])})
     before, after = await update_row(session, scope, QueueTable, key=key, values=values, model=Queue)
     if after.max_concurrency is not None and before.max_concurrency is None:
         await count_late(session, scope)

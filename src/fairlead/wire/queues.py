@@ -12,6 +12,9 @@ from fairlead.domain.retry import BackoffPolicy
 from fairlead.wire.base import Changes, Received, Sent
 from fairlead.wire.values import EXAMPLE_ID, DelaySeconds, DueTime, LeaseSeconds, MaxAttempts, Name, Text
 
+QueueName = Annotated[
+    Name, Field(description="None that begins with `fairlead:`; those are Fairlead's own.", examples=["thumbnails"])
+]
 MaxConcurrency = Annotated[int, Field(ge=1, le=limits.MAX_CONCURRENCY)]
 Factor = Annotated[float, Field(ge=1, le=100)]
 Delays = Annotated[list[DelaySeconds], Field(max_length=100, default_factory=list)]
@@ -44,13 +47,13 @@ class QueueRules(Received):
 class NewQueue(QueueRules):
     """A queue to be made; a rule that is not given has its default."""
 
-    name: Annotated[Name, Field(examples=["thumbnails"])]
+    name: QueueName
 
 
 class UpdateQueue(QueueRules, Changes):
     """Fields of a queue to be changed; what is not given stays."""
 
-    name: Annotated[Name, Field(examples=["thumbnails"])] = ""
+    name: QueueName = ""
 
 
 class PauseQueue(Received):
