@@ -3,6 +3,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 from tests.fixtures.items import FLEET
 from tests.fixtures.mail_server import mail_server
 from tests.fixtures.organizations import Tenant, make_tenant
@@ -52,6 +53,31 @@ async def test_a_mail_that_cannot_leave_is_lost_for_nobody(database: Database, a
     [(kept,)] = await tell(database, "select token_hash from verifications")
     assert kept == token_hash(token)
     assert await mailbox.collect(database) == []
+
+
+async def test_an_outage_is_told_once(database: Database, account: Account) -> None:
+    """Of tries that fail one after another the first is a warning, and the next success says that it is over.
+
+    Neither line holds what the mail server said: it may be an address, or what we signed in with.
+    """
+    mailbox = Mailbox(failure=ConnectionRefusedError(f"no mail for {account.user.email}"))
+    app = mail_app(database, deliver=mailbox.take, url=URL)
+    await _ask(database, account)
+    with capture_logs() as logs:
+        for failure in (mailbox.failure, mailbox.failure, None):
+            mailbox.failure = failure
+            await tell(database, "update queue_items set scheduled_for = now()")
+            await work_off(database, app)
+        await _ask(database, account)
+        await work_off(database, app)
+
+    told = [line for line in logs if line["event"] in {"mails_not_sent", "mails_sent_again"}]
+    assert [(line["log_level"], line["code"]) for line in told] == [
+        ("warning", "MAILS_NOT_SENT"),
+        ("info", "MAILS_SENT_AGAIN"),
+    ]
+    assert told[0]["error"] == "ConnectionRefusedError"
+    assert account.user.email not in repr(told)
 
 
 async def test_a_later_mail_takes_the_place_of_an_earlier_one(database: Database, account: Account) -> None:

@@ -1,12 +1,14 @@
 """Mails: the application that works Fairlead's own queue of mails: it makes the token, and hands the letter over.
 
 A mail that could not be handed over is tried again with a new token, for days; one whose address the server refuses for
-good is given up. The token is committed before the letter leaves, so that none is out that does not work.
+good is given up. The token is committed before the letter leaves, so that none is out that does not work. The log says
+once that mails begin to fail, and once that they go out again, never what the mail server said: it may be an address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -25,12 +27,39 @@ Deliver: TypeAlias = Callable[[Letter], Awaitable[None]]
 
 TIMEOUT_SECONDS: Final = 60.0
 _SCOPE: Final = system("write mails")
+_NOT_SENT: Final = (
+    "Mails are not taken; they wait and are tried again, every five minutes at last. "
+    "Look at FAIRLEAD_SMTP_URL and at the mail server."
+)
 _log = structlog.get_logger(__name__)
+
+
+class _Outage:
+    """Whether mails fail, as this process has last seen it; only a change is told."""
+
+    def __init__(self) -> None:
+        self._lasts = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Hand one letter over in this block. An address that is refused tells nothing about the others."""
+        try:
+            yield
+        except GiveUp:
+            raise
+        except Exception as error:
+            if not self._lasts:
+                self._lasts = True
+                _log.warning("mails_not_sent", code="MAILS_NOT_SENT", error=type(error).__name__, hint=_NOT_SENT)
+            raise
+        if self._lasts:
+            self._lasts = False
+            _log.info("mails_sent_again", code="MAILS_SENT_AGAIN", hint="The mail server takes mails again.")
 
 
 def mail_app(database: Database, *, deliver: Deliver, url: str) -> App:
     """Return the application; `url` is where the API is found from outside, never what a request called it."""
-    app = App()
+    app, outage = App(), _Outage()
 
     @app.handler(MAIL_QUEUE_NAME, timeout_seconds=TIMEOUT_SECONDS)
     async def send(item: Item) -> dict[str, Any]:
@@ -40,7 +69,8 @@ def mail_app(database: Database, *, deliver: Deliver, url: str) -> App:
         letter = await _written(database, item.payload, url)
         if letter is None:
             return {"sent": False}
-        await deliver(letter)
+        with outage.watched():
+            await deliver(letter)
         _log.info("mail_sent", item_id=item.id, subject=letter.subject)
         return {"sent": True}
 

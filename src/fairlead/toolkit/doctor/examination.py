@@ -17,6 +17,7 @@ from fairlead.toolkit.doctor import (
     durability,
     indexes,
     items,
+    mails,
     migrations,
     roles,
     schedules,
@@ -40,6 +41,7 @@ GROUPS: Final = (
     connections,
     items,
     schedules,
+    mails,
 )
 _STATEMENT_SECONDS: Final = 20  # a look that takes longer is given up, and said to be
 _BEGIN: Final = f"""

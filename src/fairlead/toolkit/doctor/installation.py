@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from fairlead.schema import metadata
 from fairlead.schema.queue_items import FINISHED_LEAF, LIVE_LEAF
 from fairlead.schema.row_security import APP_ROLE, ROLES, SYSTEM_ROLE
+from fairlead.services.mails import MAIL_ORGANIZATION, MAIL_QUEUE
 from fairlead.toolkit.doctor.finding import CannotLook
 from fairlead.toolkit.doctor.patient import Patient
 from fairlead.toolkit.target import OWN, Target, own
@@ -16,6 +17,8 @@ from fairlead.toolkit.target import OWN, Target, own
 __all__ = [
     "APP_ROLE",
     "HOT",
+    "MAIL_ORGANIZATION",
+    "MAIL_QUEUE",
     "ROLES",
     "TABLES",
     "UNLOGGED_TABLES",
