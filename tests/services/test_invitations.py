@@ -25,6 +25,7 @@ from fairlead.services.invitations import (
     revoke_invitation,
     sign_up_by_invitation,
 )
+from fairlead.services.users import delete_user, soft_delete_user
 
 pytestmark = pytest.mark.anyio
 EMAIL = "Ada@Example.org"
@@ -149,6 +150,23 @@ async def test_nothing_is_sent_of_what_was_taken_back(database: Database, ours: 
         await revoke_invitation(session, ours.scope, invitation_id=made.id)
 
     assert await Mailbox().collect(database) == []
+
+
+@pytest.mark.parametrize("end", [delete_user, soft_delete_user])
+@pytest.mark.parametrize("by_whom", ["their organization", "the fleet"])
+async def test_an_offer_ends_with_whoever_made_it(database: Database, ours: Tenant, *, end: Any, by_whom: str) -> None:
+    """The offers of somebody who is deleted, in their organization or above all, are over."""
+    await make_user(database, ours, "owner")
+    inviter = await make_user(database, ours, "admin")
+    given = {"organization_id": ours.organization_id, "email": EMAIL, "role_id": "viewer", "invited_by": inviter}
+    await done(database, create_invitation, **given)
+    token = token_in(await Mailbox().collect(database))
+    scope: Any = ours.scope if by_whom == "their organization" else FLEET
+    async with database.unit_of_work(scope) as session:
+        await end(session, scope, user_id=inviter)
+
+    with pytest.raises(TokenInvalid):
+        await done(database, look_at_invitation, token=token)
 
 
 async def test_nobody_offers_more_than_they_may(database: Database, ours: Tenant) -> None:
