@@ -33,6 +33,7 @@ CHANGE_NOTHING: Final = {
     "members.keeping_an_owner",
     "members.refuse_mightier",
     "members.refuse_mightier_role",
+    "members.version_of_roles",
     "schedules.preview_ticks",
 }
 ACTOR: Final = Actor("user", "whoever-did-it", "the-request", frozenset(Permission))
