@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
+from starlette.types import Message
 from tests.api.conftest import Key
 from tests.fixtures.organizations import Tenant
 
@@ -41,14 +44,61 @@ async def test_router_answers_have_our_shape(
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/api/queues", "GET, POST"),
+        ("/api/queues", "GET, HEAD, POST"),
         ("/api/items/cancel", "POST"),
-        ("/api/items/k3f9x2m7q1w8e5r4t6y0u2i9", "DELETE, GET, PATCH"),
+        ("/api/items/k3f9x2m7q1w8e5r4t6y0u2i9", "DELETE, GET, HEAD, PATCH"),
     ],
 )
 async def test_an_unknown_method_is_told_the_known_ones(client: httpx.AsyncClient, *, path: str, allowed: str) -> None:
     """A method that an address does not know is answered with all that it knows, also where another address fits."""
     assert (await client.put(path)).headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/live", "/openapi.json", "/api/queues", "/api/queues/unknown", "/nothing"])
+async def test_head_is_get_without_the_body(app: FastAPI, key: Key, path: str) -> None:
+    """HEAD is answered wherever GET is, with its status and its headers, and nothing follows these."""
+    (whole, body), (bare, nothing) = [await asked(app, method, path, key) for method in ("GET", "HEAD")]
+
+    assert (bare["status"], named(bare)) == (whole["status"], named(whole))
+    assert dict(bare["headers"])[b"content-length"] == b"%d" % len(body)
+    assert nothing == b""
+
+
+async def test_head_ends_where_get_would_not(app: FastAPI, key: Key) -> None:
+    """HEAD of a stream tells its headers and ends; HEAD of what knows no GET is refused, with no body either."""
+    stream, refused = [await asked(app, "HEAD", path, key) for path in ("/api/events", "/api/auth/sign-in")]
+
+    assert (stream[0]["status"], stream[1]) == (200, b"")
+    assert (refused[0]["status"], refused[1]) == (405, b"")
+
+
+async def asked(app: FastAPI, method: str, path: str, key: Key) -> tuple[Message, bytes]:
+    """Return the beginning and the body of an answer, as the server is given them."""
+    sent, over = list[Message](), asyncio.Event()
+    requests = iter([{"type": "http.request"}])
+
+    async def receive() -> Message:
+        if (request := next(requests, None)) is not None:
+            return request
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        assert not over.is_set()
+        sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            over.set()
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in key.headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
+    await app({**scope, "scheme": "http", "server": ("test", 80), "client": ("127.0.0.1", 1)}, receive, send)
+    assert over.is_set()
+    return sent[0], b"".join(message.get("body", b"") for message in sent[1:])
+
+
+def named(start: Message) -> set[bytes]:
+    """Return the names of the headers of an answer."""
+    return {name.lower() for name, _ in start["headers"]}
 
 
 async def test_every_answer_has_a_request_id(client: httpx.AsyncClient) -> None:

@@ -136,7 +136,9 @@ async def test_who_lost_the_stream_in_between_is_told_all_of_it_again(
     assert [event.id is not None for event in events] == [False, False, False, False, True]
 
 
-@pytest.mark.parametrize("place", ["nonsense", "9" * 18 + "-" + "0" * 16, "1-" + "0" * 16, ""])
+@pytest.mark.parametrize(
+    "place", ["nonsense", "9" * 18 + "-" + "0" * 16, "9" * 19 + "-" + "0" * 16, "x" * 5000, "1-" + "0" * 16, ""]
+)
 async def test_a_place_that_is_not_known_begins_anew(app: FastAPI, key: Key, place: str) -> None:
     """An id that was never told, of another database or of another set of queues is no error: everything is told."""
     async with listening(app, {**key.headers, "Last-Event-ID": place}) as stream:

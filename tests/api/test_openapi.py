@@ -129,6 +129,27 @@ def test_an_answer_that_is_not_declared_is_noticed(
         compare(operation, status, body, headers={b"content-type": b"application/json", **headers})
 
 
+def test_what_is_one_of_some_is_told_as_such() -> None:
+    """Codes, scopes and permissions are told by all that they can be, and the data of events have shapes."""
+    schemas = document()["components"]["schemas"]
+    permissions = schemas["RoleOut"]["properties"]["permissions"]["items"]["enum"]
+
+    for shape in ("NewApiKey", "UpdateApiKey", "ApiKeyOut", "MadeApiKey"):
+        assert set(schemas[shape]["properties"]["scopes"]["items"]["enum"]) == {*permissions} - {"keys:manage"}
+    assert {"NOT_FOUND", "METHOD_NOT_ALLOWED", "INTERNAL"} < set(schemas["ErrorBody"]["properties"]["code"]["enum"])
+    assert "LEASE_LOST" in schemas["RefusedOutcome"]["properties"]["code"]["enum"]
+    assert schemas["QueueChanged"]["properties"].keys() > {"queueId", "waiting"}
+    assert schemas["QueueRemoved"]["required"] == ["queueId"]
+
+
+def test_only_what_sets_a_cookie_says_so() -> None:
+    """Signing in or out, and what renews a session, may set a cookie; reading one's account does not."""
+    setting = {operation["operationId"] for _, _, operation in operations() if "Set-Cookie" in str(operation)}
+
+    assert {"signIn", "signOut", "changePassword", "finishProviderSignIn"} <= setting
+    assert not {"readMe", "listSessions", "signUp", "listProviders"} & setting
+
+
 def test_internal_errors_are_told_by_one_code() -> None:
     """What only an operator can mend is nowhere in the document but as INTERNAL."""
     assert FairleadError.code in str(document())

@@ -90,9 +90,9 @@ def creating(*kinds: type[FairleadError], body: bool = True) -> Responses:
     return described(IdempotencyInFlight, IdempotencyKeyReused, *(() if body else (ValidationFailed,)), *kinds)
 
 
-def visiting(*kinds: type[FairleadError]) -> Responses:
-    """Describe the errors of an operation with a body that needs no credential."""
-    return _described((Forbidden, *_ANYBODY, *_WITH_BODY, *kinds))
+def visiting(*kinds: type[FairleadError], body: bool = True) -> Responses:
+    """Describe the errors of an operation that needs no credential."""
+    return _described((Forbidden, *_ANYBODY, *(_WITH_BODY if body else ()), *kinds))
 
 
 def _described(kinds: Sequence[type[FairleadError]]) -> Responses:

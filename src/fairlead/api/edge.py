@@ -1,4 +1,7 @@
-"""The outermost layer: every request has an id, and every error that nobody expected ends here."""
+"""The outermost layer: every request has an id, and every error that nobody expected ends here.
+
+HEAD is known wherever GET is: it is carried out as GET, and the answer goes out without its body.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,9 @@ class Edge:
             return
         request_id = _request_id(scope)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+        answer = _Answer(send, request_id, scope=scope)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._guarded(scope, receive, _Answer(send, request_id, scope=scope))
+            await self._guarded({**scope, "method": "GET"} if answer.is_bare else scope, receive, answer)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if _size_of_head(scope) > HEADER_BYTES:
@@ -59,6 +63,7 @@ class _Answer:
         self._is_private = scope["path"].startswith("/api/")
         self._state = scope["state"]
         self.request_id = request_id
+        self.is_bare = scope["method"] == "HEAD"
         self.started = False
 
     async def __call__(self, message: Message) -> None:
@@ -70,7 +75,11 @@ class _Answer:
             if self._is_private:
                 headers["Cache-Control"] = "no-store"
             headers.update(standing_headers(self._state.get("standing")))
-        await self._send(message)
+        if not self.is_bare:
+            await self._send(message)
+        elif message["type"] == "http.response.start":  # all there is, so that a stream ends, too
+            await self._send(message)
+            await self._send({"type": "http.response.body"})
 
 
 def _size_of_head(scope: Scope) -> int:

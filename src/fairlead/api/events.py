@@ -29,14 +29,18 @@ data: {"queueId":"k3f9x2m7q1w8e5r4t6y0u2i9","name":"thumbnails","pausedAt":null,
 "updatedAt":"2026-11-26T02:00:00Z","waiting":3,"processing":1,"completed":20,"failed":0,"cancelled":0}
 
 """
+_DATA: Final = "The data of `queue` is a `QueueChanged`, that of `queue_removed` a `QueueRemoved`, of `reset` `{}`."
 _STREAM: Final[dict[str, Any]] = {
     "description": "Server-sent events, without end.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    "content": {"text/event-stream": {"schema": {"type": "string", "description": _DATA}, "example": _EXAMPLE}},
 }
 _RESPONSES: Final[Responses] = {200: _STREAM, **reading(TooManyStreams)}
 LastEventId = Annotated[
     str,
-    Header(alias="Last-Event-ID", max_length=100, description="The last `id` that was received: go on from there."),
+    Header(
+        alias="Last-Event-ID",
+        description="The last `id` that was received: go on from there. With one that is not ours it begins anew.",
+    ),
 ]
 
 
@@ -45,7 +49,8 @@ async def listen(request: Request, caller: QueueReader, last_event_id: LastEvent
     """Listen to how the queues this key is for change, at most one message a queue a second. Scope: `queues:read`.
 
     `queue` tells how a queue is now, `queue_removed` that there is one less; `reset`: forget what was told before, all
-    queues follow. After `Last-Event-ID` only what changed since is told. The stream ends with the right to read it.
+    queues follow. After `Last-Event-ID` whatever changed since is told, and some queues that did not may be, too. The
+    stream ends with the right to read it.
     """
     watches: Watches = request.app.state.watches
     queue_ids = caller.principal.queue_ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -75,7 +76,8 @@ _STATIC: Final = Path(__file__).parent / "static"
 _DESCRIPTION: Final = """\
 Fair, multi-tenant work queues on PostgreSQL. Send an API key as `Authorization: Bearer <key>`; it implies the
 organization. People who are signed in send the token of their session in the same way, or their browser its cookie,
-and name the organization in the path. Errors all have one shape, see `ErrorBody`; quote `requestId`
+and name the organization in the path. HEAD is answered wherever GET is,
+without the body. Errors all have one shape, see `ErrorBody`; quote `requestId`
 when asking for help."""
 
 
@@ -115,10 +117,13 @@ def methods_at(path: str) -> list[str]:
 def _addresses() -> list[tuple[re.Pattern[str], list[str]]]:
     """Return every address of the document with its methods, those with the fewest parameters first."""
     found = sorted(document()["paths"].items(), key=lambda entry: str(entry[0]).count("{"))
-    return [
-        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), sorted(method.upper() for method in methods))
-        for path, methods in found
-    ]
+    return [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), _known(methods)) for path, methods in found]
+
+
+def _known(documented: Iterable[str]) -> list[str]:
+    """Return the methods of an address that are documented, and HEAD where GET is (`api/edge.py`)."""
+    known = {method.upper() for method in documented}
+    return sorted(known | {"HEAD"} if "GET" in known else known)
 
 
 def _without_framework_errors(responses: dict[str, Any]) -> None:

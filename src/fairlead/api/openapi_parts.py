@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fairlead.api.cookies import COOKIE
+from fairlead.api.cookies import COOKIE, LOOPBACK_COOKIE
 from fairlead.api.mounting import ORGANIZATION
+from fairlead.errors import FairleadError
+from fairlead.wire.events import QueueChanged, QueueRemoved
 
 Part = dict[str, Any]
 
@@ -65,10 +67,30 @@ _HEADERS: Final[Part] = {
     },
     "WWW-Authenticate": {"description": "How to say who you are.", "schema": {"type": "string"}},
 }
+_KEEPING: Final = frozenset(  # what may have a browser keep a cookie, or forget it
+    {
+        "signIn",
+        "signInWithCode",
+        "signOut",
+        "signUpByInvitation",
+        "beginProviderSignIn",
+        "finishProviderSignIn",
+        "changePassword",
+        "confirmSecondFactor",
+        "removeSecondFactor",
+    }
+)
+_EVENTS: Final = (QueueChanged, QueueRemoved)
 _SECURITY: Final[Part] = {
     "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: `flk_live_…` or `flk_test_…`."},
     "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `fls_…`."},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "The same, kept by a browser."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The same, kept by a browser. On one's own machine, asked over plain HTTP, the cookie is called "
+        f"`{LOOPBACK_COOKIE}`.",
+    },
 }
 
 
@@ -77,6 +99,8 @@ def complete(made: Part) -> None:
     made["components"]["securitySchemes"] = _SECURITY
     made["components"]["headers"] = _HEADERS
     made["security"] = [{"apiKey": []}]
+    made["components"]["schemas"] |= {kind.__name__: kind.model_json_schema(mode="serialization") for kind in _EVENTS}
+    made["components"]["schemas"]["ErrorBody"]["properties"]["code"]["enum"] = _codes()
     for path, operation in operations_of(made):
         operation["summary"] = _sentence(operation["operationId"])
         if path.startswith(ORGANIZATION):
@@ -97,6 +121,16 @@ def operations_of(made: Part) -> Iterator[tuple[str, Part]]:
     for path, methods in made["paths"].items():
         for operation in methods.values():
             yield path, operation
+
+
+def _codes() -> list[str]:
+    """Return the code of every error that somebody can be answered; what is ours to mend has the one of the root."""
+    found, open_ends = {FairleadError.code}, [FairleadError]
+    while open_ends:
+        kind = open_ends.pop()
+        open_ends += kind.__subclasses__()
+        found |= {kind.code} if kind.status != FairleadError.status else set()
+    return sorted(found)
 
 
 def _complete_answer(status: str, answer: Part, headers: dict[str, str]) -> None:
@@ -122,7 +156,7 @@ def _headers_of(status: str, answer: Part, *, schemas: Part) -> dict[str, str]:
 def _headers_at(path: str, operation: Part) -> dict[str, str]:
     """Return the headers of what an operation answers when all is well."""
     headers = _limits_at(path)
-    if "auth" in operation["tags"]:
+    if operation["operationId"] in _KEEPING:
         headers["Set-Cookie"] = "Set-Cookie"
     if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ())):
         headers["Idempotency-Replayed"] = "Idempotency-Replayed"

@@ -22,7 +22,7 @@ from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 
 LOOK_SECONDS: Final = 1.0
 MOST_LISTENERS: Final = 50  # of one organization in one process
-_PLACE: Final = re.compile(r"([0-9]{1,19})-([0-9a-f]{16})")
+_PLACE: Final = re.compile(r"([0-9]{1,18})-([0-9a-f]{16})")  # more digits could be more than a bigint holds
 _NOBODY: Final[frozenset[str]] = frozenset()
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from fairlead.domain import limits
+from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.wire.base import Changes, Received, Sent
-from fairlead.wire.values import EXAMPLE_ID, AnId, DueTime, Name
+from fairlead.wire.values import EXAMPLE_ID, AnId, DueTime, Name, Text
 
-Scopes = Annotated[list[AnId], Field(max_length=100, examples=[["items:enqueue", "items:read"]])]
+_SCOPE = Field(
+    json_schema_extra={"enum": [*sorted(KEY_SCOPES)]}
+)  # only told here; the service names what no key can have
+_SCOPE_EXAMPLES: Final = ["items:enqueue", "items:read"]
+Scopes = Annotated[list[Annotated[Text, _SCOPE]], Field(max_length=100, examples=[_SCOPE_EXAMPLES])]
 QueueIds = Annotated[list[AnId], Field(max_length=limits.BATCH_ITEMS)]
 _Name = Annotated[Name, Field(examples=["backend"])]
 _QUEUES = Field(default=None, description="The queues it is for; null is every one.")
@@ -51,7 +56,7 @@ class ApiKeyOut(Sent):
     name: str
     key_prefix: str = Field(examples=["flk_live_k3F9x2m"])
     user_id: str = Field(description="Whom it acts for.", examples=[EXAMPLE_ID])
-    scopes: list[str]
+    scopes: list[Annotated[str, _SCOPE]] = Field(examples=[_SCOPE_EXAMPLES])
     queue_ids: list[str] | None
     last_used_at: datetime | None = Field(description="Late by up to a minute.")
     expires_at: datetime | None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from fairlead.domain import limits
+from fairlead.errors import ItemCancelled, LeaseLost, NotFound
 from fairlead.wire.base import Received, Sent
 from fairlead.wire.leases import CompleteItem, FailItem
 from fairlead.wire.values import EXAMPLE_ID, AnId, LeaseNumber, LeaseSeconds, Progress
+
+_REASONS: Final = (NotFound, LeaseLost, ItemCancelled)
 
 
 class CompletedItem(CompleteItem):
@@ -56,7 +59,7 @@ class RefusedOutcome(Sent):
     """An outcome that changed nothing, and why, as it would be told of one item alone."""
 
     id: str = Field(examples=[EXAMPLE_ID])
-    code: str = Field(examples=["LEASE_LOST"])
+    code: str = Field(examples=["LEASE_LOST"], json_schema_extra={"enum": [kind.code for kind in _REASONS]})
     error: str
 
 

@@ -46,7 +46,7 @@ class RoleOut(Sent):
     id: str = Field(examples=[EXAMPLE_ID])
     name: str
     description: str | None
-    permissions: list[str]
+    permissions: list[Annotated[str, Field(json_schema_extra={"enum": list(Permission)})]]
     system: Annotated[bool, BeforeValidator(_is_nobodys)] = Field(validation_alias="organization_id")
     created_at: datetime
     updated_at: datetime

@@ -68,7 +68,7 @@ FromProvider = Annotated[str, Query(max_length=_CHARACTERS)]
     "/providers",
     name="list_providers",
     response_model=Data[list[ProviderOut]],
-    responses=visiting(),
+    responses=visiting(body=False),
     openapi_extra=OPEN,
 )
 async def list_providers(request: Request) -> Response:
