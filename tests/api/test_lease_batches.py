@@ -82,6 +82,8 @@ async def test_a_batch_is_checked_whole(client: httpx.AsyncClient) -> None:
     ):
         refused = await client.post(f"/api/items/{verb}", json={"items": items})
         assert (refused.status_code, refused.json()["details"].keys()) == (400, {wrong})
+    refused = await client.post("/api/items/complete", json={"items": []})
+    assert refused.json()["details"] == {"items": "must have at least 1 item, not 0"}
 
 
 async def test_a_key_of_some_queues_reports_on_theirs(

@@ -124,6 +124,21 @@ async def test_key_holds_no_more_than_its_maker(database: Database, ours: Tenant
 
 
 @pytest.mark.parametrize(
+    ("scope", "sentence"),
+    [
+        ("items:everything", "items:everything: there is no such scope"),
+        ("keys:manage", "keys:manage: no API key can have that"),
+    ],
+)
+async def test_why_a_scope_is_refused(database: Database, ours: Tenant, *, scope: str, sentence: str) -> None:
+    """A scope that does not exist is told from one that is kept from keys."""
+    user_id = await make_user(database, ours, "owner")
+    with pytest.raises(ValidationFailed) as refused:
+        await make_key(database, ours, user_id, scopes=["items:read", scope])
+    assert refused.value.details == {"scopes": sentence}
+
+
+@pytest.mark.parametrize(
     ("field", "options"),
     [
         ("scopes", {"scopes": ["keys:manage"]}),

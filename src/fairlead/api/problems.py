@@ -109,10 +109,11 @@ def _field(location: Sequence[int | str]) -> str:
 def _sentence(problem: Mapping[str, Any]) -> str:
     if known := _SENTENCES.get(problem["type"]):
         return known
-    text: str = problem["msg"]
+    text: str = problem["msg"].replace(" after validation", "")
     for kind in ("Input", "String", "List", "Value"):
-        text = text.removeprefix(f"{kind} should ") if text.startswith(f"{kind} should ") else text
-    return text if text == problem["msg"] else f"must {text}"
+        if text.startswith(beginning := f"{kind} should "):
+            return f"must {text.removeprefix(beginning)}"
+    return text
 
 
 def _camel_path(field: str) -> str:

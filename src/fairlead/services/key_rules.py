@@ -15,7 +15,7 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.ids import is_id
 from fairlead.domain.limits import GRACE_SECONDS
-from fairlead.domain.permissions import KEY_SCOPES
+from fairlead.domain.permissions import KEY_SCOPES, Permission
 from fairlead.domain.versions import version_by
 from fairlead.errors import Forbidden
 from fairlead.queries.queues import find_queue_ids
@@ -28,8 +28,10 @@ from fairlead.wire.values import due_problem
 def _scopes_problem(value: Any) -> str | None:
     if not _is_list_of_text(value):
         return "must be a list of scopes"
-    refused = sorted(set(value) - KEY_SCOPES)
-    return f"{', '.join(refused)}: no API key can have that" if refused else None
+    if unknown := sorted(set(value) - set(Permission)):
+        return f"{', '.join(unknown)}: there is no such scope"
+    withheld = sorted(set(value) - KEY_SCOPES)
+    return f"{', '.join(withheld)}: no API key can have that" if withheld else None
 
 
 def _queues_problem(value: Any) -> str | None:
