@@ -1,8 +1,9 @@
 """The two addresses of everything that an organization has.
 
 Under `/api/organizations/{organizationId}` it is for the members of that organization and for its keys, under `/api`
-for keys alone, which imply their organization. Both are the same handlers. The operations' names are those of the
-routes, in camelCase; of the longer address with what tells them apart.
+for keys alone, which imply their organization. Both are the same handlers. What no key can do is at the longer one
+only. The operations' names are those of the routes, in camelCase; of what is at both, the longer address's with what
+tells them apart.
 
 Routes are put together here as one plain list, once a process: routers inside of routers would look for theirs anew
 with every request.
@@ -32,18 +33,20 @@ def routes_of(*routers: APIRouter) -> list[APIRoute]:
     return [route for route in found if isinstance(route, APIRoute)]
 
 
-def mounted(*nouns: APIRouter, itself: APIRouter) -> list[APIRoute]:
+def mounted(*nouns: APIRouter, itself: APIRouter, of_people: APIRouter) -> list[APIRoute]:
     """Return every route of `nouns` at both addresses, the shorter ones first.
 
-    `itself` is what is about the organization itself, which a key calls `/api/organization`.
+    `itself` is what is about the organization itself, which a key calls `/api/organization`; `of_people` is what no key
+    can do.
     """
     shorter = [_moved(route, "/api", named=short_name) for route in routes_of(*nouns)]
     shorter += [_moved(route, "/api/organization", named=short_name) for route in routes_of(itself)]
     responses: Responses = {NotFound.status: reading(NotFound)[NotFound.status]}
     naming = [Depends(_named)]
+    longer = [(route, _long_name) for route in routes_of(*nouns, itself)]
+    longer += [(route, short_name) for route in routes_of(of_people)]
     return shorter + [
-        _moved(route, ORGANIZATION, named=_long_name, dependencies=naming, responses=responses)
-        for route in routes_of(*nouns, itself)
+        _moved(route, ORGANIZATION, named=named, dependencies=naming, responses=responses) for route, named in longer
     ]
 
 

@@ -56,7 +56,6 @@ TENANT_NOUNS: Final = (  # mounted at two addresses, the busiest first
     invitations.router,
     users.router,
     roles.router,
-    api_keys.router,
     audit_events.router,
     events.router,
 )
@@ -84,7 +83,10 @@ when asking for help."""
 @cache
 def routes() -> tuple[APIRoute, ...]:
     """Return the route of every operation; the same for every application of one process."""
-    return (*mounted(*TENANT_NOUNS, itself=organization.router), *routes_of(*PERSON_NOUNS, health.router))
+    return (
+        *mounted(*TENANT_NOUNS, itself=organization.router, of_people=api_keys.router),
+        *routes_of(*PERSON_NOUNS, health.router),
+    )
 
 
 @cache

@@ -12,9 +12,8 @@ from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.wire.base import Changes, Received, Sent
 from fairlead.wire.values import EXAMPLE_ID, AnId, DueTime, Name, Text
 
-_SCOPE = Field(
-    json_schema_extra={"enum": [*sorted(KEY_SCOPES)]}
-)  # only told here; the service names what no key can have
+# Only told here: the service names what no key can have.
+_SCOPE = Field(json_schema_extra={"enum": [*sorted(KEY_SCOPES)]})
 _SCOPE_EXAMPLES: Final = ["items:enqueue", "items:read"]
 Scopes = Annotated[list[Annotated[Text, _SCOPE]], Field(max_length=100, examples=[_SCOPE_EXAMPLES])]
 QueueIds = Annotated[list[AnId], Field(max_length=limits.BATCH_ITEMS)]
