@@ -16,7 +16,7 @@ from fairlead.db.tenancy import Scope, SystemScope, TenantScope, tenant
 from fairlead.db.turn import take_turn
 from fairlead.domain.permissions import Permission
 from fairlead.domain.versions import version_by
-from fairlead.errors import Forbidden, LastOwner, NotFound, TransactionConflict
+from fairlead.errors import Forbidden, LastOwner, NotFound, TransactionConflict, ValidationFailed
 from fairlead.queries.roles import get_role, has_owner, organizations_owned, roles_of
 from fairlead.queries.users import find_user_ids, get_user
 from fairlead.rows import Role, User, UserRole
@@ -112,11 +112,11 @@ async def set_roles(
 ) -> list[Role]:
     """Let a user have these roles and no others; none at all takes the user out of the organization.
 
-    `expected` is the version that the caller saw. Raises as `grant_role` and `revoke_role` do, and
-    PreconditionFailed for another version.
+    `expected` is the version that the caller saw. Raises as `grant_role` and `revoke_role` do, but ValidationFailed for
+    an unknown role, and PreconditionFailed for another version.
     """
     await _require_known(session, scope, user_id)
-    wanted = {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
+    wanted = await _wanted(session, scope, role_ids)
     async with keeping_an_owner(session, scope, user_id=user_id):
         present = {role.id: role for role in await roles_of(session, scope, user_id=user_id)}
         refuse_other(version_of_roles(present.values()), expected=expected)
@@ -125,6 +125,14 @@ async def set_roles(
         for role_id in sorted(present.keys() - wanted.keys()):
             await _revoke(session, scope, user_id, present[role_id], actor)
     return list(wanted.values())
+
+
+async def _wanted(session: Session, scope: TenantScope, role_ids: Collection[str]) -> dict[str, Role]:
+    try:
+        return {role_id: await get_role(session, scope, role_id=role_id) for role_id in sorted(set(role_ids))}
+    except NotFound as error:
+        sentence = "must be system roles, or the ids of roles of this organization"
+        raise ValidationFailed(details={"roles": sentence}) from error
 
 
 def version_of_roles(roles: Iterable[Role]) -> str:
