@@ -30,7 +30,7 @@ dev: .venv/.installed ## Start everything for a person: database, API, a worker 
 	@$(RUN)fairlead dev
 
 test: check browser ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
-	$(RUN)pytest -n 2 --dist worksteal -q
+	$(RUN)pytest -n 3 --dist worksteal -q
 
 # Studio is tested in a real browser. Where it cannot be installed those tests are skipped and say so; on CI they fail.
 browser: ## Install the browser that studio is tested in, where it is missing and that can be done

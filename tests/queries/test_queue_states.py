@@ -5,6 +5,7 @@ from tests.fixtures.items import FLEET, enqueue_some, one_in_each_status
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import call
 from tests.fixtures.statements import opened
+from tests.fixtures.waiting import until
 
 from fairlead.db.session import Database
 from fairlead.engine.fold import fold
@@ -17,6 +18,21 @@ pytestmark = pytest.mark.anyio
 async def states(database: Database, owner: Tenant, *, since: int | None = None) -> QueueStates:
     """Return the states in a transaction of its own."""
     return await call(database, owner.scope, get_queue_states, since=since)
+
+
+async def settled(database: Database, owner: Tenant) -> QueueStates:
+    """Return the states of an instant at which no transaction of before was under way, in any test's database.
+
+    Whoever goes on from it is told only what came after.
+    """
+    found: list[QueueStates] = []
+
+    async def nothing_is_told_again() -> bool:
+        found.append(await states(database, owner))
+        return not (await states(database, owner, since=found[-1].position)).changed
+
+    await until(nothing_is_told_again, what="every transaction of before has ended", seconds=60)
+    return found[-1]
 
 
 async def fold_all(database: Database) -> None:
@@ -52,12 +68,11 @@ async def test_only_what_changed_since_is_told(database: Database, ours: Tenant)
     still = await call(database, ours.scope, create_queue, name="still")
     for queue_id in (ours.queue_id, still.id):
         await enqueue_some(database, Tenant(ours.organization_id, queue_id), 2)
-    before = await states(database, ours)
-    assert (await states(database, ours, since=before.position)).changed == frozenset()
+    before = await settled(database, ours)
 
     await enqueue_some(database, ours)
     assert (await states(database, ours, since=before.position)).changed == {ours.queue_id}
-    between = await states(database, ours)
+    between = await settled(database, ours)
     await call(database, ours.scope, pause_queue, queue_id=still.id)
     made = await call(database, ours.scope, create_queue, name="new")
 
