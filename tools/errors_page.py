@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from fairlead.errors import FairleadError, HandlerControl, OperatorError
+from fairlead.errors import FairleadError, HandlerControl, OperatorError, kinds_below
 from tools.generated_page import GeneratedPage
 
 _HEAD: Final = """\
@@ -57,7 +56,7 @@ They say what happens to the item, and no caller sees them.
 
 def expected_page() -> str:
     """Return the page as it should be."""
-    every = [kind for kind in _tree(FairleadError) if kind is FairleadError or "code" in vars(kind)]
+    every = [kind for kind in kinds_below(FairleadError) if kind is FairleadError or "code" in vars(kind)]
     ours = [kind for kind in every if issubclass(kind, OperatorError)]
     handlers = [kind for kind in every if issubclass(kind, HandlerControl)]
     asked = sorted(set(every) - {*ours, *handlers}, key=lambda kind: (kind.status, every.index(kind)))
@@ -75,12 +74,6 @@ def message_of(kind: type[FairleadError]) -> str:
 
 def _row(kind: type[FairleadError]) -> str:
     return f"| `{kind.code}` | {message_of(kind)} |\n"
-
-
-def _tree(root: type[FairleadError]) -> Iterator[type[FairleadError]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _tree(child)
 
 
 PAGE: Final = GeneratedPage(Path("docs", "reference", "errors.md"), expected_page, "tools.errors_page")

@@ -2,22 +2,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 
 from tests.architecture.source_tree import insist
 
 from fairlead import errors
-from fairlead.errors import FairleadError
+from fairlead.errors import FairleadError, kinds_below
 
-
-def _tree(root: type[FairleadError] = FairleadError) -> Iterator[type[FairleadError]]:
-    yield root
-    for child in root.__subclasses__():
-        if child.__module__.startswith(f"{errors.__name__}."):
-            yield from _tree(child)
-
-
-TREE = list(_tree())
+TREE = list(kinds_below(FairleadError))
 CONCRETE = [cls for cls in TREE if "code" in vars(cls)]
 
 

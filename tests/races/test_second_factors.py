@@ -5,12 +5,14 @@ import base64
 import time
 
 import pytest
+from sqlalchemy import text
 from tests.fixtures.items import FLEET
 from tests.fixtures.people import PEPPER, tell
 from tests.fixtures.signing import Account, code_of
 from tests.fixtures.waiting import until
 
 from fairlead.db.session import Database
+from fairlead.errors import WrongCredentials
 from fairlead.services.access import Person
 from fairlead.services.credential_changes import put_second_factor_in_force
 from fairlead.services.passwords import Checked
@@ -52,3 +54,16 @@ async def test_a_factor_that_came_while_the_password_was_compared_counts(databas
     assert isinstance(await finishing, Challenge)
     assert isinstance(await _finished(database, attempt), Challenge)
     assert await tell(database, "select count(*) from sessions where revoked_at is null") == [(1,)]
+
+
+async def test_an_account_that_went_while_the_password_was_compared_lets_nobody_in(
+    database: Database, account: Account
+) -> None:
+    """Whoever is deleted during their sign-in is told what a wrong password is told."""
+    attempt, _ = await _begun(database, account)
+    async with database.unit_of_work(FLEET) as session:
+        await session.execute(text("update users set deleted_at = now()"))
+
+    with pytest.raises(WrongCredentials):
+        await _finished(database, attempt)
+    assert await tell(database, "select count(*) from sessions") == [(0,)]

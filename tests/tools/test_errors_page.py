@@ -1,25 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tools.errors_page import PAGE
 
-import fairlead.errors
-from fairlead.errors import FairleadError, HandlerControl, OperatorError
+from fairlead.errors import FairleadError, HandlerControl, OperatorError, kinds_below
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _tree(root: type[FairleadError] = FairleadError) -> Iterator[type[FairleadError]]:
-    yield root
-    for child in root.__subclasses__():
-        if child.__module__.startswith(f"{fairlead.errors.__name__}."):
-            yield from _tree(child)
-
-
-KINDS = [kind for kind in _tree() if kind is FairleadError or "code" in vars(kind)]
+KINDS = [kind for kind in kinds_below(FairleadError) if kind is FairleadError or "code" in vars(kind)]
 
 
 def test_the_page_is_up_to_date() -> None:

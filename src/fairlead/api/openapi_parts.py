@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fairlead.api.cookies import COOKIE, LOOPBACK_COOKIE
 from fairlead.api.mounting import ORGANIZATION
-from fairlead.errors import FairleadError
+from fairlead.errors import FairleadError, kinds_below
 from fairlead.wire.events import QueueChanged, QueueRemoved
 
 Part = dict[str, Any]
@@ -125,12 +125,8 @@ def operations_of(made: Part) -> Iterator[tuple[str, Part]]:
 
 def _codes() -> list[str]:
     """Return the code of every error that somebody can be answered; what is ours to mend has the one of the root."""
-    found, open_ends = {FairleadError.code}, [FairleadError]
-    while open_ends:
-        kind = open_ends.pop()
-        open_ends += kind.__subclasses__()
-        found |= {kind.code} if kind.status != FairleadError.status else set()
-    return sorted(found)
+    told = {kind.code for kind in kinds_below(FairleadError) if kind.status != FairleadError.status}
+    return sorted({FairleadError.code, *told})
 
 
 def _complete_answer(status: str, answer: Part, headers: dict[str, str]) -> None:

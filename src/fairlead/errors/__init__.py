@@ -69,7 +69,7 @@ from fairlead.errors.access import (
     Unauthenticated,
     WrongCredentials,
 )
-from fairlead.errors.base import FairleadError
+from fairlead.errors.base import FairleadError, kinds_below
 from fairlead.errors.handler import GiveUp, HandlerControl, Snooze
 from fairlead.errors.operator import (
     DecisionNeeded,
@@ -172,4 +172,5 @@ __all__ = [
     "UnsupportedMediaType",
     "ValidationFailed",
     "WrongCredentials",
+    "kinds_below",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -23,6 +24,14 @@ class FairleadError(Exception):
         if not self.details:
             return self.message
         return f"{self.message} " + "; ".join(f"{field}: {text}" for field, text in self.details.items())
+
+
+def kinds_below(root: type[FairleadError]) -> Iterator[type[FairleadError]]:
+    """Yield a kind of error and every one below it in this tree, branches before what they hold; nobody else's."""
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__.startswith(f"{__package__}."):
+            yield from kinds_below(child)
 
 
 def _first_line(cls: type) -> str:

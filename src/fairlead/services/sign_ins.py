@@ -117,8 +117,8 @@ async def confirm(session: Session, scope: SystemScope, *, attempt: Attempt, che
 async def _asked_for_code(session: Session, scope: SystemScope, account: Account) -> bool:
     try:
         return await is_asked_for(session, scope, user_id=account.user_id or "")
-    except NotFound:
-        return False
+    except NotFound:  # deleted while the password was compared
+        raise WrongCredentials from None
 
 
 async def _counted(

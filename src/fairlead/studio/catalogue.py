@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from psycopg import errors, sql
 
+from fairlead.db.migrating.ledger import table_name
 from fairlead.studio.access import Connection
 from fairlead.studio.shape import Table
 from fairlead.toolkit.environment import scripts
@@ -155,7 +156,7 @@ def _text(path: Path) -> tuple[str, str]:
 
 
 async def _versions(connection: Connection, target: Target) -> list[str]:
-    place = sql.Identifier(*migrations_of(target).place)
+    place = table_name(migrations_of(target))
     try:
         async with connection.transaction():
             return [row[0] for row in await _all(connection, sql.SQL("select version_num from {}").format(place))]

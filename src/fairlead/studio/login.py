@@ -20,6 +20,7 @@ from typing import Final
 from psycopg import AsyncConnection, Error, errors, sql
 
 from fairlead.db.connect import driver_url
+from fairlead.db.migrating.ledger import table_name
 from fairlead.errors import DatabaseUnavailable, OperatorError
 from fairlead.studio.access import Connection, connected
 from fairlead.studio.own import READER_ROLE
@@ -146,7 +147,7 @@ async def _given(connection: Connection, table: Table, name: str) -> bool:
 
 
 async def _give_history(connection: Connection, name: str, target: Target) -> None:
-    place = sql.Identifier(*migrations_of(target).place)
+    place = table_name(migrations_of(target))
     with suppress(errors.UndefinedTable, errors.InsufficientPrivilege, errors.InvalidSchemaName):
         await connection.execute(sql.SQL("grant select on {} to {}").format(place, sql.Identifier(name)))
 

@@ -108,7 +108,7 @@ def _insist_on_place(driver: Driver, migrations: Migrations, files: Collection[s
 
     That of another application, which may have the same name, stands at revisions of its own.
     """
-    place = sql.Identifier(*migrations.place).as_string(driver)
+    place = notes.table_name(migrations).as_string(driver)
     for schema, name in driver.execute(_NAMESAKES, [migrations.version_table]).fetchall():
         found = sql.Identifier(schema, name)
         if at := [head for head in _noted_in(driver, found) if head in files]:
