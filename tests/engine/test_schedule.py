@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.fixtures.failing import everything_in, failing
 from tests.fixtures.items import FLEET, claim_some
 from tests.fixtures.organizations import Tenant, make_tenant
-from tests.fixtures.schedules import be_late, clock, made_by, make_schedule, read, run_due
+from tests.fixtures.schedules import LEAP_DAY, be_late, clock, made_by, make_schedule, owe_leap_day, read, run_due
 
 from fairlead.db.session import Database, SessionMisused
 from fairlead.domain import schedules as rules
@@ -53,7 +53,7 @@ async def test_a_tick_gets_its_item(database: Database, ours: Tenant) -> None:
 
 async def test_before_its_time_nothing_happens(database: Database, ours: Tenant) -> None:
     """A schedule whose tick is still to come is not looked at."""
-    made = await make_schedule(database, ours)
+    made = await make_schedule(database, ours, cron=LEAP_DAY)
     assert await run_due(database) == Scheduled(0, 0, frozenset())
     assert await read(database, ours, made) == made
 
@@ -78,10 +78,8 @@ async def test_missed_runs(
 
 async def test_skipped_runs(database: Database, ours: Tenant) -> None:
     """A run that would come too late is left out, and the schedule says so until the next one works."""
-    made = await make_schedule(database, ours, missed_runs="skip", cron="0 0 29 2 *")
-    async with database.unit_of_work(FLEET) as session:
-        past = datetime(2024, 2, 29, tzinfo=UTC)
-        await session.execute(text("update schedules set next_run_at = :past").bindparams(past=past))
+    made = await make_schedule(database, ours, missed_runs="skip", cron=LEAP_DAY)
+    await owe_leap_day(database, made)
     assert await run_due(database) == Scheduled(1, 0, frozenset())
 
     after = await read(database, ours, made)
@@ -183,11 +181,11 @@ async def test_a_deleted_organization_gets_nothing(database: Database, ours: Ten
 
 async def test_an_unknown_time_zone_keeps_only_its_own_schedule(database: Database, ours: Tenant) -> None:
     """A schedule that this machine cannot read is tried again later with the reason kept; the others run."""
-    broken, sound = [await make_schedule(database, ours, name=name) for name in ("broken", "sound")]
+    broken, sound = [await make_schedule(database, ours, name=name, cron=LEAP_DAY) for name in ("broken", "sound")]
     async with database.unit_of_work(FLEET) as session:
         await session.execute(text("update schedules set time_zone = 'Mars/Base' where name = 'broken'"))
-    first = await be_late(database, broken)
-    await be_late(database, sound)
+    first = await owe_leap_day(database, broken)
+    await owe_leap_day(database, sound)
 
     assert (await run_due(database)).items == 1
     after = await read(database, ours, broken)
@@ -208,7 +206,7 @@ async def test_an_edit_while_it_is_due(database: Database, ours: Tenant) -> None
 
     await be_late(database, made)
     async with database.unit_of_work(ours.scope) as session:
-        await update_schedule(session, ours.scope, schedule_id=made.id, cron="0 0 29 2 *")
+        await update_schedule(session, ours.scope, schedule_id=made.id, cron=LEAP_DAY)
     assert await run_due(database) == Scheduled(0, 0, frozenset())
 
 

@@ -11,7 +11,7 @@ from fairlead.engine.advance import ADVANCE
 from fairlead.engine.cancel import CANCEL
 from fairlead.engine.claim import CLAIM, CLAIM_WALKS
 from fairlead.engine.claim_limited import CLAIM_LIMITED, CLAIM_LIMITED_WALKS
-from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST, EMPTY_REST
+from fairlead.engine.clear import CLEAR_LIVE, CLEAR_REST, EMPTY_REST, HOLD_LIVE
 from fairlead.engine.complete import COMPLETE, COMPLETE_KEEPING_SLOTS, COMPLETED_BEFORE
 from fairlead.engine.delete import DELETE
 from fairlead.engine.end_cancelled import END_CANCELLED
@@ -264,9 +264,10 @@ def test_holders_are_found_by_their_keys(seeded_url: str, role: str, organizatio
 @ANY_STATISTICS
 def test_a_clearing_reads_one_organization(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
     """Removing a queue's items reads no item of another organization, and finds all the rest by key."""
-    plan = _plan(seeded_url, CLEAR_LIVE, role=role, organization_id=organization_id, statistics=statistics)
-    assert plan.indexes() <= {"queue_items_live_pkey", "slots_pkey"}
-    assert "Seq Scan" not in plan.scans_of(LIVE, "slots")
+    for statement in (HOLD_LIVE, CLEAR_LIVE):
+        plan = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
+        assert plan.indexes() <= {"queue_items_live_pkey", "slots_pkey"}
+        assert "Seq Scan" not in plan.scans_of(LIVE, "slots")
     for statement in (CLEAR_REST, EMPTY_REST):
         rest = _plan(seeded_url, statement, role=role, organization_id=organization_id, statistics=statistics)
         assert rest.scans_of(FINISHED) == {"Index Scan queue_items_finished_idx"}

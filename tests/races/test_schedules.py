@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.fixtures.faults import end_connections
 from tests.fixtures.items import FLEET
 from tests.fixtures.organizations import Tenant
-from tests.fixtures.schedules import be_late, made_by, make_schedule, read, run_due
+from tests.fixtures.schedules import LEAP_DAY, be_late, made_by, make_schedule, owe_leap_day, read, run_due
 from tests.fixtures.waiting import until_blocked
 
 from fairlead.db.session import Database
@@ -82,8 +82,8 @@ async def test_a_scheduler_that_is_killed(database: Database, ours: Tenant, serv
 
 async def test_another_scheduler_does_not_wait(database: Database, ours: Tenant) -> None:
     """While one scheduler has a schedule in hand, another passes it over, and runs it neither now nor later."""
-    made = await make_schedule(database, ours)
-    await be_late(database, made)
+    made = await make_schedule(database, ours, cron=LEAP_DAY)
+    await owe_leap_day(database, made)
     async with database.unit_of_work(FLEET) as session:
         assert (await schedule(session, FLEET, most=10)).items == 1
         assert await run_due(database) == Scheduled(0, 0, frozenset())

@@ -2,7 +2,8 @@
 
 waiting, processing and every finished status → -.  The caller holds the queue's row alone, so that nobody enqueues,
 finishes or retries items of it.  A queue that is only emptied keeps its slots and its turn: a rate goes on counting
-what was started before.  Locks: its live items in the order of their ids, which waits for claims under way; the
+what was started before.  Locks: its live items in the order of their ids, in a statement of their own, which waits for
+claims under way: the next one sees all that those did, be it slots that were opened by the first claim of all; then the
 organization's slots.  Index: queue_items_queue_idx cannot serve all of them, so the organization's part of the primary
 key is read; it takes as long as the organization is full.
 """
@@ -16,19 +17,20 @@ from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope, TenantScope
 from fairlead.engine.accounts import slots_of
 
-CLEAR_LIVE: Final = Statement(
-    """
+HOLD_LIVE: Final = Statement("""
 with held as materialized (
-    select i.organization_id, i.id
-    from queue_items_live i
+    select from queue_items_live i
     where i.organization_id = :organization_id and i.queue_id = :queue_id
     order by i.id
     for update
-),
-gone as (
+)
+select count(*) from held
+""")
+CLEAR_LIVE: Final = Statement(
+    """
+with gone as (
     delete from queue_items_live i
-    using held h
-    where i.organization_id = h.organization_id and i.id = h.id
+    where i.organization_id = :organization_id and i.queue_id = :queue_id
     returning i.organization_id, i.queue_id, i.counted
 ),
 {slots}
@@ -83,16 +85,22 @@ delete from ordering_turns t where t.organization_id = :organization_id
 async def clear(session: Session, scope: TenantScope, *, queue_id: str) -> None:
     """Remove what there is of a queue but its own row, which the caller has locked alone."""
     named = {"organization_id": scope.organization_id, "queue_id": queue_id}
-    await session.run(CLEAR_LIVE, named)
+    await _clear_live(session, named)
     await session.run(CLEAR_REST, named)
 
 
 async def empty(session: Session, scope: TenantScope, *, queue_id: str) -> int:
     """Remove all items of a queue that stays, whose row the caller has locked alone; return how many they were."""
     named = {"organization_id": scope.organization_id, "queue_id": queue_id}
-    [(live,)] = await session.run(CLEAR_LIVE, named)
+    live = await _clear_live(session, named)
     [(finished,)] = await session.run(EMPTY_REST, named)
-    return int(live) + int(finished)
+    return live + int(finished)
+
+
+async def _clear_live(session: Session, named: dict[str, str]) -> int:
+    await session.run(HOLD_LIVE, named)
+    [(live,)] = await session.run(CLEAR_LIVE, named)
+    return int(live)
 
 
 async def forget(session: Session, scope: Scope, *, organization_id: str) -> None:

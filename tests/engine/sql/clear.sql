@@ -1,15 +1,16 @@
--- fairlead.engine.clear.CLEAR_LIVE
+-- fairlead.engine.clear.HOLD_LIVE
 with held as materialized (
-    select i.organization_id, i.id
-    from queue_items_live i
+    select from queue_items_live i
     where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s
     order by i.id
     for update
-),
-gone as (
+)
+select count(*) from held
+
+-- fairlead.engine.clear.CLEAR_LIVE
+with gone as (
     delete from queue_items_live i
-    using held h
-    where i.organization_id = h.organization_id and i.id = h.id
+    where i.organization_id = %(organization_id)s and i.queue_id = %(queue_id)s
     returning i.organization_id, i.queue_id, i.counted
 ),
 freed as materialized (
