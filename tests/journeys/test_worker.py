@@ -5,10 +5,11 @@ import signal
 from collections import Counter
 
 import pytest
-from tests.fixtures.items import rows_of
+from sqlalchemy import text
+from tests.fixtures.items import FLEET, rows_of
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.processes import Process, Processes
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import until, until_blocked
 from tests.fixtures.workers import count_by_status, finished, put, reaching, until_counted
 from tests.journeys.conftest import Journal
 
@@ -17,18 +18,25 @@ from fairlead.db.session import Database
 pytestmark = pytest.mark.anyio
 
 ITEMS, KILLS = 300, 6
+QUICK = 40
 ENOUGH_ATTEMPTS = 50
 
 
 async def _draining(
     database: Database, owner: Tenant, processes: Processes, journal: Journal, *, number: signal.Signals
 ) -> tuple[Process, list[str]]:
-    """Send a worker that runs two of ten gated items its first signal; return it when it has given back the rest."""
-    ids = await put(database, owner, *[journal.payload] * 10, task="gated")
+    """Send a worker that runs two of ten gated items its first signal; return it when it has given back the rest.
+
+    It has been quick before, so that it holds more than it works on.
+    """
+    await put(database, owner, *[{}] * QUICK)
     worker = processes.worker("--concurrency", "2", url=database.options.url)
+    await until_counted(database, {"completed": QUICK})
+    ids = await put(database, owner, *[journal.payload] * 10, task="gated")
     await journal.until_begun(2)
+    await until_counted(database, {"completed": QUICK, "processing": 10})
     worker.send(number)
-    await until_counted(database, {"processing": 2, "waiting": 8})
+    await until_counted(database, {"completed": QUICK, "processing": 2, "waiting": 8})
     return worker, ids
 
 
@@ -50,6 +58,25 @@ async def test_a_signal_drains(
         assert (row["status"], row["attempts"]) == expected
     assert "Traceback" not in worker.said()
     assert worker.output.read_text() == ""
+
+
+async def test_a_drain_does_not_wait_for_the_upkeep(
+    database: Database, brief: Tenant, processes: Processes, journal: Journal
+) -> None:
+    """From the first signal on nothing is claimed, also while a turn of the process's scheduler is held up."""
+    worker = processes.worker("--concurrency", "2", url=database.options.url)
+    await worker.until_said("worker_started")
+    async with database.unit_of_work(FLEET) as session:
+        await session.execute(text("lock table schedules"))
+        await put(database, brief, *[journal.payload] * 10, task="gated")
+        await journal.until_begun(2)
+        await until_blocked(database)
+        worker.send(signal.SIGTERM)
+        await worker.until_said("Draining")
+        journal.gate.touch()
+        await worker.until_said("worker_stopped")
+    assert await worker.ended() == 0
+    assert await count_by_status(database) == {"completed": 2, "waiting": 8}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

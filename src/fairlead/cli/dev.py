@@ -51,11 +51,11 @@ async def _dev(app: App, host: str, port: int) -> None:
             password = secrets.token_urlsafe(_PASSWORD_BYTES)
             examples = await _examples(resources, app, password)
             process = Worker(resources, app, options=WorkerOptions())
-            await process.start()
-            stack.push_async_callback(process.drain, stop.release)
             await run_maintenance(stack, resources, worker=process)
             address = await listening(stack, resources, host=host, port=port, outbox=True)
             await run_mails(stack, resources, stop=stop, url=address, kept=True)
+            await process.start()
+            stack.push_async_callback(process.drain, stop.release)  # first: no claim waits for another loop to end
             _introduce(examples, address, password)
             await stop.drain.wait()
 

@@ -60,9 +60,9 @@ async def _work(settings: Settings, app: App, options: WorkerOptions, *, until_i
                 _stop_with_input(stop)
             resources = await opened(stack, settings, application_name="fairlead worker", stop=stop)
             process = Worker(resources, app, options=options)
-            await process.start()
-            stack.push_async_callback(process.drain, stop.release)
             await run_maintenance(stack, resources, worker=process)
+            await process.start()
+            stack.push_async_callback(process.drain, stop.release)  # first: no claim waits for another loop to end
             settle_in()
             await stop.drain.wait()
     if process.has_stubborn_handlers:
