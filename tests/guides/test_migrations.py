@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-from tests.fixtures.processes import environment_of
+from tests.fixtures.processes import completed, environment_of
 from tests.fixtures.shops import ShopCopy, shop
 
 from fairlead.toolkit.shadow import scratch
@@ -40,27 +38,18 @@ def _commands(block: str) -> Iterator[tuple[str, int, list[str]]]:
 
 def test_the_walk_is_as_the_page_tells_it(shop: ShopCopy, server_url: str, tmp_path: Path) -> None:
     """Whoever does what the page says, in a copy of the example, sees what the page shows."""
-    assert shutil.which("fairlead", path=str(Path(sys.executable).parent))
     shop.edit(*map(_edit, _blocks("diff")))
     ran = 0
     with scratch(server_url) as url:
         environment = environment_of(tmp_path, url)
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         for block in _blocks("console"):
             for command, code, shown in _commands(block):
-                done = subprocess.run(
-                    ["/bin/sh", "-c", command],
-                    cwd=shop.directory,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    timeout=300,
-                    check=False,
-                )
-                assert done.returncode == code, f"{command}: {done.stdout}"
-                assert [line for line in shown if line not in done.stdout] == [], done.stdout
+                program, *arguments = shlex.split(command, comments=True)
+                assert program == "fairlead"
+                done = completed(*arguments, environment=environment, directory=shop.directory, seconds=300)
+                said = done.stdout + done.stderr
+                assert done.returncode == code, f"{command}: {said}"
+                assert [line for line in shown if line not in said] == [], said
                 ran += 1
         with psycopg.connect(url) as connection:
             assert connection.execute("select version_num from shop_migrations").fetchall() == [

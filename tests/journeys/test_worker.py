@@ -152,7 +152,7 @@ async def test_a_poison_item_ends(database: Database, brief: Tenant, processes: 
     async def ended() -> bool:
         nonlocal running
         if not running.is_running:
-            assert running.popen.returncode == 1
+            assert running.command.returncode == 1
             running = processes.worker(url=database.options.url)
         return await count_by_status(database) == {"completed": 30, "failed": 1}
 
