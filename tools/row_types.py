@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -28,7 +29,7 @@ PACKAGE = Path("src", "fairlead", "rows")
 _FILE = '''\
 """Generated from schema/{module}.py by `make golden`; do not edit.
 
-`{name}` is one row of `{table}` as it is read, `New{name}` what may be given to make one.
+{what}
 """
 
 {imports}
@@ -91,10 +92,13 @@ def write(root: Path = ROOT) -> None:
 def table_text(model: type[Base]) -> str:
     """Return the file of one table."""
     row, new = _row_fields(model), _new_fields(model)
+    name, table = model.__name__, model.__tablename__
+    what = f"`{name}` is one row of `{table}` as it is read, `New{name}` what may be given to make one."
     return _FILE.format(
         module=_module(model),
-        name=model.__name__,
-        table=model.__tablename__,
+        name=name,
+        table=table,
+        what=textwrap.fill(what, 120),
         sentence=inspect.cleandoc(model.__doc__ or "").partition("\n")[0],
         imports=_imports({*row.values(), *new.values()}),
         row_fields=_lines(row),

@@ -126,6 +126,31 @@ async def test_fifty_at_once_make_one_thing(client: httpx.AsyncClient, database:
     assert await tell(database, "select count(*) from queue_items") == [(1,)]
 
 
+async def test_a_person_makes_an_organization_once(
+    stranger: httpx.AsyncClient, database: Database, ours: Tenant
+) -> None:
+    """Of fifty at once under one key one makes the organization; another body is 422, another person apart."""
+    user_ids = [await make_user(database, ours) for _ in range(2)]
+    one, other = [bearer(await sign_in(database, user_id)) for user_id in user_ids]
+
+    async def send(who: dict[str, str], slug: str) -> httpx.Response:
+        body = {"name": "New", "slug": slug}
+        return await stranger.post("/api/organizations", json=body, headers={**who, **under("a")})
+
+    answers = await asyncio.gather(*(send(one, "new") for _ in range(50)))
+    again, reused, apart = await send(one, "new"), await send(one, "newer"), await send(other, "others")
+
+    made = [answer for answer in (*answers, again) if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert len({answer.content for answer in made}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in made) == 1
+    assert again.headers["location"] == f"/api/organizations/{again.json()['data']['id']}"
+    assert (reused.status_code, reused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert (apart.status_code, "idempotency-replayed" in apart.headers) == (201, False)
+    slugs = await tell(database, "select slug from organizations where slug in ('new', 'newer', 'others') order by 1")
+    assert slugs == [("new",), ("others",)]
+
+
 async def test_keys_are_an_organizations_own(
     client: httpx.AsyncClient, database: Database, theirs: Tenant, key: Key
 ) -> None:

@@ -11,6 +11,7 @@ from fairlead.db.session import Database
 from fairlead.domain.budgets import Bucket, Take
 from fairlead.domain.letters import Letter
 from fairlead.services.delivery import keep
+from fairlead.services.idempotency import Attempt, keep_personal_answer
 from fairlead.services.verifications import start_challenge
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +20,7 @@ AGE = (
     "update sessions set idle_expires_at = now() - interval '91 days'",
     "update buckets set full_at = now() - interval '1 second'",
     "update kept_mails set created_at = now() - interval '8 days'",
+    "update personal_idempotency_keys set created_at = now() - interval '25 hours'",
 )
 
 
@@ -35,6 +37,10 @@ async def test_what_is_over_goes_and_nothing_else(database: Database) -> None:
         await start_challenge(session, FLEET, user_id=account.user.id, email=account.user.email)
         await take_tokens(session, FLEET, takes=[Take("a", Bucket(3, 1000))])
         await keep(session, FLEET, letter=Letter("a@example.org", "Hello", "Text"))
+        asked = Attempt("r", "k", "f")
+        await keep_personal_answer(
+            session, FLEET, user_id=account.user.id, attempt=asked, answer=b"", secret=b"a secret"
+        )
     await tell(database, "update sessions set revoked_at = now()")
     await tell(database, "update verifications set expires_at = now()")
     assert await _removed(database) == 0

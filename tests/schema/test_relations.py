@@ -31,6 +31,7 @@ RELATIONS = {
     "kept_mails": set(),
     "ordering_turns": set(),
     "organizations": {"users", "queues", "roles", "api_keys"},
+    "personal_idempotency_keys": {"user"},
     "queue_items": {"queue"},
     "queues": {"organization", "creator", "items"},
     "roles": {"organization", "users"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.tenancy.case import Case
+from tests.tenancy.world import ASKED, PEPPER
 
 from fairlead.domain.tokens import token_hash
 from fairlead.queries import invitations as invitation_queries
@@ -13,7 +14,7 @@ from fairlead.queries import organizations as organization_queries
 from fairlead.queries import sessions as session_queries
 from fairlead.queries import usage
 from fairlead.queries.page import Window
-from fairlead.services import access, audit, invitations, members, organizations, sessions
+from fairlead.services import access, audit, idempotency, invitations, members, organizations, sessions
 
 ACTOR: Final = audit.Actor("user")
 
@@ -122,6 +123,16 @@ SYSTEM_ACCESS_CASES: Final[dict[str, Case]] = {
     "services.organizations.found_organization_for": Case(
         lambda s, scope, _, at: organizations.found_organization_for(
             s, scope, name="x", slug=f"x{at.slug}", user_id=at.owner_id
+        )
+    ),
+    "services.idempotency.recall_personal_answer": Case(
+        lambda s, scope, _, at: idempotency.recall_personal_answer(
+            s, scope, user_id=at.owner_id, attempt=ASKED, secret=PEPPER
+        )
+    ),
+    "services.idempotency.keep_personal_answer": Case(
+        lambda s, scope, _, at: idempotency.keep_personal_answer(
+            s, scope, user_id=at.owner_id, attempt=ASKED._replace(key="another"), answer=b"", secret=PEPPER
         )
     ),
     "services.sessions.authenticate_session": Case(

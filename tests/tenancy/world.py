@@ -19,7 +19,7 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES
 from fairlead.domain.tokens import SESSION_PREFIX, new_token, token_hash
 from fairlead.services.api_keys import create_api_key, rotate_api_key
-from fairlead.services.idempotency import Attempt, keep_answer
+from fairlead.services.idempotency import Attempt, keep_answer, keep_personal_answer
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import cancel_items, enqueue_items
 from fairlead.services.leases import claim_items, complete_item
@@ -32,6 +32,7 @@ from fairlead.services.users import create_user, soft_delete_user
 
 MARK: Final = "zqmark"
 PEPPER: Final = b"a pepper for tests, at least this long"
+ASKED: Final = Attempt("r", "k", "f")
 FLEET: Final = system("the tenancy suite")
 _SESSION: Final = text("select id from sessions where token_hash = :hash")
 _INVITE: Final = text("""
@@ -144,8 +145,7 @@ async def make_target(database: Database, *, mark: str) -> Target:
         await enqueue_items(session, scope, queue_id=founded.queue.id, items=items)
         [dropped] = await enqueue_items(session, scope, queue_id=founded.queue.id, items=[ItemInput({"text": name})])
         await cancel_items(session, scope, item_ids=[dropped])
-        asked = Attempt("r", "k", "f")
-        await keep_answer(session, scope, attempt=asked, answer=name.encode(), secret=PEPPER)
+        await keep_answer(session, scope, attempt=ASKED, answer=name.encode(), secret=PEPPER)
     async with database.unit_of_work(scope) as session:
         held, done, stopping = await claim_items(
             session, scope, queue_id=founded.queue.id, limit=3, worker_id=name, lease_seconds=3600
@@ -157,6 +157,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
         ]
         [event] = (await session.execute(text("select id from audit_events order by id limit 1"))).scalars()
     async with database.unit_of_work(FLEET) as session:
+        whose = founded.owner.id
+        await keep_personal_answer(session, FLEET, user_id=whose, attempt=ASKED, answer=name.encode(), secret=PEPPER)
         [session_id] = (await session.execute(_SESSION.bindparams(hash=token_hash(token)))).scalars()
     return Target(
         organization_id=scope.organization_id,

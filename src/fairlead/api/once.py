@@ -27,13 +27,20 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.deps import Caller
+from fairlead.api.deps import Caller, Individual
 from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope, TenantScope
-from fairlead.services.access import Principal
-from fairlead.services.idempotency import Attempt, keep_answer, recall_answer
+from fairlead.services.access import Person, Principal
+from fairlead.services.idempotency import (
+    Attempt,
+    keep_answer,
+    keep_personal_answer,
+    recall_answer,
+    recall_personal_answer,
+)
 
 Work: TypeAlias = Callable[[Session, TenantScope], Awaitable[Response]]
+PersonalWork: TypeAlias = Callable[[Session, SystemScope], Awaitable[Response]]
 _KEPT_HEADERS: Final = ("content-type", "location", "etag")
 _KEY: Final = Header(
     alias="Idempotency-Key",
@@ -71,14 +78,30 @@ class OnceOnly:
             await keep_answer(session, scope, attempt=self.attempt, answer=_written(first), secret=secret)
         return first
 
+    async def answer_individual(self, individual: Individual, work: PersonalWork, *, above: SystemScope) -> Response:
+        """Do the work of a person outside every organization, in `above`, or return the first answer; as `answer`."""
+        secret, user_id = individual.resources.pepper, individual.person.user_id
+        async with individual.resources.database.unit_of_work(above) as session:
+            if self.attempt is None:
+                return await work(session, above)
+            kept = await recall_personal_answer(session, above, user_id=user_id, attempt=self.attempt, secret=secret)
+            if kept is not None:
+                return _replayed(kept)
+            first = await work(session, above)
+            await keep_personal_answer(
+                session, above, user_id=user_id, attempt=self.attempt, answer=_written(first), secret=secret
+            )
+        return first
+
 
 def once_of(request: Request, key: str | None, body_digest: bytes) -> OnceOnly:
     """Return a request whose body was read by itself, and has this SHA-256; with a key it is to be made once."""
     if key is None:
         return OnceOnly(None)
     named = {name: value for name, value in request.path_params.items() if name != "organizationId"}
-    who: Principal = request.state.who
-    told = orjson.dumps([sorted(named.items()), request.url.query, who.user_id, who.api_key_id])
+    who: Person | Principal = request.state.who
+    api_key_id = who.api_key_id if isinstance(who, Principal) else None
+    told = orjson.dumps([sorted(named.items()), request.url.query, who.user_id, api_key_id])
     return OnceOnly(Attempt(request.scope["route"].name, key, hashlib.sha256(told + body_digest).hexdigest()))
 
 

@@ -7,10 +7,12 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, one, page_of, reading
+from fairlead.api.answers import creating, one, page_of, reading
 from fairlead.api.deps import PageWindow, PersonRoute, Search, SignedIn
 from fairlead.api.mounting import short_name
-from fairlead.db.tenancy import system
+from fairlead.api.once import Once
+from fairlead.db.session import Session
+from fairlead.db.tenancy import SystemScope, system
 from fairlead.errors import Conflict, ValidationFailed
 from fairlead.queries.organizations import get_page_of_member
 from fairlead.services.organizations import found_organization_for
@@ -32,21 +34,19 @@ _SCOPE: Final = system("a person's own organizations")
     name="create_organization",
     status_code=201,
     response_model=Data[OrganizationOut],
-    responses=changing(Conflict),
+    responses=creating(Conflict),
     openapi_extra=_OWN,
 )
-async def create(individual: SignedIn, body: NewOrganization) -> Response:
+async def create(once: Once, individual: SignedIn, body: NewOrganization) -> Response:
     """Make an organization with a first queue, `default`; whoever is signed in owns it."""
-    async with individual.resources.database.unit_of_work(_SCOPE) as session:
+
+    async def work(session: Session, scope: SystemScope) -> Response:
         made = await found_organization_for(
-            session,
-            _SCOPE,
-            name=body.name,
-            slug=body.slug,
-            user_id=individual.person.user_id,
-            actor=individual.actor,
+            session, scope, name=body.name, slug=body.slug, user_id=individual.person.user_id, actor=individual.actor
         )
-    return one(made, OrganizationOut, status=201, location=f"/api/organizations/{made.id}")
+        return one(made, OrganizationOut, status=201, location=f"/api/organizations/{made.id}")
+
+    return await once.answer_individual(individual, work, above=_SCOPE)
 
 
 @router.get(

@@ -10,14 +10,14 @@ from typing import Final
 
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import TenantScope
+from fairlead.db.tenancy import Scope
 
 ATTEMPT: Final = Statement("""
 select pg_try_advisory_xact_lock(hashtextextended(:organization_id || ' ' || :name, 5126340))
 """)
 
 
-async def take_attempt(session: Session, scope: TenantScope, *, name: str) -> bool:
-    """Take the name for this transaction; False when another one of the organization's has it."""
+async def take_attempt(session: Session, scope: Scope, *, name: str) -> bool:
+    """Take the name for this transaction; False when another one of the same organization, or of none, has it."""
     [(taken,)] = await session.run(ATTEMPT, {"organization_id": scope.organization_id, "name": name})
     return bool(taken)

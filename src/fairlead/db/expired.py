@@ -1,7 +1,8 @@
-"""Expired: what sign-in leaves behind, removed when nothing asks for it any more.
+"""Expired: what people's sign-in and requests leave behind, removed when nothing asks for it any more.
 
 A token's row stays for a day after its time, so that a mail that comes late is not taken for a new request; a session's
-for as long as a session can last, because it tells from where its user signs in.
+for as long as a session can last, because it tells from where its user signs in. What people made outside every
+organization they may ask for again for a day, as inside one (`maintenance/pruner.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ where least(expires_at, idle_expires_at, revoked_at) < statement_timestamp() - i
 """),
     Statement("delete from buckets where full_at < statement_timestamp()"),
     Statement("delete from kept_mails where created_at < statement_timestamp() - interval '7 days'"),
+    Statement("delete from personal_idempotency_keys where created_at < statement_timestamp() - interval '1 day'"),
 )
 
 

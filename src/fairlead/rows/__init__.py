@@ -15,6 +15,7 @@ from fairlead.rows.item_counters import ItemCounter, NewItemCounter
 from fairlead.rows.kept_mails import KeptMail, NewKeptMail
 from fairlead.rows.ordering_turns import NewOrderingTurn, OrderingTurn
 from fairlead.rows.organizations import NewOrganization, Organization
+from fairlead.rows.personal_idempotency_keys import NewPersonalIdempotencyKey, PersonalIdempotencyKey
 from fairlead.rows.queue_items import NewQueueItem, QueueItem
 from fairlead.rows.queues import NewQueue, Queue
 from fairlead.rows.roles import NewRole, Role
@@ -51,6 +52,7 @@ __all__ = [
     "NewKeptMail",
     "NewOrderingTurn",
     "NewOrganization",
+    "NewPersonalIdempotencyKey",
     "NewQueue",
     "NewQueueItem",
     "NewRole",
@@ -65,6 +67,7 @@ __all__ = [
     "NewWorker",
     "OrderingTurn",
     "Organization",
+    "PersonalIdempotencyKey",
     "Queue",
     "QueueItem",
     "Role",

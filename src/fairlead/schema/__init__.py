@@ -13,6 +13,7 @@ from fairlead.schema.item_counters import ItemCounter
 from fairlead.schema.kept_mails import KeptMail
 from fairlead.schema.ordering_turns import OrderingTurn
 from fairlead.schema.organizations import Organization
+from fairlead.schema.personal_idempotency_keys import PersonalIdempotencyKey
 from fairlead.schema.queue_items import QueueItem
 from fairlead.schema.queues import Queue
 from fairlead.schema.roles import Role
@@ -43,6 +44,7 @@ __all__ = [
     "KeptMail",
     "OrderingTurn",
     "Organization",
+    "PersonalIdempotencyKey",
     "Queue",
     "QueueItem",
     "Role",

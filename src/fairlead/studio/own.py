@@ -19,6 +19,7 @@ _ENGINE: Final = (
     "The engine's statements keep this beside the items they move (limits, counters, order); a change by hand would "
     "break what they promise. Use the verbs of the API or the library: cancel, retry, pause."
 )
+_ANSWERS: Final = "The first answers to requests, sealed; what is deleted here can be made twice."
 _FLEET: Final = "The workers and maintenance keep this for themselves, and write it again within seconds."
 
 KEPT: Final[Mapping[str, str]] = {
@@ -30,7 +31,8 @@ KEPT: Final[Mapping[str, str]] = {
     "unique_periods": _ENGINE,
     "duties": _FLEET,
     "workers": _FLEET,
-    "idempotency_keys": "The first answers to requests, sealed; what is deleted here can be made twice.",
+    "idempotency_keys": _ANSWERS,
+    "personal_idempotency_keys": _ANSWERS,
     "audit_events": "The audit trail can only be added to.",
 }
 
