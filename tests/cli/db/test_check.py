@@ -2,48 +2,40 @@ from __future__ import annotations
 
 import orjson
 import psycopg
-import pytest
-from psycopg import sql
-from tests.cli.conftest import Made, Run
-from tests.fixtures.databases import LOGIN, database_of
+from tests.cli.conftest import Run
+from tests.fixtures.revisions import do
 
 from fairlead.db import migrate
+from fairlead.toolkit.check import check_database
+from fairlead.toolkit.target import own
 
 
-@pytest.fixture(autouse=True)
-def _may_make_databases(server_url: str, database_url: str) -> None:
-    assert database_of(database_url)
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(hashtext(%s))", [LOGIN])
-        connection.execute(sql.SQL("alter role {} createdb").format(sql.Identifier(LOGIN)))
-
-
-def test_a_clean_schema(made: Made, run: Run) -> None:
+def test_a_clean_schema(in_shop: Run, server_url: str) -> None:
     """Without a disagreement the command says so, and exits with 0."""
-    assert made("db", "check", "--live") == {"target": "fairlead", "clean": True, "findings": []}
-    assert "Everything agrees." in run("db", "check").stderr
+    answer = in_shop("db", "check", "--live", "--json", FAIRLEAD_SHADOW_URL=server_url)
+    assert answer.returncode == 0, answer.stderr
+    assert orjson.loads(answer.stdout) == {"target": "shop", "clean": True, "findings": []}
+    told = in_shop("db", "check", FAIRLEAD_SHADOW_URL=server_url)
+    assert (told.returncode, "Everything agrees." in told.stderr) == (0, True)
 
 
-def test_a_drift_exits_with_four(run: Run, fresh_url: str) -> None:
+def test_a_drift_exits_with_four(in_shop: Run, empty_url: str, server_url: str) -> None:
     """A drift of the database is told as a line for people, or as JSON, and the exit code is 4."""
-    with psycopg.connect(fresh_url) as connection:
-        connection.execute("set role fairlead_owner")
-        connection.execute("drop policy queues_tenant on queues")
-    told = run("db", "check", "--live", FAIRLEAD_DATABASE_URL=fresh_url)
-    assert told.returncode == 4
-    assert "policy queues_tenant on queues is declared by the models and missing in the database" in told.stdout
-    answer = run("db", "check", "--live", "--json", FAIRLEAD_DATABASE_URL=fresh_url)
+    do(empty_url, "create table stray (id int)")
+    told = in_shop("db", "check", "--live", FAIRLEAD_SHADOW_URL=server_url)
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (4, "1 finding.")
+    assert "table stray is in the database" in told.stdout
+    answer = in_shop("db", "check", "--live", "--json", FAIRLEAD_SHADOW_URL=server_url)
     assert answer.returncode == 4
     [finding] = orjson.loads(answer.stdout)["findings"]
-    assert (finding["code"], finding["subject"]) == ("drift", "queues")
+    assert (finding["code"], finding["subject"]) == ("drift", "stray")
 
 
-def test_an_exported_schema_is_taken_on(made: Made, run: Run, empty_url: str) -> None:
+def test_an_exported_schema_is_taken_on(run: Run, empty_url: str, server_url: str) -> None:
     """What `export` prints runs on an empty database, and with a stamp migrations go on from there."""
-    text = run("db", "export").stdout
-    assert made("db", "export")["sql"] == text
+    text = run("db", "export", FAIRLEAD_SHADOW_URL=server_url).stdout
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(text.encode())
-    assert run("db", "stamp", "head", FAIRLEAD_DATABASE_URL=empty_url).returncode == 0
+    assert run("db", "stamp", "head", FAIRLEAD_DATABASE_URL=empty_url, FAIRLEAD_SHADOW_URL=server_url).returncode == 0
     assert migrate.pending(empty_url) == []
-    assert run("db", "check", "--live", FAIRLEAD_DATABASE_URL=empty_url).returncode == 0
+    assert check_database(own(), empty_url, server_url=server_url) == []
