@@ -33,9 +33,9 @@ from fairlead.wire.page import Data, PageData, Pagination
 Shape = TypeVar("Shape", bound=Sent)
 Responses = dict[int | str, dict[str, Any]]
 
-_ANYBODY: Final = (HeadersTooLarge, RateLimited, FairleadError, DatabaseUnavailable, Busy)
+_ANYBODY: Final = (ValidationFailed, HeadersTooLarge, RateLimited, FairleadError, DatabaseUnavailable, Busy)
 _ANY_TIME: Final = (Unauthenticated, Forbidden, *_ANYBODY)
-_WITH_BODY: Final = (ValidationFailed, RequestTimeout, PayloadTooLarge, UnsupportedMediaType)
+_WITH_BODY: Final = (RequestTimeout, PayloadTooLarge, UnsupportedMediaType)
 
 
 def answer(body: BaseModel, *, status: int = 200, location: str | None = None, etag: str | None = None) -> Response:
@@ -87,7 +87,7 @@ def changing(*kinds: type[FairleadError]) -> Responses:
 def creating(*kinds: type[FairleadError], body: bool = True) -> Responses:
     """Describe the errors of an operation that makes something, once if it is asked to (`api/once.py`)."""
     described = changing if body else reading
-    return described(IdempotencyInFlight, IdempotencyKeyReused, *(() if body else (ValidationFailed,)), *kinds)
+    return described(IdempotencyInFlight, IdempotencyKeyReused, *kinds)
 
 
 def visiting(*kinds: type[FairleadError], body: bool = True) -> Responses:

@@ -16,7 +16,7 @@ from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from fairlead.errors import Conflict, NotFound, PreconditionFailed
 from fairlead.queries.api_keys import KeyState, get_api_key, get_api_key_page
 from fairlead.rows import ApiKey
 from fairlead.services.api_keys import (
@@ -53,7 +53,7 @@ async def create(once: Once, caller: Manager, body: NewApiKey) -> Response:
     return await once.answer(caller, work)
 
 
-@router.get("", name="list_api_keys", response_model=PageData[ApiKeyOut], responses=reading(ValidationFailed))
+@router.get("", name="list_api_keys", response_model=PageData[ApiKeyOut], responses=reading())
 async def read_page(
     caller: Manager,
     window: PageWindow,

@@ -1,6 +1,7 @@
 """What handlers are given: who asks, checked for one permission, and ids that can exist.
 
-A route of this API checks the credential before it reads a byte of the body, then parses the body strictly.
+A route of this API checks the credential before it looks at the query or reads a byte of the body, and parses both
+strictly.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from starlette.types import Scope
 from fairlead.api.body import NDJSON, announces_body, media_type, read_json
 from fairlead.api.credentials import person_of, principal_of
 from fairlead.api.limiting import admit_address, admit_principal
+from fairlead.api.parameters import parameters_of, refuse_unknown
 from fairlead.api.time_limits import timed
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Session
@@ -95,20 +97,27 @@ class Individual:
 
 
 class CheckedRoute(APIRoute):
-    """A route that asks `authenticate` who is there before it reads the body; what it says is in `request.state`."""
+    """A route that asks `authenticate` who is there before it looks at what is asked.
+
+    What that says is in `request.state`.
+    """
 
     authenticate: ClassVar[staticmethod[[Request], Coroutine[Any, Any, Any]]]
     leaves_body: ClassVar[bool] = False
+    takes_any_parameter: ClassVar[bool] = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the usual handler: first the credential, then the body."""
+        """Wrap the usual handler: first the credential, then the query, then the body."""
         answer = super().get_route_handler()
         field = self.body_field
         authenticate, leaves_body = type(self).authenticate, self.leaves_body
+        known = None if self.takes_any_parameter else parameters_of(self.dependant)
 
         async def handle(request: Request) -> Response:
             await admit_address(request)
             request.state.who = await authenticate(request)
+            if known is not None:
+                refuse_unknown(request, known=known)
             if leaves_body:
                 return await answer(request)
             needed = field is not None and (field.field_info.is_required() or announces_body(request))

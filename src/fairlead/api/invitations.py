@@ -13,7 +13,7 @@ from fairlead.api.once import Once
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope, system
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, NotFound, ValidationFailed
+from fairlead.errors import Conflict, NotFound
 from fairlead.queries.invitations import InvitationState, get_invitation, get_invitation_page
 from fairlead.services.invitations import create_invitation, revoke_invitation
 from fairlead.services.mails import MAIL_QUEUE
@@ -50,7 +50,7 @@ async def create(once: Once, caller: Manager, body: NewInvitation) -> Response:
     return answered
 
 
-@router.get("", name="list_invitations", response_model=PageData[InvitationOut], responses=reading(ValidationFailed))
+@router.get("", name="list_invitations", response_model=PageData[InvitationOut], responses=reading())
 async def read_page(caller: Reader, window: PageWindow, state: InvitationState | None = None) -> Response:
     """List the invitations, newest first. Scope: `members:read`."""
     async with caller.unit_of_work() as (session, scope):

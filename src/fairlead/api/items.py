@@ -17,7 +17,7 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.item_status import ItemStatus
 from fairlead.domain.limits import NAME_CHARACTERS, TAG_CHARACTERS
-from fairlead.errors import Conflict, DatabaseUnavailable, NotFound, QueueFull, TemporaryError, ValidationFailed
+from fairlead.errors import Conflict, DatabaseUnavailable, NotFound, QueueFull, TemporaryError
 from fairlead.queries.depths import get_depth
 from fairlead.queries.items import Item, ItemFilters, get_item, get_item_slice
 from fairlead.services.access import require_item
@@ -110,7 +110,7 @@ async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: En
     OF_QUEUE,
     name="list_items",
     response_model=SliceData[ItemOut],
-    responses=reading(ValidationFailed, NotFound),
+    responses=reading(NotFound),
 )
 async def read_part(caller: ItemReader, queue_id: QueueId, asked: PartAsked, filters: Filters) -> Response:
     """List a queue's items, newest first, by page or by cursor. Scope: `items:read`.

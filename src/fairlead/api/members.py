@@ -14,7 +14,7 @@ from fairlead.api.deps import Caller, PageWindow, Search, TenantRoute, UserId, m
 from fairlead.api.versions import Expected
 from fairlead.db.tenancy import system
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, LastOwner, NotFound, PreconditionFailed, ValidationFailed
+from fairlead.errors import Conflict, LastOwner, NotFound, PreconditionFailed
 from fairlead.queries.members import Member, get_member, get_member_page, roles_by_member
 from fairlead.queries.page import Page
 from fairlead.rows import Role
@@ -29,7 +29,7 @@ _MEMBER: Final = "/{userId}"
 _SCOPE: Final = system("tell who the members of an organization are")
 
 
-@router.get("", name="list_members", response_model=PageData[MemberOut], responses=reading(ValidationFailed))
+@router.get("", name="list_members", response_model=PageData[MemberOut], responses=reading())
 async def read_page(caller: Reader, window: PageWindow, search: Search = "") -> Response:
     """List the members, newest first; `search` is in the name or the address. Scope: `members:read`."""
     organization_id = caller.principal.organization_id

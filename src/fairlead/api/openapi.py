@@ -75,9 +75,9 @@ _STATIC: Final = Path(__file__).parent / "static"
 _DESCRIPTION: Final = """\
 Fair, multi-tenant work queues on PostgreSQL. Send an API key as `Authorization: Bearer <key>`; it implies the
 organization. People who are signed in send the token of their session in the same way, or their browser its cookie,
-and name the organization in the path. HEAD is answered wherever GET is,
-without the body. Errors all have one shape, see `ErrorBody`; quote `requestId`
-when asking for help."""
+and name the organization in the path. HEAD is answered wherever GET is, without the body. A query parameter that an
+operation does not know is refused. Errors all have one shape, see `ErrorBody`; quote `requestId` when asking for help.
+"""
 
 
 @cache

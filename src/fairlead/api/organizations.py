@@ -13,7 +13,7 @@ from fairlead.api.mounting import short_name
 from fairlead.api.once import Once
 from fairlead.db.session import Session
 from fairlead.db.tenancy import SystemScope, system
-from fairlead.errors import Conflict, ValidationFailed
+from fairlead.errors import Conflict
 from fairlead.queries.organizations import get_page_of_member
 from fairlead.services.organizations import found_organization_for
 from fairlead.wire.organizations import NewOrganization, OrganizationOut
@@ -53,7 +53,7 @@ async def create(once: Once, individual: SignedIn, body: NewOrganization) -> Res
     "",
     name="list_organizations",
     response_model=PageData[OrganizationOut],
-    responses=reading(ValidationFailed),
+    responses=reading(),
     openapi_extra=_OWN,
 )
 async def read_page(individual: SignedIn, window: PageWindow, search: Search = "") -> Response:

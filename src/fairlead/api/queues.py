@@ -13,7 +13,7 @@ from fairlead.api.once import Once
 from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
-from fairlead.errors import Conflict, Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from fairlead.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from fairlead.queries.depths import get_depth
 from fairlead.queries.queues import get_queue, get_queue_page
 from fairlead.services.queues import (
@@ -47,7 +47,7 @@ async def create(once: Once, caller: QueueManager, body: NewQueue) -> Response:
     return await once.answer(caller, work)
 
 
-@router.get("", name="list_queues", response_model=PageData[QueueOut], responses=reading(ValidationFailed))
+@router.get("", name="list_queues", response_model=PageData[QueueOut], responses=reading())
 async def read_page(
     caller: QueueReader,
     window: PageWindow,
@@ -91,9 +91,7 @@ async def update(caller: QueueManager, queue_id: QueueId, expected: Expected, bo
     return one(queue, QueueOut)
 
 
-@router.delete(
-    _QUEUE, name="delete_queue", status_code=204, responses=reading(ValidationFailed, NotFound, PreconditionFailed)
-)
+@router.delete(_QUEUE, name="delete_queue", status_code=204, responses=reading(NotFound, PreconditionFailed))
 async def delete(
     caller: QueueManager,
     queue_id: QueueId,

@@ -14,7 +14,7 @@ from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.permissions import Permission
-from fairlead.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from fairlead.errors import Conflict, NotFound, PreconditionFailed
 from fairlead.queries.roles import get_role, get_role_page
 from fairlead.services.roles import create_role, delete_role, update_role
 from fairlead.wire.page import Data, PageData
@@ -38,7 +38,7 @@ async def create(once: Once, caller: Manager, body: NewRole) -> Response:
     return await once.answer(caller, work)
 
 
-@router.get("", name="list_roles", response_model=PageData[RoleOut], responses=reading(ValidationFailed))
+@router.get("", name="list_roles", response_model=PageData[RoleOut], responses=reading())
 async def read_page(caller: Reader, window: PageWindow, search: Search = "") -> Response:
     """List the roles that can be given here, own ones first. Scope: `members:read`."""
     async with caller.unit_of_work() as (session, scope):

@@ -15,7 +15,7 @@ from fairlead.api.versions import Expected
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.limits import TICKS_SHOWN
-from fairlead.errors import Conflict, NotFound, PreconditionFailed, QueueFull, ValidationFailed
+from fairlead.errors import Conflict, NotFound, PreconditionFailed, QueueFull
 from fairlead.queries.items import get_item
 from fairlead.queries.schedules import get_next_ticks, get_schedule, get_schedule_page
 from fairlead.rows import Schedule
@@ -49,7 +49,7 @@ async def create(once: Once, caller: QueueManager, body: NewSchedule) -> Respons
     return await once.answer(caller, work, queue_id=body.queue_id)
 
 
-@router.get("", name="list_schedules", response_model=PageData[ScheduleOut], responses=reading(ValidationFailed))
+@router.get("", name="list_schedules", response_model=PageData[ScheduleOut], responses=reading())
 async def read_page(
     caller: QueueReader,
     window: PageWindow,
@@ -154,9 +154,7 @@ async def run(once: Once, caller: QueueManager, schedule_id: ScheduleId) -> Resp
     return answered
 
 
-@router.get(
-    _SCHEDULE + "/ticks", name="list_ticks", response_model=_TICKS, responses=reading(ValidationFailed, NotFound)
-)
+@router.get(_SCHEDULE + "/ticks", name="list_ticks", response_model=_TICKS, responses=reading(NotFound))
 async def read_ticks(
     caller: QueueReader, schedule_id: ScheduleId, count: Annotated[int, Query(ge=1, le=TICKS_SHOWN)] = 10
 ) -> Response:

@@ -14,7 +14,7 @@ from fairlead.api.answers import changing, one, page_of, reading
 from fairlead.api.deps import Caller, PageWindow, Search, TenantRoute, UserId, may
 from fairlead.api.versions import Expected
 from fairlead.domain.permissions import Permission
-from fairlead.errors import NotFound, PreconditionFailed, ValidationFailed
+from fairlead.errors import NotFound, PreconditionFailed
 from fairlead.queries.users import get_user, get_user_page
 from fairlead.services.users import update_user
 from fairlead.wire.members import UpdateUser, UserOut
@@ -26,7 +26,7 @@ Manager = Annotated[Caller, may(Permission.MEMBERS_MANAGE)]
 _USER: Final = "/{userId}"
 
 
-@router.get("", name="list_users", response_model=PageData[UserOut], responses=reading(ValidationFailed))
+@router.get("", name="list_users", response_model=PageData[UserOut], responses=reading())
 async def read_page(
     caller: Reader,
     window: PageWindow,

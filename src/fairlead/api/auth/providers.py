@@ -31,7 +31,6 @@ from fairlead.errors import (
     SettingsInvalid,
     SignInFailed,
     TooManyAttempts,
-    ValidationFailed,
 )
 from fairlead.services.identities import sign_in_as
 from fairlead.services.providers import Begun, Provider
@@ -49,7 +48,12 @@ _open = APIRouter(prefix="/api/auth", tags=["auth"], route_class=VisitorRoute, g
 
 
 class _ReturningRoute(CheckedRoute):
-    """A route to which another site sends a browser, which shows by its cookie that it began here."""
+    """A route to which another site sends a browser, which shows by its cookie that it began here.
+
+    What else the provider sends along is to be ignored (RFC 6749, 4.1.2).
+    """
+
+    takes_any_parameter = True
 
     @staticmethod
     async def authenticate(_request: Request) -> None:
@@ -101,7 +105,6 @@ async def begin(request: Request, visitor: AnyVisitor, provider: ProviderName, b
     response_model=Data[SignedInOut],
     responses={
         **reading(
-            ValidationFailed,
             NotFound,
             SignInFailed,
             AccountNotLinked,
