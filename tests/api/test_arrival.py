@@ -154,6 +154,18 @@ async def test_a_crowd_of_requests_is_refused(port: int, heard: list[str]) -> No
     await until(over, what="the request that was being answered is told")
 
 
+async def test_who_hangs_up_is_not_worked_for(port: int, heard: list[str]) -> None:
+    """When a client goes, the request that is being answered is told, though another came after it."""
+    async with connected(port) as (_, writer):
+        writer.write(b"GET /wait HTTP/1.1\r\n\r\n" * 2)
+        await writer.drain()
+
+    async def over() -> bool:
+        return heard == ["http.disconnect"]
+
+    await until(over, what="the request that was being answered is told")
+
+
 async def test_an_upgrade_is_not_made_and_stops_nothing(port: int) -> None:
     """A client that offers HTTP/2, as Java's does with its first request, is answered, and may go on."""
     async with connected(port) as (reader, writer):
