@@ -176,7 +176,7 @@ def _swallowed(instant: datetime, zone: ZoneInfo) -> list[datetime]:
     return [before + number * MINUTE for number in range(1, (wall - before) // MINUTE)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     expression=EXPRESSIONS, zone=st.sampled_from(ZONES), day=DAYS, minutes=st.integers(0, 600), late=st.integers(0, 59)
 )

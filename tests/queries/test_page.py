@@ -27,7 +27,7 @@ from fairlead.rows import User
 from fairlead.schema import User as UserTable
 
 PROPERTY = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # every example makes organizations of its own
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -289,7 +289,7 @@ async def test_a_page_and_its_total_agree(database: Database, ours: Tenant, name
     async with anyio.create_task_group() as tasks:
         for number in (0, 100):
             tasks.start_soon(hammer, number)
-        for turn in range(120):
+        for turn in range(60):
             async with database.unit_of_work(FLEET if name == "organizations" else ours.scope) as session:
                 page = await read(session, ours, Window(1 + turn % 4, limit))
             seen.add(page.total)

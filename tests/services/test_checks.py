@@ -8,19 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.errors import ValidationFailed
-from fairlead.services import organizations, queues, roles, users
+from fairlead.services import organizations, roles, users
 from fairlead.services.checks import Check, named, problems, ranged, refuse, refuse_fields, text_problem
 from fairlead.services.queue_rules import QUEUE_CHECKS
 
 EVERY_CHECK = [
-    pytest.param(check, id=f"{module.__name__.rpartition('.')[2]}.{field}")
-    for module, checks in (
-        (organizations, organizations._CHECKS),
-        (users, users._CHECKS),
-        (queues, QUEUE_CHECKS),
-        (roles, roles._CHECKS),
-    )
-    for field, check in checks.items()
+    check for checks in (organizations._CHECKS, users._CHECKS, QUEUE_CHECKS, roles._CHECKS) for check in checks.values()
 ]
 _PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.builds(object)
 ANYTHING = st.recursive(
@@ -115,8 +108,7 @@ def test_names_are_lines_of_text(name: Any) -> None:
     assert named("Ada Lovelace") is None
 
 
-@pytest.mark.parametrize("check", EVERY_CHECK)
 @given(value=ANYTHING)
-def test_a_check_survives_anything(check: Check, value: Any) -> None:
+def test_a_check_survives_anything(value: Any) -> None:
     """Whatever is given, each check of each service says a sentence or nothing, and never fails itself."""
-    assert isinstance(check(value), str | None)
+    assert [check for check in EVERY_CHECK if not isinstance(check(value), str | None)] == []

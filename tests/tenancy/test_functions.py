@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, get_type_hints
 
 import pytest
@@ -41,6 +42,7 @@ class _UndoneError(Exception):
     """Ends a transaction whose changes nobody wants."""
 
 
+@cache
 def _functions() -> dict[str, Callable[..., Any]]:
     """Return every public function that is awaited or entered, by its name below the package."""
     modules = [
