@@ -5,6 +5,7 @@ import pytest
 from tests.api.conftest import make_key
 from tests.fixtures.keys import make_user
 from tests.fixtures.organizations import Tenant
+from tests.fixtures.people import tell
 from tests.fixtures.sessions import sign_in
 from tests.fixtures.signing import bearer
 
@@ -73,6 +74,37 @@ async def test_members_may_be_at_home_elsewhere(
     assert [queue["name"] for queue in queues.json()["data"]] == ["default"]
     assert (last.status_code, last.json()["code"]) == (409, "LAST_OWNER")
     assert [organization["slug"] for organization in mine] == ["second", theirs.organization_id]
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+async def test_a_member_leaves(stranger: httpx.AsyncClient, database: Database, ours: Tenant, *, role: str) -> None:
+    """Whatever their role, a member leaves by themselves, once; the trail says who it was, and their keys stop."""
+    own_id = await signed_in(database, stranger, ours, role)
+    await make_user(database, ours)
+    key = await make_key(database, ours)
+    address = f"/api/organizations/{ours.organization_id}/members/me"
+
+    by_key = await stranger.delete(address, headers=key.headers)
+    seen_otherwise = await stranger.delete(address, headers={"if-match": '"other"'})
+    left = await stranger.delete(address)
+
+    assert [answer.status_code for answer in (by_key, seen_otherwise, left)] == [403, 412, 204]
+    assert (await stranger.get("/api/organizations")).json()["data"] == []
+    assert (await stranger.delete(address)).status_code == 404
+    [event] = await tell(database, "select * from audit_events where action = 'member.role_revoked'")
+    assert (event.actor_kind, event.actor_id, event.subject_id) == ("user", own_id, own_id)
+
+
+async def test_the_last_owner_stays(stranger: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
+    """An owner leaves when there is another one, and not before."""
+    await signed_in(database, stranger, ours)
+    address = f"/api/organizations/{ours.organization_id}/members/me"
+
+    alone = await stranger.delete(address)
+    await make_user(database, ours)
+    left = await stranger.delete(address)
+
+    assert (alone.status_code, alone.json()["code"], left.status_code) == (409, "LAST_OWNER", 204)
 
 
 async def test_nobody_gives_more_than_they_may(stranger: httpx.AsyncClient, database: Database, ours: Tenant) -> None:

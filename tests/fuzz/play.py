@@ -24,7 +24,7 @@ _EXPECTED: Final = {
 }
 
 # They end what everybody else of the stage asks by, and the rest would be refused.
-_ENDING: Final = ("signOut", "deleteOrganization", "deleteOrganizationInOrganization")
+_ENDING: Final = ("signOut", "deleteOrganization", "deleteOrganizationInOrganization", "leaveOrganization")
 # A stream without end is waited for until a time limit, and its events are taken for what the schema says of the whole.
 _ENDLESS: Final = ("readEvents", "readEventsInOrganization")
 

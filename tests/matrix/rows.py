@@ -107,6 +107,7 @@ PEOPLE: Final[dict[str, Row]] = {
     "readUsage": Row(Permission.ORGANIZATION_READ),
     "listMembers": Row(Permission.MEMBERS_READ, (Way(), Way(query=lambda at: {"search": at.member_email}))),
     "readMember": Row(Permission.MEMBERS_READ),
+    "leaveOrganization": Row(None, spares_own="whoever asks would be no member of their own any more"),
     "setMemberRoles": Row(
         Permission.MEMBERS_MANAGE,
         (Way(lambda _: {"roles": ["viewer"]}), Way(lambda at: {"roles": ["viewer", at.free_role_id]})),

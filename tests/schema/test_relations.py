@@ -48,6 +48,7 @@ RELATIONS = {
 # Relations that stand on no foreign key, and why that is right.
 WITHOUT_KEY = {
     "audit_events.organization": "the trail outlives its organization",
+    "invitations.inviter": "an offer outlives whoever made it, and is void without them",
     "queue_items.queue": "the key is the live leaf's",
 }
 

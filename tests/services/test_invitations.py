@@ -14,6 +14,7 @@ from tests.fixtures.signing import Mailbox, token_in
 from fairlead.db.session import Database
 from fairlead.domain.permissions import SYSTEM_ROLES
 from fairlead.errors import Conflict, Forbidden, TokenInvalid, ValidationFailed
+from fairlead.queries.invitations import find_offer_of
 from fairlead.queries.members import find_permissions
 from fairlead.queries.users import get_user
 from fairlead.rows import Invitation
@@ -25,6 +26,7 @@ from fairlead.services.invitations import (
     revoke_invitation,
     sign_up_by_invitation,
 )
+from fairlead.services.members import admit_member, grant_role, remove_member
 from fairlead.services.users import delete_user, soft_delete_user
 
 pytestmark = pytest.mark.anyio
@@ -165,6 +167,44 @@ async def test_an_offer_ends_with_whoever_made_it(database: Database, ours: Tena
     async with database.unit_of_work(scope) as session:
         await end(session, scope, user_id=inviter)
 
+    with pytest.raises(TokenInvalid):
+        await done(database, look_at_invitation, token=token)
+
+
+async def test_an_offer_of_somebody_from_elsewhere_ends_with_them(
+    database: Database, ours: Tenant, theirs: Tenant
+) -> None:
+    """An offer that a member from elsewhere made is over when their own organization deletes them for good."""
+    inviter = await make_user(database, theirs)
+    whom = {"organization_id": ours.organization_id, "user_id": inviter, "role_id": "admin"}
+    await done(database, admit_member, **whom, actor=OPERATOR)
+    given = {"organization_id": ours.organization_id, "email": EMAIL, "role_id": "viewer", "invited_by": inviter}
+    made = await done(database, create_invitation, **given)
+    token = token_in(await Mailbox().collect(database))
+    assert (await done(database, look_at_invitation, token=token)).invitation_id == made.id
+
+    await make_user(database, theirs)
+    async with database.unit_of_work(theirs.scope) as session:
+        await delete_user(session, theirs.scope, user_id=inviter)
+
+    with pytest.raises(TokenInvalid):
+        await done(database, look_at_invitation, token=token)
+    assert await done(database, find_offer_of, organization_id=ours.organization_id, invitation_id=made.id) is None
+
+
+async def test_who_leaves_takes_their_offers_along(database: Database, ours: Tenant) -> None:
+    """The open offers of a member who is removed are revoked for good, and the trail tells of it."""
+    await make_user(database, ours)
+    inviter = await make_user(database, ours, "admin")
+    given = {"organization_id": ours.organization_id, "email": EMAIL, "role_id": "viewer", "invited_by": inviter}
+    await done(database, create_invitation, **given)
+    token = token_in(await Mailbox().collect(database))
+
+    async with database.unit_of_work(ours.scope) as session:
+        await remove_member(session, ours.scope, user_id=inviter)
+        await grant_role(session, ours.scope, user_id=inviter, role_id="admin")
+
+    assert (await actions(database)).count("invitation.revoked") == 1
     with pytest.raises(TokenInvalid):
         await done(database, look_at_invitation, token=token)
 

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from tests.fixtures.items import FLEET
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.people import PEPPER, acting, actions, call, forget, make_member, names, overtaken, tell
+from tests.fixtures.sessions import sign_in
 from tests.fixtures.waiting import until_blocked
 
 from fairlead.db.session import Database
@@ -28,7 +29,9 @@ from fairlead.queries.users import (
     permissions_of,
 )
 from fairlead.services.api_keys import authenticate, create_api_key
-from fairlead.services.members import grant_role
+from fairlead.services.audit import OPERATOR
+from fairlead.services.invitations import create_invitation
+from fairlead.services.members import admit_member, grant_role
 from fairlead.services.queues import create_queue
 from fairlead.services.users import (
     create_user,
@@ -50,7 +53,7 @@ HANGING = """
 insert into sessions (id, user_id, token_hash, idle_expires_at, expires_at) values (:id, :id, :id, now(), now());
 insert into credentials (id, user_id, provider, account_id) values (:id, :id, 'password', :id);
 insert into invitations (id, organization_id, email, role_id, token_hash, expires_at, invited_by)
-    values (:id, :home, 'b@example.org', 'member', :id, now(), :id);
+    values (:id, :home, 'b@example.org', 'member', :id, now() + interval '1 day', :id);
 """
 
 
@@ -275,6 +278,38 @@ async def test_an_address_is_free_while_its_owner_is_deleted(database: Database,
 
 
 @pytest.mark.parametrize("soft_deleted", [False, True])
+async def test_the_trail_tells_what_ended_with_a_user(
+    database: Database, ours: Tenant, theirs: Tenant, *, soft_deleted: bool
+) -> None:
+    """Deleted from above, the trail of each organization tells of a user's keys and offers there, and of sessions."""
+    user = await make_member(database, ours, "admin")
+    async with database.unit_of_work(FLEET) as session:
+        await admit_member(
+            session, FLEET, organization_id=theirs.organization_id, user_id=user.id, role_id="admin", actor=OPERATOR
+        )
+        for home in (ours, theirs):
+            whose: dict[str, Any] = {"organization_id": home.organization_id, "invited_by": user.id}
+            await create_invitation(session, FLEET, email="b@example.org", role_id="viewer", **whose)
+    for home in (ours, theirs):
+        key: dict[str, Any] = {"name": "k", "user_id": user.id, "scopes": ["items:read"], "pepper": PEPPER}
+        await call(database, home.scope, create_api_key, **key)
+    await sign_in(database, user.id)
+    await forget(database)
+    if soft_deleted:
+        await call(database, ours.scope, soft_delete_user, user_id=user.id)
+        await forget(database)
+
+    await call(database, FLEET, delete_user, user_id=user.id)
+
+    told = {(row.organization_id, row.action) for row in await tell(database, "table audit_events")}
+    ended = {"api_key.deleted", "invitation.revoked"}
+    own = {"user.signed_out", "user.deleted"}
+    assert told == {(home.organization_id, action) for home in (ours, theirs) for action in ended} | {
+        (ours.organization_id, action) for action in own
+    }
+
+
+@pytest.mark.parametrize("soft_deleted", [False, True])
 async def test_what_hangs_on_a_user_goes(database: Database, ours: Tenant, *, soft_deleted: bool) -> None:
     """Deleted for good, a user takes along roles, keys, sessions and credentials; what the user made stays."""
     user = await make_member(database, ours, "admin")
@@ -292,7 +327,7 @@ async def test_what_hangs_on_a_user_goes(database: Database, ours: Tenant, *, so
     for table in ("users", "user_roles", "api_keys", "sessions", "credentials"):
         assert await tell(database, f"table {table}") == [], table
     assert (await call(database, ours.scope, get_queue, queue_id=queue.id)).created_by is None
-    assert [row.invited_by for row in await tell(database, "table invitations")] == [None]
+    assert [bool(row.revoked_at) for row in await tell(database, "table invitations")] == [True]
     with pytest.raises(NotFound):
         await call(database, ours.scope, delete_user, user_id=user.id)
     with pytest.raises(NotFound):

@@ -14,7 +14,7 @@ from fairlead.queries import organizations as organization_queries
 from fairlead.queries import sessions as session_queries
 from fairlead.queries import usage
 from fairlead.queries.page import Window
-from fairlead.services import access, audit, idempotency, invitations, members, organizations, sessions
+from fairlead.services import access, audit, idempotency, invitations, members, offers, organizations, sessions
 
 ACTOR: Final = audit.Actor("user")
 
@@ -34,6 +34,10 @@ ACCESS_CASES: Final[dict[str, Case]] = {
     "queries.invitations.open_invitations_to": Case(
         lambda s, scope, _, __: invitation_queries.open_invitations_to(s, scope, email="invited@example.org")
     ),
+    "queries.invitations.open_invitations_by": Case(
+        lambda s, scope, _, at: invitation_queries.open_invitations_by(s, scope, user_id=at.owner_id)
+    ),
+    "services.offers.end_offers": Case(lambda s, scope, _, at: offers.end_offers(s, scope, invited_by=at.owner_id)),
     "services.invitations.revoke_invitation": Case(
         lambda s, scope, _, at: invitations.revoke_invitation(s, scope, invitation_id=at.invitation_id)
     ),

@@ -36,8 +36,8 @@ ASKED: Final = Attempt("r", "k", "f")
 FLEET: Final = system("the tenancy suite")
 _SESSION: Final = text("select id from sessions where token_hash = :hash")
 _INVITE: Final = text("""
-insert into invitations (id, organization_id, email, role_id, role_scope, token_hash, expires_at)
-values (:id, :organization, 'invited@example.org', :role, :organization, :id, now() + interval '1 day')
+insert into invitations (id, organization_id, email, role_id, role_scope, token_hash, expires_at, invited_by)
+values (:id, :organization, 'invited@example.org', :role, :organization, :id, now() + interval '1 day', :inviter)
 """)
 
 _SIGN_IN: Final = text("""
@@ -120,7 +120,8 @@ async def make_target(database: Database, *, mark: str) -> Target:
         free = await create_role(session, scope, name=f"free-{name}", permissions=["items:read"], description=name)
         offered = await create_role(session, scope, name=f"offered-{name}", permissions=["items:read"])
         invitation_id = new_id()
-        await session.execute(_INVITE.bindparams(id=invitation_id, organization=scope.organization_id, role=offered.id))
+        invited = {"id": invitation_id, "role": offered.id, "inviter": founded.owner.id}
+        await session.execute(_INVITE.bindparams(**invited, organization=scope.organization_id))
         await grant_role(session, scope, user_id=member.id, role_id=role.id)
         key, raw = await create_api_key(
             session, scope, name=name, user_id=founded.owner.id, scopes=KEY_SCOPES, pepper=PEPPER

@@ -60,6 +60,7 @@ NO_USE_CASES: Final = {
     "key_rules.checked": "reads",
     "members.keeping_an_owner": "part of the use cases that could take an owner away",
     "members.refuse_mightier": "reads",
+    "offers.end_offers": "part of the use cases that take a member or a user away",
     "schedules.preview_ticks": "reads",
     "second_factors.is_asked_for": "reads, and locks",
     "verifications.look_at_token": "reads",

@@ -16,6 +16,7 @@ from fairlead.engine.enqueue import NewItem
 from fairlead.services import (
     accounts,
     api_keys,
+    invitations,
     item_streams,
     items,
     key_use,
@@ -118,6 +119,9 @@ async def make_world(database: Database) -> World:
             session, own, queue_id=queue_id, limit=2, worker_id="worker", lease_seconds=3600
         )
         await items.cancel_items(session, own, item_ids=[stopping.item.id])
+    async with database.unit_of_work(FLEET) as session:
+        offer: dict[str, Any] = {"organization_id": own.organization_id, "email": "n@acme.org", "role_id": "viewer"}
+        await invitations.create_invitation(session, FLEET, **offer, invited_by=member.id)
     return World(
         scope=own,
         owner=founded.owner.id,

@@ -34,7 +34,7 @@ from fairlead.domain.names import name_problem
 from fairlead.domain.permissions import Permission
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import LAST_PAGE, Window
-from fairlead.services.access import Person, Principal, require
+from fairlead.services.access import Person, Principal, belonging, require
 from fairlead.services.audit import Actor
 from fairlead.wire.values import EXAMPLE_ID
 
@@ -43,11 +43,12 @@ from fairlead.wire.values import EXAMPLE_ID
 class Caller:
     """Who asks in an organization, for what permission, and what the process works with.
 
-    `base` is where the address that was asked begins: what an answer names is found under it, too.
+    `permission` None is for what everybody may do to themselves, whoever is signed in. `base` is where the address that
+    was asked begins: what an answer names is found under it, too.
     """
 
     principal: Principal
-    permission: Permission
+    permission: Permission | None
     resources: Resources
     request_id: str
     base: str = "/api"
@@ -68,6 +69,8 @@ class Caller:
 
     def scope(self, *, queue_id: str | None = None) -> TenantScope:
         """Return the caller's scope; raises NotFound for a queue that the key is not for."""
+        if self.permission is None:
+            return belonging(self.principal)
         return require(self.principal, self.permission, queue_id=queue_id)
 
     @asynccontextmanager
@@ -177,11 +180,20 @@ def may(permission: Permission) -> Any:
     async def check(request: Request) -> Caller:
         principal: Principal = request.state.who
         require(principal, permission)
-        named = request.path_params.get("organizationId")
-        base = "/api" if named is None else f"/api/organizations/{named}"
-        return Caller(principal, permission, request.app.state.resources, request.state.request_id, base)
+        return _caller(request, permission)
 
     return Depends(check)
+
+
+async def _oneself(request: Request) -> Caller:
+    belonging(request.state.who)
+    return _caller(request, None)
+
+
+def _caller(request: Request, permission: Permission | None) -> Caller:
+    named = request.path_params.get("organizationId")
+    base = "/api" if named is None else f"/api/organizations/{named}"
+    return Caller(request.state.who, permission, request.app.state.resources, request.state.request_id, base)
 
 
 async def _individual(request: Request) -> Individual:
@@ -221,6 +233,7 @@ Search = Annotated[
     str, Query(max_length=NAME_CHARACTERS, description="Part of the name, in any case."), AfterValidator(_searchable)
 ]
 SignedIn = Annotated[Individual, Depends(_individual)]
+Oneself = Annotated[Caller, Depends(_oneself)]
 QueueReader = Annotated[Caller, may(Permission.QUEUES_READ)]
 QueueManager = Annotated[Caller, may(Permission.QUEUES_MANAGE)]
 Producer = Annotated[Caller, may(Permission.ITEMS_ENQUEUE)]

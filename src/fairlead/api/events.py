@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header
@@ -14,7 +15,7 @@ from fairlead.api.deps import QueueReader, TenantRoute
 from fairlead.api.event_stream import EventStream
 from fairlead.api.watches import Watches
 from fairlead.errors import TooManyStreams
-from fairlead.services.access import Principal, require
+from fairlead.services.access import Principal
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=TenantRoute)
 _EXAMPLE: Final = """\
@@ -58,7 +59,7 @@ async def listen(request: Request, caller: QueueReader, last_event_id: LastEvent
 
     async def check() -> Principal:
         principal = await principal_of(request)
-        require(principal, caller.permission)
+        replace(caller, principal=principal).scope()
         return principal
 
     return EventStream(listener, watches, check=check)

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from fairlead.api.answers import changing, one, page_of, reading, versioned
-from fairlead.api.deps import Caller, PageWindow, Search, TenantRoute, UserId, may
+from fairlead.api.deps import Caller, Oneself, PageWindow, Search, TenantRoute, UserId, may
 from fairlead.api.versions import Expected
 from fairlead.db.tenancy import system
 from fairlead.domain.permissions import Permission
@@ -23,6 +23,7 @@ from fairlead.wire.members import MemberOut, MemberRoles
 from fairlead.wire.page import Data, PageData
 
 router = APIRouter(prefix="/members", tags=["members"], route_class=TenantRoute)
+own = APIRouter(prefix="/members", tags=["members"], route_class=TenantRoute)  # what no key can do
 Reader = Annotated[Caller, may(Permission.MEMBERS_READ)]
 Manager = Annotated[Caller, may(Permission.MEMBERS_MANAGE)]
 _MEMBER: Final = "/{userId}"
@@ -65,6 +66,24 @@ async def remove(caller: Manager, user_id: UserId, expected: Expected) -> Respon
     """Take every role from a member, whose keys stop with that; the account stays. Scope: `members:manage`."""
     async with caller.unit_of_work() as (session, scope):
         await remove_member(session, scope, user_id=user_id, expected=expected, actor=caller.actor)
+    return Response(status_code=204)
+
+
+@own.delete(
+    "/me",
+    name="leave_organization",
+    status_code=204,
+    responses=reading(NotFound, LastOwner, PreconditionFailed),
+    openapi_extra={"security": [{"session": []}, {"cookie": []}]},
+)
+async def leave(caller: Oneself, expected: Expected) -> Response:
+    """Leave the organization: one's roles and open invitations end, one's keys stop, the account stays. Scope: none.
+
+    Its last owner cannot.
+    """
+    own_id = caller.principal.user_id
+    async with caller.unit_of_work() as (session, scope):
+        await remove_member(session, scope, user_id=own_id, expected=expected, actor=caller.actor)
     return Response(status_code=204)
 
 

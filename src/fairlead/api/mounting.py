@@ -33,7 +33,7 @@ def routes_of(*routers: APIRouter) -> list[APIRoute]:
     return [route for route in found if isinstance(route, APIRoute)]
 
 
-def mounted(*nouns: APIRouter, itself: APIRouter, of_people: APIRouter) -> list[APIRoute]:
+def mounted(*nouns: APIRouter, itself: APIRouter, of_people: Sequence[APIRouter]) -> list[APIRoute]:
     """Return every route of `nouns` at both addresses, the shorter ones first.
 
     `itself` is what is about the organization itself, which a key calls `/api/organization`; `of_people` is what no key
@@ -43,8 +43,8 @@ def mounted(*nouns: APIRouter, itself: APIRouter, of_people: APIRouter) -> list[
     shorter += [_moved(route, "/api/organization", named=short_name) for route in routes_of(itself)]
     responses: Responses = {NotFound.status: reading(NotFound)[NotFound.status]}
     naming = [Depends(_named)]
-    longer = [(route, _long_name) for route in routes_of(*nouns, itself)]
-    longer += [(route, short_name) for route in routes_of(of_people)]
+    longer = [(route, short_name) for route in routes_of(*of_people)]  # first: `members/me` is no member's id
+    longer += [(route, _long_name) for route in routes_of(*nouns, itself)]
     return shorter + [
         _moved(route, ORGANIZATION, named=named, dependencies=naming, responses=responses) for route, named in longer
     ]

@@ -84,7 +84,7 @@ operation does not know is refused. Errors all have one shape, see `ErrorBody`; 
 def routes() -> tuple[APIRoute, ...]:
     """Return the route of every operation; the same for every application of one process."""
     return (
-        *mounted(*TENANT_NOUNS, itself=organization.router, of_people=api_keys.router),
+        *mounted(*TENANT_NOUNS, itself=organization.router, of_people=(api_keys.router, members.own)),
         *routes_of(*PERSON_NOUNS, health.router),
     )
 

@@ -81,6 +81,13 @@ async def open_invitations_to(session: Session, scope: Scope, *, email: str) -> 
     return await read_rows(session, select(*columns).where(*where).order_by(InvitationTable.id), model=Invitation)
 
 
+async def open_invitations_by(session: Session, scope: Scope, *, user_id: str) -> list[Invitation]:
+    """Return the open invitations that a user made."""
+    columns = [getattr(InvitationTable, name) for name in Invitation.__dataclass_fields__]
+    where = [*visible(scope, InvitationTable), InvitationTable.invited_by == user_id, _STATES["open"]]
+    return await read_rows(session, select(*columns).where(*where).order_by(InvitationTable.id), model=Invitation)
+
+
 async def find_offer(session: Session, _scope: SystemScope, *, token_hash: str) -> Offer | None:
     """Return what the token of a hash offers; None for one that is unknown, used, revoked or over.
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Invitation(Base):
-    """One open offer; accepted at most once, and void after `expires_at` or when revoked."""
+    """One open offer; accepted at most once, and void after `expires_at` or when revoked.
+
+    `invited_by` goes on naming whoever made it when they are gone: what nobody may offer any more is void, too.
+    """
 
     __tablename__ = "invitations"
 
@@ -27,7 +30,7 @@ class Invitation(Base):
     email: Mapped[KeyText]
     role_id: Mapped[KeyText]
     role_scope: Mapped[KeyText] = mapped_column(server_default=text("'*'"), info=HIDDEN)
-    invited_by: Mapped[KeyText | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    invited_by: Mapped[KeyText | None] = mapped_column()
     token_hash: Mapped[KeyText] = mapped_column(info=HIDDEN)
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
@@ -36,7 +39,7 @@ class Invitation(Base):
 
     organization: Mapped[Organization] = related()
     role: Mapped[Role] = related()
-    inviter: Mapped[User | None] = related()
+    inviter: Mapped[User | None] = related(on="foreign(Invitation.invited_by) == User.id")
 
     __table_args__ = (
         ForeignKeyConstraint(["role_scope", "role_id"], ["roles.owner_scope", "roles.id"], ondelete="CASCADE"),

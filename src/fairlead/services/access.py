@@ -63,6 +63,13 @@ def require(principal: Principal, permission: Permission, *, queue_id: str | Non
     return tenant(principal.organization_id)
 
 
+def belonging(principal: Principal) -> TenantScope:
+    """Return the scope of a member for what everybody may do to themselves; raises Forbidden for an API key."""
+    if principal.session_id is None:
+        raise Forbidden("This is for members who are signed in; an API key is revoked by one of them.")
+    return tenant(principal.organization_id)
+
+
 async def require_item(session: Session, scope: TenantScope, *, principal: Principal, item_id: str) -> None:
     """Raise NotFound for an item of a queue that the key is not for; asks the database only when it must.
 

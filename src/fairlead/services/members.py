@@ -23,6 +23,7 @@ from fairlead.rows import Role, User, UserRole
 from fairlead.schema.user_roles import UserRole as UserRoleTable
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
+from fairlead.services.offers import end_offers
 from fairlead.services.versions import refuse_other
 
 
@@ -160,7 +161,7 @@ async def remove_member(
     expected: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
 ) -> None:
-    """Take every role from a member; the user stays.
+    """Take every role from a member, and back what they offered to others; the user stays.
 
     Raises NotFound, LastOwner and Forbidden as `revoke_role`, and PreconditionFailed for another version than the
     `expected`.
@@ -172,6 +173,7 @@ async def remove_member(
         refuse_other(version_of_roles(roles), expected=expected)
         for role in roles:
             await _revoke(session, scope, user_id, role, actor)
+        await end_offers(session, scope, invited_by=user_id, actor=actor)
 
 
 async def _owned_by(session: Session, scope: SystemScope, user_id: str) -> list[TenantScope]:

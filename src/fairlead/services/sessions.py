@@ -104,8 +104,11 @@ async def end_sessions(
     but: str | None = None,
     actor: audit.Actor = audit.OPERATOR,
 ) -> int:
-    """End every session of a user at once, but one; return how many there were. Raises NotFound for an unknown user."""
-    user = await get_user(session, scope, user_id=user_id)
+    """End every session of a user at once, but one; return how many there were.
+
+    A soft-deleted user may have some that nobody can use. Raises NotFound for an unknown user.
+    """
+    user = await get_user(session, scope, user_id=user_id, deleted=True)
     key = {"user_id": user_id, "revoked_at": None}
     count = await update_rows(session, scope, SessionTable, key=key, values={"revoked_at": NOW}, but=but)
     if count:

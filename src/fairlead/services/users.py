@@ -11,17 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 from fairlead.db.rows import (
-    NOW,
     delete_row,
     insert_row,
     lock_row,
     restore_row,
     soft_delete_row,
     update_row,
-    update_rows,
 )
 from fairlead.db.session import Session
-from fairlead.db.tenancy import Scope, TenantScope
+from fairlead.db.tenancy import Scope, SystemScope, TenantScope
 from fairlead.db.upsert import upsert_rows
 from fairlead.domain.ids import new_id
 from fairlead.domain.limits import BATCH_ITEMS, URL_CHARACTERS
@@ -31,11 +29,12 @@ from fairlead.errors import Conflict, NotFound, ValidationFailed
 from fairlead.queries.api_keys import keys_of
 from fairlead.queries.roles import get_role
 from fairlead.rows import User
-from fairlead.schema.invitations import Invitation as InvitationTable
 from fairlead.schema.users import User as UserTable
 from fairlead.services import audit
 from fairlead.services.checks import Check, named, problems, refuse, refuse_fields, text_problem
 from fairlead.services.members import grant_role, grant_role_to_all, keeping_an_owner, refuse_mightier
+from fairlead.services.offers import end_offers
+from fairlead.services.sessions import end_sessions
 from fairlead.services.versions import refuse_other_version
 
 
@@ -124,13 +123,16 @@ async def update_user(
 async def delete_user(session: Session, scope: Scope, *, user_id: str, actor: audit.Actor = audit.OPERATOR) -> None:
     """Delete a user for good, soft-deleted or not, with the user's API keys, roles and sessions; open invitations end.
 
-    Raises NotFound, LastOwner, and Forbidden for somebody who may do more than the actor.
+    In a SystemScope the trail tells of the keys and invitations of every organization and of the sessions, which no
+    tenant can see; in a TenantScope of those that are its own. Raises NotFound, LastOwner, and Forbidden for somebody
+    who may do more than the actor.
     """
     async with keeping_an_owner(session, scope, user_id=user_id):
         await refuse_mightier(session, scope, user_id=user_id, actor=actor)
         keys = [("api_key.deleted", key, None) for key in await keys_of(session, scope, user_id=user_id)]
-        offers = {"invited_by": user_id, "accepted_at": None, "revoked_at": None}
-        await update_rows(session, scope, InvitationTable, key=offers, values={"revoked_at": NOW})
+        await end_offers(session, scope, invited_by=user_id, actor=actor)
+        if isinstance(scope, SystemScope):
+            await end_sessions(session, scope, user_id=user_id, actor=actor)
         gone = await delete_row(session, scope, UserTable, key={"id": user_id}, model=User, deleted=True)
     events = [*audit.changes("api_key", keys), *audit.changes("user", [("user.deleted", gone, None)])]
     await audit.record(session, scope, actor=actor, events=events)
