@@ -51,6 +51,23 @@ async def test_of_two_who_change_an_item_at_once_the_later_is_told(client: httpx
     assert now.headers["etag"] == again.headers["etag"]
 
 
+@pytest.mark.parametrize("ended", [False, True])
+async def test_who_deletes_another_version_is_told(client: httpx.AsyncClient, ours: Tenant, *, ended: bool) -> None:
+    """An item that was changed since it was looked at stays, waiting or ended; with the ETag of now it goes."""
+    item = await enqueued(client, ours)
+    seen = {"if-match": (await client.get(item)).headers["etag"]}
+    await client.patch(item, json={"payload": {"n": 2}})
+    if ended:
+        await client.post(f"{item}/cancel")
+
+    late = await client.delete(item, headers=seen)
+    now = {"if-match": (await client.get(item)).headers["etag"]}
+    gone = [await client.delete(item, headers=now), await client.delete(item, headers=now)]
+
+    assert (late.status_code, late.json()["code"]) == (412, "PRECONDITION_FAILED")
+    assert [answer.status_code for answer in gone] == [204, 404]
+
+
 async def test_an_item_is_cancelled_retried_and_deleted(client: httpx.AsyncClient, ours: Tenant) -> None:
     """A waiting item that is cancelled has ended, can be retried and, while nobody works on it, deleted."""
     item = await enqueued(client, ours)

@@ -50,6 +50,22 @@ async def test_limits_can_be_changed(owner: httpx.AsyncClient, ours: Tenant, *, 
     assert weight.json()["details"] == {"weight": "is not a field that is known here"}
 
 
+async def test_names_have_one_rule(owner: httpx.AsyncClient, ours: Tenant) -> None:
+    """A name that begins or ends with a blank is refused, whatever it is to be the name of."""
+    own = f"/api/organizations/{ours.organization_id}"
+    bodies: dict[str, dict[str, object]] = {
+        "/api/organizations": {"slug": "blank"},
+        f"{own}/queues": {},
+        f"{own}/roles": {"permissions": []},
+        f"{own}/api-keys": {"scopes": []},
+    }
+
+    refused = [await owner.post(address, json={**body, "name": " x "}) for address, body in bodies.items()]
+    refused.append(await owner.patch(own, json={"name": "x "}))
+
+    assert [answer.json()["details"] for answer in refused] == [{"name": "must not begin or end with a blank"}] * 5
+
+
 async def test_usage_counts_what_is_there(owner: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
     """Usage tells members, queues, keys and items by status, of this organization only."""
     await enqueue_some(database, ours, count=3)

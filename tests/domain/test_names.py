@@ -86,7 +86,7 @@ def test_what_is_no_slug_is_refused(text: str) -> None:
     assert slug_problem(text) == "must be 1 to 63 lower-case letters or digits, with hyphens between them"
 
 
-@pytest.mark.parametrize("name", ["x", " x ", "Ünïcode 🛶", "a" * NAME_CHARACTERS, "<script>", "'; drop table"])
+@pytest.mark.parametrize("name", ["x", "x y", "Ünïcode 🛶", "a" * NAME_CHARACTERS, "<script>", "'; drop table"])
 def test_names_are_accepted(name: str) -> None:
     """A name may be any text that can be shown on a line."""
     assert name_problem(name) is None
@@ -102,6 +102,8 @@ def test_names_are_accepted(name: str) -> None:
         ("a\0", "contains a control character or half of a surrogate pair"),
         ("a\nb", "contains a control character or half of a surrogate pair"),
         ("a\x85b", "contains a control character or half of a surrogate pair"),
+        (" x", "must not begin or end with a blank"),
+        ("x\u00a0", "must not begin or end with a blank"),
         ("a\ud800", "contains a control character or half of a surrogate pair"),
     ],
     ids=repr,

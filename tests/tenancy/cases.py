@@ -271,6 +271,9 @@ TENANT_CASES: Final[dict[str, Case]] = (
         "services.items.delete_item completed": Case(
             lambda s, scope, _, at: items.delete_item(s, scope, item_id=at.completed_id)
         ),
+        "services.items.delete_item that was seen": Case(
+            lambda s, scope, _, at: items.delete_item(s, scope, item_id=at.waiting_id, expected="a version"), own=False
+        ),
         "services.items.delete_items": Case(
             lambda s, scope, _, at: items.delete_items(s, scope, item_ids=[at.waiting_id, at.completed_id])
         ),

@@ -208,7 +208,7 @@ def known_form(text: str) -> str:
 
 
 def _searchable(text: str) -> str:
-    if text and (problem := name_problem(text)):
+    if text and (problem := name_problem(text.strip())):
         raise ValidationFailed(details={"search": problem})
     return text
 

@@ -37,12 +37,12 @@ async def update(caller: ItemManager, item_id: ItemId, expected: Expected, body:
     return one(item, ItemOut, version=version_of_item(item))
 
 
-@router.delete(_ITEM, name="delete_item", status_code=204, responses=reading(NotFound, Conflict))
-async def delete(caller: ItemManager, item_id: ItemId) -> Response:
+@router.delete(_ITEM, name="delete_item", status_code=204, responses=reading(NotFound, Conflict, PreconditionFailed))
+async def delete(caller: ItemManager, item_id: ItemId, expected: Expected) -> Response:
     """Delete an item for good that waits or has ended. Scope: `items:manage`."""
     async with caller.unit_of_work() as (session, scope):
         await require_item(session, scope, principal=caller.principal, item_id=item_id)
-        await delete_item(session, scope, item_id=item_id, actor=caller.actor)
+        await delete_item(session, scope, item_id=item_id, expected=expected, actor=caller.actor)
     return Response(status_code=204)
 
 

@@ -49,6 +49,8 @@ def name_problem(text: str, *, most: int = NAME_CHARACTERS) -> str | None:
         return f"is longer than {most} characters"
     if _has_control(text):
         return "contains a control character or half of a surrogate pair"
+    if text != text.strip():
+        return "must not begin or end with a blank"  # which nobody sees: two names would look alike
     return None
 
 

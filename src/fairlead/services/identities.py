@@ -80,7 +80,8 @@ async def _linked(
     if user is None:
         if organization_name is None:
             raise AccountNotLinked(_UNKNOWN)
-        name = identity.name if identity.name and not name_problem(identity.name) else email.partition("@")[0]
+        name = (identity.name or "").strip()
+        name = email.partition("@")[0] if name_problem(name) else name
         user = await _made(session, scope, email=email, name=name, organization_name=organization_name, actor=actor)
     elif not user.email_verified:
         raise AccountNotLinked(_UNPROVED)

@@ -16,7 +16,7 @@ from fairlead.domain.ids import is_id, new_ids
 from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
 from fairlead.domain.versions import version_by
 from fairlead.engine.cancel import Cancelled, cancel
-from fairlead.engine.delete import delete
+from fairlead.engine.delete import DeletedItem, delete
 from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
 from fairlead.engine.enqueue_limited import room_for
 from fairlead.engine.retry import Retried, retry
@@ -85,8 +85,7 @@ async def update_item(
     """
     check_changes(changes)
     if expected is not None and is_id(item_id):
-        await update(session, scope, item_id=item_id, changes={})  # holds it, if it waits, until we are done
-        refuse_other(version_of_item(await get_item(session, scope, item_id=item_id)), expected=expected)
+        await _seen(session, scope, item_id, expected)
     done = await update(session, scope, item_id=item_id, changes=changes) if is_id(item_id) else None
     item = await get_item(session, scope, item_id=item_id)
     if done is None:
@@ -102,18 +101,36 @@ def version_of_item(item: Item) -> str:
     return version_by(item.payload, item.priority, item.max_attempts, item.scheduled_for, item.task, item.tags)
 
 
+async def _seen(session: Session, scope: TenantScope, item_id: str, expected: str) -> Item:
+    """Return an item, which is held if it waits; raises NotFound, and PreconditionFailed for another version."""
+    await update(session, scope, item_id=item_id, changes={})
+    item = await get_item(session, scope, item_id=item_id)
+    refuse_other(version_of_item(item), expected=expected)
+    return item
+
+
 async def delete_item(
-    session: Session, scope: TenantScope, *, item_id: str, actor: audit.Actor = audit.OPERATOR
+    session: Session,
+    scope: TenantScope,
+    *,
+    item_id: str,
+    expected: str | None = None,
+    actor: audit.Actor = audit.OPERATOR,
 ) -> None:
     """Delete a waiting or finished item for good; its audit event does not hold what was in it.
 
-    Raises NotFound, and Conflict for an item that is being worked on: it is released or finished first.
+    `expected` is the version that the caller saw. Raises NotFound, PreconditionFailed for another version, and Conflict
+    for an item that is being worked on: it is released or finished first.
     """
-    if not await delete_items(session, scope, item_ids=[item_id], actor=actor):
+    seen = await _seen(session, scope, item_id, expected) if expected is not None and is_id(item_id) else None
+    gone = await _delete(session, scope, [item_id], actor)
+    if not gone:
         item = await get_item(session, scope, item_id=item_id)
         if item.status is ItemStatus.PROCESSING:
             raise Conflict("This item is being worked on; release or finish it first.")
         raise TransactionConflict  # it was being finished
+    if seen is not None and gone[0].status is not seen.status:
+        raise TransactionConflict  # it was retried, or has ended, since
 
 
 async def delete_items(
@@ -123,10 +140,16 @@ async def delete_items(
 
     One that is being worked on stays, as one that is not here. Raises ValidationFailed for another number of them.
     """
+    return [item.id for item in await _delete(session, scope, item_ids, actor)]
+
+
+async def _delete(
+    session: Session, scope: TenantScope, item_ids: Collection[str], actor: audit.Actor
+) -> list[DeletedItem]:
     gone = await delete(session, scope, item_ids=_checked_ids(item_ids))
     events = audit.changes("item", [("item.deleted", item, None) for item in gone])
     await audit.record(session, scope, actor=actor, events=events)
-    return [item.id for item in gone]
+    return gone
 
 
 async def cancel_items(
