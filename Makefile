@@ -29,7 +29,8 @@ demo: .venv/.installed ## Run the main job on real input: this checkout's own fi
 dev: .venv/.installed ## Start everything for a person: database, API, a worker with example handlers
 	@$(RUN)fairlead dev
 
-test: check browser ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
+test: .venv/.installed ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target check browser
 	$(RUN)pytest -n 3 --dist worksteal -q
 
 # Studio is tested in a real browser. Where it cannot be installed those tests are skipped and say so; on CI they fail.
