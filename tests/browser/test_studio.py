@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +132,15 @@ async def test_sql(visit: Visit, server_url: str, database_url: str) -> None:
     await page.click("#run")
     await expect(page.locator("#sql-answer .wrong")).to_be_visible()
     await page.fill("#sql", "select pg_sleep(60)")
-    await page.click("#run")
-    await expect(page.locator("#cancel")).to_be_visible()
-    await page.wait_for_function("() => document.getElementById('sql-state').textContent === 'Running…'")
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        while connection.execute(_SLEEPING, [database_of(database_url)]).fetchone() == (0,):
-            await page.wait_for_timeout(20)
-    await page.click("#cancel")
-    await expect(page.locator("#sql-answer .wrong")).to_contain_text("was cancelled")
+    for cancel in (partial(page.click, "#cancel"), partial(page.keyboard.press, "Escape")):
+        await page.click("#run")
+        await page.wait_for_function("() => document.getElementById('sql-state').textContent === 'Running…'")
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            while connection.execute(_SLEEPING, [database_of(database_url)]).fetchone() == (0,):
+                await page.wait_for_timeout(20)
+        await cancel()
+        await expect(page.locator("#cancel")).to_be_hidden()
+        await expect(page.locator("#sql-answer .wrong")).to_contain_text("was cancelled")
 
 
 async def test_export(visit: Visit, tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ async def test_screenshots(visit: Visit, organization: str, scheme: str) -> None
             ("organization", f"/t/organizations/row?k={organization}"),
         ):
             await visitor.go(path)
-            assert await visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} {size}"
+            await visitor.page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=5_000)
             await visitor.page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png")
     await visitor.go("/t/users")
     dark = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")

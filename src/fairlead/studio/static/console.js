@@ -112,8 +112,9 @@ if (home) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       run(event.shiftKey ? "explain" : "run");
-    } else if (event.key === "Escape") text.blur();
+    } else if (event.key === "Escape" && !running) text.blur();
   });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && running && cancel.click());
   buttons.forEach((button) => button.addEventListener("click", () => run(button.dataset.mode)));
   cancel.addEventListener("click", () => running && tell("/sql/cancel", { name: running }).catch((error) => toast(error.message, { bad: true })));
   document.getElementById("sql-csv").addEventListener("click", () => save("csv"));
