@@ -21,6 +21,7 @@ from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.serve import Host, Port, listening
 from fairlead.cli.worker import load_app, run_maintenance
+from fairlead.runtime.collector import settle_in
 from fairlead.runtime.signals import stop_signals
 from fairlead.services.examples import Example, ensure_example
 from fairlead.services.passwords import Passwords
@@ -57,6 +58,7 @@ async def _dev(app: App, host: str, port: int) -> None:
             await process.start()
             stack.push_async_callback(process.drain, stop.release)  # first: no claim waits for another loop to end
             _introduce(examples, address, password)
+            settle_in()
             await stop.drain.wait()
 
 

@@ -15,6 +15,7 @@ from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
 from fairlead.cli.worker import run_maintenance
 from fairlead.errors import OperatorError
+from fairlead.runtime.collector import settle_in
 from fairlead.runtime.signals import stop_signals
 from fairlead.settings import Settings
 
@@ -36,6 +37,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             await run_maintenance(stack, resources)
             address = await listening(stack, resources, host=host, port=port)
             await run_mails(stack, resources, stop=stop, url=address)
+            settle_in()
             await stop.drain.wait()
 
 
