@@ -91,7 +91,7 @@ def test_without_an_answer_it_says_what_to_pass() -> None:
 @pytest.mark.parametrize("wanted", ["users.name", "name"])
 def test_a_rename_is_taken_from_the_hints(wanted: str) -> None:
     """The new name may be given with its table or by itself."""
-    assert decide([ASKED], Hints(renames={"users.fullname": wanted}), None) == [Rename(FULLNAME, "name")]
+    assert decide([ASKED], Hints(renames={"users.fullname": wanted}), None) == [Rename(FULLNAME, ASKED.candidates[0])]
 
 
 def test_a_drop_is_taken_from_the_hints() -> None:
@@ -107,7 +107,7 @@ def test_a_rename_to_what_is_not_new() -> None:
 
 def test_a_person_is_asked_what_the_hints_leave_open() -> None:
     """A person is asked only what no hint answers."""
-    assert decide([ASKED], Hints(), lambda question: question.candidates[1].name) == [Rename(FULLNAME, "title")]
+    assert decide([ASKED], Hints(), lambda question: question.candidates[1]) == [Rename(FULLNAME, ASKED.candidates[1])]
     assert decide([ASKED], Hints(), lambda _question: None) == []
     assert valued([NEEDED], {}, lambda need: f"'{need.column}'") == {"users.code": "'users.code'"}
     assert valued([NEEDED], {"users.code": "''"}, None) == {"users.code": "''"}
@@ -123,7 +123,7 @@ def test_a_value_that_nobody_gives() -> None:
 def test_hints_follow_a_renamed_table() -> None:
     """What was said of a table's columns by its old name holds under the new one."""
     hints = Hints(renames={"users.a": "users.b"}, drops=frozenset({"users.c"}), casts={"users.d": "d::int"})
-    moved = hints.following(Rename(Place(Kind.TABLE, "users"), "people"))
+    moved = hints.following(Rename(Place(Kind.TABLE, "users"), Place(Kind.TABLE, "people")))
     assert moved.renames == {"people.a": "people.b"}
     assert moved.drops == {"people.c"}
     assert moved.casts == {"people.d": "d::int"}

@@ -55,8 +55,10 @@ def renamed(metadata: MetaData, renames: Iterable[Rename]) -> Iterator[Table]:
     for rename in renames:
         if rename.old.kind == "value":
             yield from _having_enum(metadata, rename.old.within)
+        elif rename.old.kind is Kind.ENUM:
+            yield from _having_enum(metadata, rename.new.name)
         elif rename.old.kind in {Kind.TABLE, Kind.COLUMN}:
-            yield rename.old.schema, rename.old.within or rename.new_name
+            yield rename.new.schema, rename.new.within or rename.new.name
 
 
 def meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Final, TypeAlias
 
@@ -18,8 +18,8 @@ from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
 from fairlead.errors import DecisionNeeded, OperatorError
 from fairlead.toolkit.beside import retyped
-from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
-from fairlead.toolkit.change import Change, changes
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
+from fairlead.toolkit.change import Action, Change, changes
 from fairlead.toolkit.difference import Difference, difference
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, insist_on_one, unused, valued
@@ -103,8 +103,8 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
         found = shadow.found()
         differing = changes(found, shadow.declared)
         new = [question for question in questions(differing) if question.gone not in asked]
-        # Tables first: only when they have their names can columns be told apart.
-        new = [question for question in new if question.gone.kind is Kind.TABLE] or new
+        # Tables and enums first: only when they have their names can columns and values be told apart.
+        new = [question for question in new if question.gone.kind in {Kind.TABLE, Kind.ENUM}] or new
         if not new:
             break
         asked.update((question.gone, question) for question in new)
@@ -122,6 +122,8 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
 
 def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
     """Yield a rename and those that follow it, each done on the shadow."""
+    schema = rename.new.schema or DEFAULT_SCHEMA
+    rename = replace(rename, makes_schema=Key(Kind.SCHEMA, schema, "", schema) not in shadow.found())
     _run(shadow, rename)
     yield rename
     for follower in followers(rename, shadow.changes()):
@@ -131,7 +133,8 @@ def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
 
 def _run(shadow: Shadow, rename: Rename) -> None:
     with shadow.owned():
-        shadow.connection.exec_driver_sql(for_driver(rename.statement()))
+        for statement in rename.statements():
+            shadow.connection.exec_driver_sql(for_driver(statement))
 
 
 def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
@@ -163,6 +166,7 @@ def _has_default(leaf: ops.AlterColumnOp) -> bool:
 
 def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[str]) -> Iterator[ValueNeeded]:
     """Yield the columns whose new type PostgreSQL does not make of the old one by itself."""
+    made = list(_new_types(operations))
     for leaf in operations:
         if isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None:
             [change] = statements(type_change(leaf), shadow.target.metadata)
@@ -177,16 +181,28 @@ def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[st
         else:
             continue
         place = (schema, table, name)
-        if path_of(*place) not in casts and not _can(shadow, quoted(schema, table), quoted(name), change=change):
+        if path_of(*place) not in casts and not _can(
+            shadow, quoted(schema, table), quoted(name), change=(*made, change)
+        ):
             wanted = re.split(r"(?i) type ", change)[-1].partition(" COLLATE ")[0]
             yield ValueNeeded("cast", place, "PostgreSQL does not convert it by itself.", f"{quoted(name)}::{wanted}")
 
 
-def _can(shadow: Shadow, table: str, name: str, *, change: str) -> bool:
+def _new_types(operations: Operations) -> Iterator[str]:
+    for leaf in operations:
+        if isinstance(leaf, CatalogueOp) and leaf.change.action is Action.ADD and leaf.change.kind in _TYPES:
+            yield from leaf.statements
+
+
+_TYPES: Final = {Kind.SCHEMA, Kind.EXTENSION, Kind.ENUM, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN}
+
+
+def _can(shadow: Shadow, table: str, name: str, *, change: Iterable[str]) -> bool:
     try:
         with shadow.owned() as attempt:
             shadow.connection.exec_driver_sql(for_driver(f"alter table {table} alter column {name} drop default"))
-            shadow.connection.exec_driver_sql(for_driver(change))
+            for statement in change:
+                shadow.connection.exec_driver_sql(for_driver(statement))
             attempt.rollback()
     except DataError:
         return True  # there is a cast; what some values make of it is another question

@@ -44,6 +44,7 @@ _EMPTY: Final = Rewritten((), ())
 _RENAMES: Final = (
     "Code of the release before does not know the new names: apply this when none of it is running any more."
 )
+_NAMED_BY_CODE: Final = {Kind.TABLE, Kind.COLUMN, Kind.ENUM, "value"}
 _DROPS: Final = (
     "What is dropped is gone: apply this when no code that uses it is running any more. "
     "The downgrade brings it back, without what was in it."
@@ -118,8 +119,8 @@ def _drafts(target: Target, found: Decided, facts: Facts, *, wanted: Wanted, hea
     up = rewrite(leaves, unready)
     first = [leaf for leaf in leaves if leaf not in up.later]
     revision = _free_id(target, wanted)
-    renaming = tuple(rename.statement() for rename in found.renames)
-    undoing = tuple(rename.reversed().statement() for rename in reversed(found.renames))
+    renaming = tuple(statement for rename in found.renames for statement in rename.statements())
+    undoing = tuple(statement for rename in reversed(found.renames) for statement in rename.undoing())
     down = _down(first, facts)
     yield Draft(
         revision,
@@ -154,7 +155,7 @@ def _goes_along(leaf: ops.MigrateOperation, facts: Facts) -> bool:
 
 
 def _warnings(renames: Iterable[Rename], leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
-    if any(rename.old.kind in {Kind.TABLE, Kind.COLUMN, "value"} for rename in renames):
+    if any(rename.old.kind in _NAMED_BY_CODE for rename in renames):
         yield _RENAMES
     if any(map(breaks_running_code, leaves)):
         yield _DROPS

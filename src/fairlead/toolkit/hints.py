@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fairlead.errors import DecisionNeeded
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.naming import pair_from, path_from, path_of
-from fairlead.toolkit.renames import Question, Rename
+from fairlead.toolkit.renames import Place, Question, Rename
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Hints:
     casts: Mapping[str, str] = field(default_factory=dict)  # a column to the SQL that converts it
 
     def following(self, rename: Rename) -> Hints:
-        """Return them with what is in a renamed table named by the table's new name."""
-        if rename.old.kind is not Kind.TABLE:
+        """Return them with what is in a renamed table or enum named by its new name."""
+        if rename.old.kind not in {Kind.TABLE, Kind.ENUM}:
             return self
         old, new = f"{rename.old}.", f"{rename.new}."
 
@@ -65,8 +65,8 @@ class ValueNeeded:
         return path_of(*self.place)
 
 
-# Ask a person: the name of the candidate or None for "dropped"; the expression.
-AskRename: TypeAlias = Callable[[Question], str | None]
+# Ask a person: the candidate or None for "dropped"; the expression.
+AskRename: TypeAlias = Callable[[Question], Place | None]
 AskValue: TypeAlias = Callable[[ValueNeeded], str]
 
 
@@ -139,10 +139,10 @@ def decide(asked: Iterable[Question], hints: Hints, ask: AskRename | None) -> li
     decided: list[Rename] = []
     open_questions: list[Question] = []
     for question in asked:
-        gone = str(question.gone)
-        if gone in hints.renames:
-            decided.append(Rename(question.gone, _candidate(question, hints.renames[gone])))
-        elif gone in hints.drops:
+        told = _names(question)
+        if renamed := told & hints.renames.keys():
+            decided.append(Rename(question.gone, _candidate(question, hints.renames[min(renamed)])))
+        elif told & hints.drops:
             continue
         elif ask is None:
             open_questions.append(question)
@@ -151,6 +151,10 @@ def decide(asked: Iterable[Question], hints: Hints, ask: AskRename | None) -> li
     if open_questions:
         raise undecided(open_questions)
     return decided
+
+
+def _names(question: Question) -> set[str]:
+    return {str(question.gone), question.gone.whole}
 
 
 def insist_on_one(asked: Iterable[Question], hints: Hints) -> None:
@@ -171,10 +175,11 @@ def undecided(open_questions: Iterable[Question]) -> DecisionNeeded:
     )
 
 
-def _candidate(question: Question, wanted: str) -> str:
-    for candidate in question.candidates:
-        if wanted in {str(candidate), path_of(candidate.name)}:
-            return candidate.name
+def _candidate(question: Question, wanted: str) -> Place:
+    exact = [one for one in question.candidates if wanted in {str(one), one.whole}]
+    for candidate in exact or question.candidates:
+        if candidate in exact or wanted == path_of(candidate.name):
+            return candidate
     raise DecisionNeeded(
         f"{question.gone} cannot have become {wanted}, which is not new in the models.",
         choices={str(question.gone): _answers(question)},
@@ -182,7 +187,7 @@ def _candidate(question: Question, wanted: str) -> str:
 
 
 def _answers(question: Question) -> list[tuple[str, str]]:
-    renames = [("--rename", f"{question.gone}={candidate}") for candidate in question.candidates]
+    renames = [("--rename", f"{question.gone}={question.told(candidate)}") for candidate in question.candidates]
     return [*renames, ("--allow-drop", str(question.gone))]
 
 
@@ -226,5 +231,5 @@ def unused(hints: Hints, asked: Iterable[Question], *, gone: Iterable[str] = ())
 
     `gone` is what is dropped without a question.
     """
-    known = {str(question.gone) for question in asked}
+    known = {name for question in asked for name in _names(question)}
     return sorted({*(hints.renames.keys() - known), *(hints.drops - known - set(gone))})

@@ -35,7 +35,7 @@ from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.rehearsal import Rehearsal, is_of_values, rehearsed
-from fairlead.toolkit.renames import Question
+from fairlead.toolkit.renames import Place, Question
 from fairlead.toolkit.safe_ddl import Facts, plainly_altered
 from fairlead.toolkit.sentences import described
 from fairlead.toolkit.target import Target
@@ -76,7 +76,7 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
         todo = all_small(_past_forced_security(live.connection, _statements(live.target, found, leaves, losses)))
     obstacles = tuple(effect for effect in effects if isinstance(effect, Obstacle))
     trial = Rehearsal() if obstacles else rehearsed(live, todo)
-    everything = (*all_small(rename.statement() for rename in found.renames), *todo)
+    everything = (*all_small(_renaming(found)), *todo)
     first = tuple(filter(is_of_values, everything)) if trial.values_first else ()
     return Plan(
         (*map(str, found.renames), *described(leaves)),
@@ -85,6 +85,10 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
         (*obstacles, trial.obstacle) if trial.obstacle else obstacles,
         first,
     )
+
+
+def _renaming(found: Decided) -> Iterator[str]:
+    return (statement for rename in found.renames for statement in rename.statements())
 
 
 def _past_forced_security(connection: Connection, todo: Iterable[str]) -> Iterator[str]:
@@ -177,7 +181,7 @@ def _run(live: Shadow, todo: Iterable[str], *, kept: str, on_statement: Callable
 def _renamer(allowed: Collection[str], ask: AskRename | None) -> AskRename:
     """Return who is asked about renames: nobody about what is allowed to be dropped."""
 
-    def answer(question: Question) -> str | None:
+    def answer(question: Question) -> Place | None:
         if str(question.gone) in allowed:
             return None
         if ask is None:

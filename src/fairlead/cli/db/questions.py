@@ -6,19 +6,19 @@ import typer
 
 from fairlead.cli.output import messages
 from fairlead.toolkit.hints import ValueNeeded
-from fairlead.toolkit.renames import Question
+from fairlead.toolkit.renames import Place, Question
 
 
-def ask_rename(question: Question) -> str | None:
-    """Return the new name, or None for what is dropped."""
+def ask_rename(question: Question) -> Place | None:
+    """Return what it became, or None for what is dropped."""
     messages.print(f"The {question.gone.kind} {question.gone} is not in the models any more.", markup=False)
     for number, candidate in enumerate(question.candidates, start=1):
-        messages.print(f"  {number}  it was renamed to {candidate}", markup=False)
+        messages.print(f"  {number}  it was renamed to {question.told(candidate)}", markup=False)
     messages.print("  0  it is dropped, with all that is in it", markup=False)
     while True:
         chosen: int = typer.prompt("Which", type=int, err=True)
         if 0 <= chosen <= len(question.candidates):
-            return question.candidates[chosen - 1].name if chosen else None
+            return question.candidates[chosen - 1] if chosen else None
         messages.print(f"A number from 0 to {len(question.candidates)}, please.")
 
 
