@@ -20,7 +20,16 @@ _CLAIM_EMPTY = "update pg_class set reltuples = 0 where oid = 'queue_items_live'
 # A table that was loaded since it was made and never looked at.
 _CLAIM_UNKNOWN = "update pg_class set reltuples = -1, relpages = 0 where oid = 'queue_items_live'::regclass"
 _FORGET = "delete from pg_statistic where starelid = 'queue_items_live'::regclass"
-STATISTICS = {"empty": (_CLAIM_EMPTY, _FORGET), "unknown": (_CLAIM_UNKNOWN, _FORGET), "analyzed": ()}
+# A whole database that was made and filled, and none of whose tables was ever looked at.
+_OURS = "(select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace)"
+_ALL_UNKNOWN = f"update pg_class set reltuples = -1, relpages = 0 where relkind = 'r' and oid in {_OURS}"  # noqa: S608 - ours
+_FORGET_ALL = f"delete from pg_statistic where starelid in {_OURS}"  # noqa: S608 - ours
+STATISTICS = {
+    "empty": (_CLAIM_EMPTY, _FORGET),
+    "unknown": (_CLAIM_UNKNOWN, _FORGET),
+    "new": (_ALL_UNKNOWN, _FORGET_ALL),
+    "analyzed": (),
+}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ OUTCOMES = pytest.mark.parametrize(
 EVERYBODY = pytest.mark.parametrize(
     ("role", "organization_id"), [("fairlead_app", ORGANIZATION), ("fairlead_system", "")], ids=["app", "system"]
 )
-ANY_STATISTICS = pytest.mark.parametrize("statistics", ["analyzed", "empty", "unknown"])
+OF_THE_LIVE = pytest.mark.parametrize("statistics", ["analyzed", "empty", "unknown"])
+ANY_STATISTICS = pytest.mark.parametrize("statistics", ["analyzed", "empty", "unknown", "new"])
 
 
 def _plan(
@@ -59,7 +60,7 @@ def _plan(
 
 
 @EVERYBODY
-@ANY_STATISTICS
+@OF_THE_LIVE
 @pytest.mark.parametrize("statement", [CLAIM, CLAIM_LIMITED], ids=["unlimited", "limited"])
 def test_a_claim_walks_its_index_in_order(
     seeded_url: str, statement: Statement, role: str, organization_id: str, statistics: str
@@ -142,7 +143,7 @@ def test_a_deletion_probes_the_primary_keys(seeded_url: str, role: str, organiza
 
 
 @EVERYBODY
-@pytest.mark.parametrize("statistics", ["analyzed", "empty"])
+@ANY_STATISTICS
 def test_items_are_read_by_key(seeded_url: str, role: str, organization_id: str, statistics: str) -> None:
     """Reading items probes each partition's primary key, and one queue's key for each item found."""
     plan = _plan(seeded_url, ITEMS, role=role, organization_id=organization_id, statistics=statistics)
@@ -180,7 +181,7 @@ def test_a_rescue_finds_the_expired_by_their_index(seeded_url: str, statistics: 
     assert plan.scans_of("slots") <= SLOTS_KEY
 
 
-@ANY_STATISTICS
+@OF_THE_LIVE
 def test_an_advance_looks_at_its_keys_alone(seeded_url: str, statistics: str) -> None:
     """Of an ordering key an advance reads the first blocked item and whether another one lives, not the rest."""
     plan = _plan(seeded_url, ADVANCE, statistics=statistics)
