@@ -17,6 +17,7 @@ from psycopg.types.none import NoneDumper
 from psycopg.types.numeric import IntDumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
+from fairlead.db.migrating.failures import reason
 from fairlead.db.tenancy import entering, showing, system, tenant
 from fairlead.errors import DatabaseUnavailable
 
@@ -118,7 +119,7 @@ async def connected(url: str, *, texts: bool = False) -> AsyncIterator[Connectio
             url, autocommit=True, context=context, connect_timeout=5, application_name="fairlead studio"
         )
     except OperationalError as error:
-        raise DatabaseUnavailable(f"The database cannot be reached: {str(error).strip().splitlines()[-1]}") from error
+        raise DatabaseUnavailable(f"The database cannot be reached: {reason(error)}.") from error
     try:
         yield connection
     finally:

@@ -7,11 +7,12 @@ from functools import partial
 import psycopg
 import pytest
 from alembic import command
+from sqlalchemy import make_url
 from tests.fixtures.databases import database_of
 from tests.fixtures.revisions import Shop, Told, do, rows, shop
 
 from fairlead.db.migrating import ledger, run
-from fairlead.db.migrating.events import Blocked, Event, Retrying
+from fairlead.db.migrating.events import Blocked, Event, Retrying, Waiting
 from fairlead.db.migrating.revisions import Migrations
 from fairlead.db.migrating.session import Patience, connected
 from fairlead.errors import (
@@ -220,6 +221,32 @@ def test_who_is_in_the_way(empty_url: str, shop: Shop) -> None:
         assert (blocker.pid, blocker.application) == (holder.info.backend_pid, "a forgotten console")
         assert "idle in transaction" in str(blocked)
         assert "select note from orders" in str(blocked)
+
+
+def test_who_is_in_the_way_under_another_login(empty_url: str, server_url: str, shop: Shop) -> None:
+    """A login that may not see what others' sessions do waits as any other, and says who they are, as far as it may."""
+    superuser = make_url(server_url).set(database=database_of(empty_url)).render_as_string(hide_password=False)
+    shop.revision("one", TABLE)
+    run.upgrade(empty_url, shop.migrations)
+    shop.revision("two", "alter table orders add column paid boolean")
+    told = Told()
+    with psycopg.connect(superuser, application_name="another's", autocommit=True) as holder:
+        pid = holder.info.backend_pid
+        holder.execute("select pg_advisory_lock(%s)", [shop.migrations.lock_key])
+        holder.execute("begin; select note from orders")
+
+        def let_go(event: Event) -> None:
+            told.append(event)
+            if isinstance(event, Waiting):
+                holder.execute("select pg_advisory_unlock_all()")
+            elif isinstance(event, Blocked):
+                holder.rollback()
+
+        assert run.upgrade(empty_url, shop.migrations, patience=Patience(20), tell=let_go) == ["two"]
+    assert told.kinds() == ["Waiting", "Applying", "Blocked"]
+    for event in (told[0], told[-1]):
+        said = str(event)
+        assert f"pid {pid} (another's, login {make_url(server_url).username}); what it does" in said
 
 
 def test_another_run_that_does_not_end(empty_url: str, shop: Shop) -> None:

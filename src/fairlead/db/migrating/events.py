@@ -11,17 +11,19 @@ _SHOWN = 160  # characters of a statement
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody connected to the database."""
+    """Somebody connected to the database; of another login's session the server may not tell what it does."""
 
     pid: int
     application: str
     login: str
     state: str
-    seconds: float  # since its transaction began, or since it connected
+    seconds: float | None  # since its transaction began, or since it connected; None: this login is not told
     query: str
 
     def __str__(self) -> str:
         who = f"{self.application or 'unnamed'}, login {self.login}" if self.login else self.application or "unnamed"
+        if self.seconds is None:
+            return f"pid {self.pid} ({who}); what it does is shown only to members of pg_read_all_stats"
         return f"pid {self.pid} ({who}), {self.state or 'active'} for {self.seconds:.0f} s: {brief(self.query)}"
 
 

@@ -23,9 +23,12 @@ _GONE: Final = ("08", "57P")  # the connection; the server ends, starts or crash
 
 def unreachable(error: BaseException | None) -> DatabaseUnavailable:
     """Return the error of a database that cannot be reached: the driver's sentence, which holds no password."""
-    lines = str(error).strip().splitlines()
-    reason = lines[0].rstrip(".") if lines else type(error).__name__
-    return DatabaseUnavailable(f"The database cannot be reached: {reason}. Check FAIRLEAD_DATABASE_URL.")
+    return DatabaseUnavailable(f"The database cannot be reached: {reason(error)}. Check FAIRLEAD_DATABASE_URL.")
+
+
+def reason(error: BaseException | None) -> str:
+    """Return why there is no connection, on one line: libpq says in the first what failed, in others what to look at."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 @contextmanager

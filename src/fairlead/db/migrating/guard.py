@@ -25,8 +25,8 @@ from fairlead.errors import Busy
 APPLICATION: Final = "fairlead db migrate"
 _ASK_SECONDS: Final = 0.1
 _HOLDERS = """
-select a.pid, a.application_name, coalesce(a.usename, ''), coalesce(a.state, ''),
-    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), a.query
+select a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), coalesce(a.query, '')
 from pg_locks l
 join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and l.objsubid = 1
@@ -35,8 +35,8 @@ where l.locktype = 'advisory' and l.granted and l.objsubid = 1
 order by a.pid
 """
 _BLOCKERS = """
-select a.pid, a.application_name, coalesce(a.usename, ''), coalesce(a.state, ''),
-    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), a.query
+select a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), coalesce(a.query, '')
 from unnest(pg_blocking_pids(%(pid)s)) as blocking (pid)
 join pg_stat_activity a on a.pid = blocking.pid
 order by a.pid
@@ -96,4 +96,7 @@ def _holders(driver: Driver, key: int) -> tuple[Session, ...]:
 
 def _sessions(driver: Driver, query: LiteralString, **parameters: int) -> tuple[Session, ...]:
     rows = driver.execute(query, parameters).fetchall()
-    return tuple(Session(row[0], row[1], row[2], row[3], float(row[4]), row[5]) for row in rows)
+    return tuple(
+        Session(pid, application, login, state, None if seconds is None else float(seconds), query)
+        for pid, application, login, state, seconds, query in rows
+    )
