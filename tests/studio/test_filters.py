@@ -5,6 +5,7 @@ from tests.fixtures.studios import Guest
 
 from fairlead.errors import ValidationFailed
 from fairlead.studio.filters import OPERATORS, Filter, condition, operators_of, parsed, searching
+from fairlead.studio.keyset import to_cursor
 from fairlead.studio.shape import Column, Table
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +72,49 @@ async def test_a_value_that_does_not_fit(shopper: Guest) -> None:
     answer = await shopper.client.get("/t/orders", params={"f": "number:eq:many"})
     assert answer.status_code == 400
     assert "Invalid input syntax for type integer" in answer.text
+
+
+NUL = "a\0b"
+_GOT = (
+    ("/t/orders", {"q": NUL}),
+    ("/t/customers", {"f": f"name:eq:{NUL}"}),
+    ("/t/customers", {"f": f"name:has:{NUL}"}),
+    ("/t/customers", {"f": f"na{NUL}:eq:1"}),
+    ("/t/customers", {"sort": NUL}),
+    ("/t/orders", {"after": to_cursor([NUL, "1"])}),
+    ("/t/orders", {"before": to_cursor(["1", NUL])}),
+    ("/t/orders/row", {"k": ["1", NUL]}),
+    ("/t/orders/cell", {"k": ["1", NUL], "column": "state"}),
+    ("/t/orders/cell", {"k": ["1", "1"], "column": NUL}),
+    ("/t/orders/referring", {"k": ["1", NUL]}),
+    ("/t/orders/export.csv", {"q": NUL}),
+    ("/t/orders/export.json", {"f": "number:eq:many"}),
+    ("/t/a%00b", {}),
+    ("/t/orders/export.a%00b", {}),
+    ("/static/a%00b", {}),
+    ("/open", {"token": NUL}),
+)
+_SENT = (
+    ("/sql/run", {"sql": f"select 1 {NUL}", "mode": "run", "name": "x"}),
+    ("/tenant", {"slug": NUL}),
+    ("/t/customers/change", {"column": "note", "key": ["1"], "seen": "=1+1", "value": NUL}),
+    ("/t/customers/change", {"column": "note", "key": [NUL], "seen": "=1+1", "value": "a"}),
+    ("/t/customers/add", {"values": {"name": NUL}}),
+    ("/t/customers/add", {"values": {NUL: "a"}}),
+    ("/t/customers/delete", {"key": [NUL]}),
+)
+
+
+async def test_what_no_text_can_have(shopper: Guest) -> None:
+    """A NUL character, wherever it comes in, is refused with a sentence; so is a file that the database refuses."""
+    answers = {}
+    for path, parameters in _GOT:
+        answers[path, str(parameters)] = (await shopper.client.get(path, params=parameters)).status_code
+    for path, body in _SENT:
+        answers[path, str(body)] = (await shopper.client.post(path, json=body)).status_code
+    open_again = ("/open", str({"token": NUL}))  # leads on, since the browser is in
+    assert answers.pop(open_again) == 303
+    assert {where: status for where, status in answers.items() if not 400 <= status < 500} == {}
 
 
 async def test_search_is_literal(shopper: Guest) -> None:

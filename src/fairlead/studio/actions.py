@@ -134,6 +134,8 @@ def _text(body: dict[str, Any], name: str) -> str:
     value = body.get(name, "")
     if not isinstance(value, str):
         raise ValidationFailed(f"{name} is a text.")
+    if "\0" in value:  # the driver would send what is before it
+        raise ValidationFailed(f"{name} has a NUL character, which no text of PostgreSQL can have.")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -162,9 +163,16 @@ async def export(request: Request) -> Response:
     wanted = wanted_of(request, table)
     lists.order_of(table, wanted)  # what is wrong is said before the file begins
     stream = exported(studio.access, table, wanted, form=cast("Format", form), organization=organization_of(request))
+    head = await anext(stream)  # so is what the database refuses
     name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in table.address)
     return StreamingResponse(
-        stream,
+        _behind(head, stream),
         media_type="text/csv; charset=utf-8" if form == "csv" else "application/json",
         headers={"content-disposition": f'attachment; filename="{name}.{form}"'},
     )
+
+
+async def _behind(head: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for part in stream:
+        yield part

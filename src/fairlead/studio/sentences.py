@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from psycopg import Error, OperationalError
+from psycopg import DataError, Error, OperationalError
 
 from fairlead.errors import FairleadError
 
@@ -28,6 +28,8 @@ def shown(error: Exception) -> tuple[int, str]:
     """Return the HTTP status and the sentence of an error that was expected; raises it again when it was not."""
     if isinstance(error, FairleadError):
         return error.status, str(error)
+    if isinstance(error, UnicodeEncodeError) or (isinstance(error, DataError) and error.sqlstate is None):
+        return 400, "PostgreSQL has no text with a NUL character or half a surrogate pair in it."  # was never asked
     if not isinstance(error, Error):
         raise error
     state = error.diag.sqlstate or ""

@@ -123,9 +123,9 @@ def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> b
         return driver.execute(query.encode(), [target.named[1]]).fetchone() == (True,)
     if target.table is None:
         return True
-    if target.new_type is not None and target.column is not None:
+    if target.column is not None:
         row = driver.execute(_TYPE_OF, [target.table, target.column.strip('"')]).fetchone()
-        wanted = target.new_type.lower()
+        wanted = (target.new_type or "").lower()
         return row is not None and wanted != "text" and wanted not in _WIDER.get(row[0], set())
     return driver.execute("select to_regclass(%s) is not null", [target.table]).fetchone() == (True,)
 

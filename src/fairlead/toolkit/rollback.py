@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fairlead.db.migrating import offline, revisions, run
 from fairlead.db.migrating.guard import aside
-from fairlead.db.migrating.state import insist_known
+from fairlead.db.migrating.state import insist_known, steps_back
 from fairlead.errors import MigrationFailed
 from fairlead.toolkit.losses import Loss, losses
 from fairlead.toolkit.runner import migrations_of
@@ -32,7 +32,7 @@ def way_back(url: str, target: Target, *, to: str = "-1") -> Way:
     state, script = run.look(url, migrations), revisions.read(migrations)
     insist_known(state)
     found: list[Loss] = []
-    steps = revisions.down(script, state.heads, to) if state.heads else []
+    steps = steps_back(script, state, to)
     with aside(url) as driver:
         for step in steps:
             try:

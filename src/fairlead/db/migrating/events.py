@@ -86,6 +86,16 @@ class LeftOver:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A statement on the way back finds that there is nothing to take back: a run was broken off before it came."""
+
+    statement: str
+
+    def __str__(self) -> str:
+        return f"  left out, since it had not come to that: {brief(self.statement)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A statement is sent."""
 
@@ -135,7 +145,9 @@ class Retrying:
         )
 
 
-Event: TypeAlias = Waiting | Adopted | Applying | Resuming | LeftOver | Running | Lasting | Blocked | Retrying
+Event: TypeAlias = (
+    Waiting | Adopted | Applying | Resuming | LeftOver | LeftOut | Running | Lasting | Blocked | Retrying
+)
 Tell: TypeAlias = Callable[[Event], None]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fairlead.db.migrating.events import brief
 from fairlead.db.migrating.journal import Journal
+from fairlead.db.migrating.ledger import Begun
 from fairlead.errors import Busy, DatabaseUnavailable, FairleadError, MigrationFailed, OperatorError
 
 _GAVE_WAY: Final = {"55P03", "40P01"}  # no lock in time; a deadlock
@@ -56,6 +57,7 @@ class _Where:
     name: str
     statement: str
     kept: int
+    back: bool
 
     def failed(self, problem: str) -> MigrationFailed:
         at = f" At: {self.statement}" if self.statement else ""
@@ -64,16 +66,18 @@ class _Where:
     @property
     def outcome(self) -> str:
         if self.kept:
+            other_way = "" if self.back else "; or take them back with 'fairlead db rollback'"
             return (
                 f"Its first {self.kept} statement(s) were committed and stay; the rest was rolled back. Run it again "
-                f"when the cause is mended: it goes on behind them."
+                f"when the cause is mended: it goes on behind them{other_way}."
             )
         return "Nothing of it was kept."
 
 
 def _where(revision: Script | None, journal: Journal | None) -> _Where:
     name = revision.revision if revision else "The run"
-    return _Where(name, brief(journal.statement) if journal else "", journal.begun.statements if journal else 0)
+    begun = journal.begun if journal else Begun(name, back=False)
+    return _Where(name, brief(journal.statement) if journal else "", begun.statements, begun.back)
 
 
 def _cause(error: BaseException, outside: BaseException | None) -> BaseException:

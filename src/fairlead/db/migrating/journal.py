@@ -17,9 +17,10 @@ from typing import Any, Final, LiteralString
 
 from psycopg import pq
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 
 from fairlead.db.migrating import ledger as notes
-from fairlead.db.migrating.events import LeftOver, Running, Tell
+from fairlead.db.migrating.events import LeftOut, LeftOver, Running, Tell
 from fairlead.db.migrating.ledger import Begun, Driver, Ledger
 from fairlead.db.migrating.revisions import Migrations
 from fairlead.db.migrating.wording import index_built, index_dropped, is_passing, stands_alone, waits_harmlessly
@@ -119,6 +120,25 @@ class Journal:
         if self._after_it:
             self._driver.execute(self._after_it.encode())
         self._own = self._after_it = ""
+
+    @contextmanager
+    def leaving_out(self, refusals: frozenset[str]) -> Iterator[None]:
+        """Send the statement of this block; leave it out, with a word, where it is refused with one of these states."""
+        alone = self._driver.autocommit
+        if not alone:
+            self._driver.execute("savepoint fairlead_statement")
+        try:
+            yield
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in refusals:
+                raise
+            self._tell(LeftOut(self.statement))
+            if not alone:
+                self._driver.execute("rollback to savepoint fairlead_statement")
+            elif self._driver.info.transaction_status == pq.TransactionStatus.INERROR:
+                self._driver.execute("rollback")
+                self._after_it = ""
+            self._after()
 
     def _commit(self, _connection: Connection) -> None:
         """Note what the transaction holds that is about to be committed in the middle of the revision."""

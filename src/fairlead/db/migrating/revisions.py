@@ -6,6 +6,7 @@ An application's `env.py` is not run: it belongs to Alembic's own command and op
 from __future__ import annotations
 
 import glob
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from fairlead.errors import MigrationsInvalid
 
 HEAD: Final = "head"
 DEFAULT_SCHEMA: Final = "public"  # of what names none, wherever the search_path of a login leads
+_STEPS_BACK: Final = re.compile(r"-\d+")
 _BRANCHED: Final = (
     "The migrations have more than one head: {}. Let one of them come after the other (its down_revision, as long as "
     "it is applied nowhere), or merge them with 'alembic merge'; '--to heads' applies all of them"
@@ -103,6 +105,21 @@ def down(script: ScriptDirectory, now: tuple[str, ...], to: str) -> list[Revisio
     """Return the steps from where a database stands back to `to`: a revision, the start of one's name, -1, `base`."""
     with sensible():
         return script._downgrade_revs(to, now)  # type: ignore[arg-type]  # noqa: SLF001 - same
+
+
+class HalfWay(RevisionStep):
+    """The way back of a revision that was broken off in its middle, at which no database stands yet."""
+
+    def __init__(self, script: ScriptDirectory, revision: Script) -> None:
+        super().__init__(script.revision_map, revision, is_upgrade=False)
+
+
+def back_from_half_way(script: ScriptDirectory, now: tuple[str, ...], to: str, *, begun: str) -> list[RevisionStep]:
+    """Return the same where the revision `begun` was broken off: it is the first that is taken back."""
+    half = HalfWay(script, named(script, begun))
+    if to == "-1" or to in now:
+        return [half]
+    return [half, *down(script, now, f"-{int(to[1:]) - 1}" if _STEPS_BACK.fullmatch(to) else to)]
 
 
 def fingerprint(migrations: Migrations, revision: Script) -> str:

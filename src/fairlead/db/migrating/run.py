@@ -23,9 +23,10 @@ from fairlead.db.migrating import offline, revisions
 from fairlead.db.migrating import state as states
 from fairlead.db.migrating.events import Adopted, Applying, Resuming, Retrying, Tell, quietly
 from fairlead.db.migrating.failures import explained
+from fairlead.db.migrating.half_way import undo
 from fairlead.db.migrating.journal import Journal
 from fairlead.db.migrating.ledger import Begun, Driver
-from fairlead.db.migrating.revisions import Migrations
+from fairlead.db.migrating.revisions import HalfWay, Migrations
 from fairlead.db.migrating.session import Patience, Run, connected, running
 from fairlead.db.migrating.state import State
 from fairlead.domain.retry import Backoff, delay_seconds
@@ -68,13 +69,14 @@ def downgrade(
 ) -> list[str]:
     """Take revisions back until the database stands at `to`; return those taken back, newest first.
 
+    A revision that was broken off in its middle is the first of them: what it had done is undone.
     Raises as `upgrade` does; a file that changed since it was applied is no hindrance.
     """
     with running(url, migrations, patience, tell) as run:
         state = run.state()
         states.insist_known(state)
         _adopt(run, state)
-        return _take(run, revisions.down(run.script, state.heads, to), state.begun)
+        return _take(run, states.steps_back(run.script, state, to), state.begun)
 
 
 def look(url: str, migrations: Migrations) -> State:
@@ -132,11 +134,13 @@ def _take(run: Run, steps: list[RevisionStep], begun: Begun | None) -> list[str]
 
 def _insist_on_going_on(steps: list[RevisionStep], begun: Begun | None) -> None:
     first = steps[0] if steps else None
+    if isinstance(first, HalfWay):
+        return
     if begun and not (first and (first.revision.revision, not first.is_upgrade) == (begun.revision, begun.back)):
-        again = "rollback" if begun.back else "migrate"
+        again, back = ("rollback", "") if begun.back else ("migrate", ", or 'fairlead db rollback' take it back")
         raise MigrationFailed(
             f"A run was broken off in the middle of {begun.revision}: {begun.statements} of its statements are "
-            f"committed. Let 'fairlead db {again}' go on with it first, or finish it by hand and say so with "
+            f"committed. Let 'fairlead db {again}' go on with it first{back}, or finish it by hand and say so with "
             f"'fairlead db stamp'."
         )
 
@@ -178,8 +182,11 @@ def _attempt(run: Run, step: RevisionStep, journal: Journal) -> None:
         explained(step.revision, journal, denied=run.migrations.denied),
         EnvironmentContext(run.migrations.config, run.script, fn=lambda _heads, _context: [own]) as environment,
     ):
-        environment.configure(connection=run.connection, on_version_apply=_noting(run, step), **run.migrations.options)
-        with environment.begin_transaction():
+        noting = _noting(run, step)
+        environment.configure(connection=run.connection, on_version_apply=noting, **run.migrations.options)
+        if isinstance(step, HalfWay):
+            undo(environment.get_context(), own.migration_fn, journal, noting)
+        else:
             environment.run_migrations()
     run.watch.rest()
 

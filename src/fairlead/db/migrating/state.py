@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
@@ -74,6 +75,13 @@ def noted(driver: Driver, migrations: Migrations, script: ScriptDirectory, state
         file = revisions.fingerprint(migrations, script.get_revision(name))
         now[name] = state.ledger.applied.get(name) or notes.note(driver, file)
     return Ledger(now, state.begun, state.ledger.before)
+
+
+def steps_back(script: ScriptDirectory, state: State, to: str) -> list[RevisionStep]:
+    """Return the steps back to `to`; the first is that of a revision that was broken off, where there is one."""
+    if state.begun and state.begun.revision in state.pending:
+        return revisions.back_from_half_way(script, state.heads, to, begun=state.begun.revision)
+    return revisions.down(script, state.heads, to) if state.heads else []
 
 
 def insist_known(state: State) -> None:
