@@ -19,7 +19,9 @@ from fairlead.toolkit.target import Target
 
 _SIZE = """
 select pg_total_relation_size(c.oid),
-    case when c.reltuples >= 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end::bigint
+    case when c.reltuples >= 0 then c.reltuples::bigint
+        when pg_relation_size(c.oid) = 0 then 0
+        else nullif(pg_stat_get_live_tuples(c.oid), 0) end
 from (select relid from pg_partition_tree(to_regclass(%(table)s)) union select to_regclass(%(table)s)) as parts
 join pg_class c on c.oid = parts.relid
 """
@@ -30,7 +32,7 @@ class Size:
     """How big a table is in the database that the revision is for; rows by the server's estimate."""
 
     table: str
-    rows: int
+    rows: int | None  # None: the table was never analyzed, and nobody has counted
     bytes: int
 
 
@@ -94,5 +96,6 @@ def _sizes(url: str, tables: list[str]) -> list[Size]:
         for table in tables:
             rows = driver.execute(_SIZE, {"table": table}).fetchall()
             if rows:  # what an earlier pending revision makes is not there yet
-                found.append(Size(table, sum(row[1] or 0 for row in rows), sum(row[0] or 0 for row in rows)))
+                counted = None if any(row[1] is None for row in rows) else sum(row[1] for row in rows)
+                found.append(Size(table, counted, sum(row[0] or 0 for row in rows)))
     return found

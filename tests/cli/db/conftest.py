@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run
+from tests.fixtures.databases import stranger
 from tests.fixtures.processes import completed, environment_of, processes
 from tests.fixtures.revisions import Shop, shop
 from tests.toolkit.conftest import workshop_url
 
-__all__ = ["processes", "shop", "workshop_url"]
+__all__ = ["processes", "shop", "stranger", "workshop_url"]
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import orjson
 from tests.cli.conftest import Run
+from tests.fixtures.databases import as_login, database_of
 from tests.fixtures.processes import completed, environment_of
 from tests.fixtures.revisions import Shop
 
@@ -73,3 +75,20 @@ def test_exit_codes(in_shop: Run, shop: Shop) -> None:
         changed = in_shop("db", "migrate", *options)
         assert (changed.returncode, "one changed since" in changed.stderr) == (1, True)
     assert "Traceback" not in failed.stderr + changed.stderr
+
+
+def test_a_login_without_rights(in_shop: Run, shop: Shop, empty_url: str, stranger: str, workshop_url: str) -> None:
+    """What a login may not do is a sentence, or an object where that is asked for, whichever command it is."""
+    shop.revision("one", "create table orders (id int)", down=("drop table orders",))
+    assert in_shop("db", "migrate").returncode == 0
+    shop.revision("two", "alter table orders add column note text")
+    url = as_login(empty_url, database_of(empty_url), stranger)
+    environment = {"FAIRLEAD_DATABASE_URL": url, "FAIRLEAD_SHADOW_URL": workshop_url}
+    for command in (["migrate"], ["status"], ["rollback"], ["pull"], ["check", "--live"]):
+        done = in_shop("db", *command, "--json", **environment)
+        assert "Traceback" not in done.stderr, command
+        if done.returncode == 1:
+            error = orjson.loads(done.stderr.splitlines()[-1])
+            assert re.search(r"may not do what .* needs: permission denied for", error["error"]), command
+        else:
+            assert command[0] in {"pull", "check"}, command

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from sqlalchemy import make_url
 from tests.cli.conftest import Run
-from tests.fixtures.revisions import Shop
+from tests.fixtures.databases import database_of
+from tests.fixtures.revisions import Shop, do
 
 
 @pytest.fixture
@@ -18,8 +20,11 @@ def reviewing(in_shop: Run, shop: Shop, workshop_url: str) -> Run:
     return ran  # type: ignore[return-value]
 
 
-def test_what_is_pending_is_reviewed(reviewing: Run) -> None:
-    """The pending revision's SQL, locks, rewrites, losses and findings are shown, with the size in the database."""
+def test_what_is_pending_is_reviewed(reviewing: Run, server_url: str, empty_url: str) -> None:
+    """The pending revision's SQL, locks, rewrites, losses and findings are shown, with the size in the database.
+
+    Of a table that nobody has analyzed or counted no number of rows is said.
+    """
     reviewing("migrate", "--to", "one")
     done = reviewing("review", "--json")
     assert done.returncode == 0, done.stderr
@@ -35,9 +40,11 @@ def test_what_is_pending_is_reviewed(reviewing: Run) -> None:
     assert (size["table"], size["rows"]) == ("orders", 1000)
     assert size["bytes"] > 8192
 
+    superuser = make_url(server_url).set(database=database_of(empty_url)).render_as_string(hide_password=False)
+    do(superuser, "select pg_stat_reset_single_table_counters('orders'::regclass)")
     people = reviewing("review", "two").stdout
     assert "alter table orders alter id type int;" in people
-    assert "locks orders (1,000 rows, " in people
+    assert "locks orders (never analyzed, " in people
     assert "ACCESS EXCLUSIVE: nobody reads or writes meanwhile, until the revision is committed" in people
     assert "writes orders anew" in people
 

@@ -162,10 +162,10 @@ def test_another_file_is_not_gone_on_with(empty_url: str, shop: Shop) -> None:
 
 
 def test_a_revision_broken_off_comes_first(empty_url: str, shop: Shop) -> None:
-    """Nothing is taken back below a revision of which a part is committed."""
+    """A run that does not go on with the revision of which a part is committed says that it is there."""
     _broken_off(empty_url, shop, f"> outside({INDEX!r})")
-    with pytest.raises(MigrationFailed, match="Let 'fairlead db migrate' go on with it first"):
-        run.downgrade(empty_url, shop.migrations)
+    with pytest.raises(MigrationFailed, match="go on with it first, or 'fairlead db rollback' take it back"):
+        run.upgrade(empty_url, shop.migrations, to="one")
 
 
 def test_a_way_back_is_gone_on_with_too(empty_url: str, shop: Shop) -> None:

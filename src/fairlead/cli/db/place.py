@@ -12,6 +12,7 @@ import typer
 
 from fairlead.bootstrap import database_server, direct_url, shadow_server
 from fairlead.cli.running import loaded
+from fairlead.db.migrating.failures import permitted
 from fairlead.toolkit.target import Target, load_target
 
 TargetName = Annotated[
@@ -41,14 +42,14 @@ def chosen_target(name: str = "") -> Target:
 def place(target_name: str = "") -> Iterator[Place]:
     """Give the target and its database, past a pooler; the embedded server runs for as long as it is needed."""
     target, settings = chosen_target(target_name), loaded()
-    with database_server(settings) as url:
+    with permitted(), database_server(settings) as url:
         yield Place(target, direct_url(settings, url))
 
 
 @contextmanager
 def workshop() -> Iterator[str]:
     """Give the URL of a server where throw-away databases can be made (`toolkit/shadow.py`)."""
-    with shadow_server(loaded()) as url:
+    with permitted(), shadow_server(loaded()) as url:
         yield url
 
 

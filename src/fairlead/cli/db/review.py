@@ -98,4 +98,5 @@ def _size(size: Size | None) -> str:
     amount, unit = float(size.bytes), 0
     while amount >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - what a kB has
         amount, unit = amount / 1024, unit + 1
-    return f" ({size.rows:,} rows, {amount:.0f} {_UNITS[unit]})"
+    rows = "never analyzed" if size.rows is None else f"{size.rows:,} rows"
+    return f" ({rows}, {amount:.0f} {_UNITS[unit]})"

@@ -145,9 +145,7 @@ class Retrying:
         )
 
 
-Event: TypeAlias = (
-    Waiting | Adopted | Applying | Resuming | LeftOver | LeftOut | Running | Lasting | Blocked | Retrying
-)
+Event: TypeAlias = Waiting | Adopted | Applying | Resuming | LeftOver | LeftOut | Running | Lasting | Blocked | Retrying
 Tell: TypeAlias = Callable[[Event], None]
 
 

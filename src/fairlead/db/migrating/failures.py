@@ -19,6 +19,10 @@ from fairlead.db.migrating.ledger import Begun
 from fairlead.errors import Busy, DatabaseUnavailable, FairleadError, MigrationFailed, OperatorError
 
 _GAVE_WAY: Final = {"55P03", "40P01"}  # no lock in time; a deadlock
+_FORBIDDEN: Final = (
+    "The database login may not do what this needs: {problem}. Use one that owns the schema (FAIRLEAD_DATABASE_URL), "
+    "or let an administrator grant it."
+)
 _GONE: Final = ("08", "57P")  # the connection; the server ends, starts or crashed
 
 
@@ -28,13 +32,13 @@ def unreachable(error: BaseException | None) -> DatabaseUnavailable:
 
 
 def reason(error: BaseException | None) -> str:
-    """Return why there is no connection, on one line: libpq says in the first what failed, in others what to look at."""
+    """Return why there is no connection, on one line: of libpq's lines the first has what failed, others what to do."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 @contextmanager
 def explained(
-    revision: Script | None = None, journal: Journal | None = None, *, denied: str = "{problem}"
+    revision: Script | None = None, journal: Journal | None = None, *, denied: str = _FORBIDDEN
 ) -> Iterator[None]:
     """Turn whatever passes through into one of Fairlead's errors; an interruption stays one."""
     outside = sys.exception()
@@ -48,6 +52,23 @@ def explained(
             raise cause from None
         where = _where(revision, journal)
         raise (_of_database(cause, where, denied) or where.failed(_of_python(cause, revision))) from error
+
+
+@contextmanager
+def permitted() -> Iterator[None]:
+    """Turn what the server does not let this login do, or cannot do now, into an error of ours; a fault stays one."""
+    try:
+        yield
+    except (DBAPIError, psycopg.Error) as error:
+        driver = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(driver, "sqlstate", None) or ""
+        if state == "42501":
+            raise OperatorError(_FORBIDDEN.format(problem=_first(driver))) from error
+        if state.startswith(_GONE):
+            raise DatabaseUnavailable(f"The database went away: {_first(driver)}.") from error
+        if state in _GAVE_WAY:
+            raise Busy(f"What this needs is locked by another session: {_first(driver)}.") from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +141,6 @@ def _of_python(error: BaseException, revision: Script | None) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def _first(error: BaseException) -> str:
+def _first(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -26,7 +26,8 @@ APPLICATION: Final = "fairlead db migrate"
 _ASK_SECONDS: Final = 0.1
 _HOLDERS = """
 select a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
-    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), coalesce(a.query, '')
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)),
+    coalesce(a.query, '')
 from pg_locks l
 join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and l.objsubid = 1
@@ -36,7 +37,8 @@ order by a.pid
 """
 _BLOCKERS = """
 select a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
-    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)), coalesce(a.query, '')
+    extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)),
+    coalesce(a.query, '')
 from unnest(pg_blocking_pids(%(pid)s)) as blocking (pid)
 join pg_stat_activity a on a.pid = blocking.pid
 order by a.pid

@@ -16,9 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from fairlead.db.migrating.journal import Journal
 
 # There is no such, or there is already one: schema, table, column, function, anything else that has a name.
-_NOT_DONE: Final = frozenset(
-    {"3F000", "42P01", "42703", "42883", "42704", "42P06", "42P07", "42701", "42723", "42710"}
-)
+_NOT_DONE: Final = frozenset({"3F000", "42P01", "42703", "42883", "42704", "42P06", "42P07", "42701", "42723", "42710"})
 
 
 def undo(context: MigrationContext, work: Callable[[], None], journal: Journal, noting: Callable[[], None]) -> None:
