@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.fixtures.studios import Guest
 
@@ -75,7 +77,7 @@ async def test_a_value_that_does_not_fit(shopper: Guest) -> None:
 
 
 NUL = "a\0b"
-_GOT = (
+_GOT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/t/orders", {"q": NUL}),
     ("/t/customers", {"f": f"name:eq:{NUL}"}),
     ("/t/customers", {"f": f"name:has:{NUL}"}),
@@ -94,7 +96,7 @@ _GOT = (
     ("/static/a%00b", {}),
     ("/open", {"token": NUL}),
 )
-_SENT = (
+_SENT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/sql/run", {"sql": f"select 1 {NUL}", "mode": "run", "name": "x"}),
     ("/tenant", {"slug": NUL}),
     ("/t/customers/change", {"column": "note", "key": ["1"], "seen": "=1+1", "value": NUL}),
