@@ -13,10 +13,11 @@ from tests.fixtures.older_server import older_server
 from tests.fixtures.shop_changes import CHANGES, ROWS
 from tests.fixtures.shops import ShopCopy, shop
 
-from fairlead.errors import DecisionNeeded, MigrationFailed, OperatorError
+from fairlead.errors import DecisionNeeded, MigrationFailed, OperatorError, TargetInvalid
 from fairlead.toolkit import environment
 from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import changes
+from fairlead.toolkit.check import check
 from fairlead.toolkit.decisions import Deciding
 from fairlead.toolkit.difference import declared_within
 from fairlead.toolkit.generate import Wanted, custom, generate, write
@@ -206,6 +207,18 @@ def test_a_type_in_a_schema_that_is_not_compared(shop: ShopCopy, server_url: str
     shop.edit(("class Customer(", size), (column, f"{column}    size: Mapped[Size | None]\n"))
     with pytest.raises(MigrationFailed, match=r"type \"size\" does not exist.*Enum\(…, schema='shop'\)"):
         _generated(shop, server_url, Hints())
+
+
+def test_a_table_in_a_schema_that_is_not_compared(shop: ShopCopy, server_url: str) -> None:
+    """A table that the models put elsewhere would be made by nobody and seen by no check: it is said what to write."""
+    shop.edit(
+        ('__tablename__ = "customers"\n', '__tablename__ = "customers"\n    __table_args__ = {"schema": "crm"}\n')
+    )
+    shop.edit(("shop.customers.id", "crm.customers.id"))
+    for look in (_generated, lambda *_: check(shop.target(), server_url)):
+        with pytest.raises(TargetInvalid, match=r'schemas = \["shop", "crm"\]') as raised:
+            look(shop, server_url, Hints())
+        assert list(raised.value.details) == ["crm.customers"]
 
 
 def test_two_newest_revisions(shop: ShopCopy, server_url: str) -> None:

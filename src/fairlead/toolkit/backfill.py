@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import types
+from sqlalchemy import Column, types
 from sqlalchemy.dialects import postgresql
 
 _PAGES: Final = 500  # of a table, in one transaction: some ten thousand rows
@@ -35,6 +35,11 @@ def fill_statement(table: str, column: str, value: str) -> str:
     name = table.replace("'", "''")
     told = name.replace("%", "%%")  # RAISE has places of its own
     return _FILL.format(name=name, told=told, table=table, column=column, value=value, pages=_PAGES)
+
+
+def has_to_be_given(column: Column[Any]) -> bool:
+    """Say whether each row has to be given a value for the column, which nothing gives by itself."""
+    return not (column.nullable or column.server_default is not None or column.computed or column.identity)
 
 
 _STAND_INS: Final[tuple[tuple[Any, str], ...]] = (

@@ -22,7 +22,7 @@ from fairlead.toolkit.environment import connected, current, downgrade_one, scri
 from fairlead.toolkit.plugin.comparator import declared_catalogue, declared_within
 from fairlead.toolkit.rendering import outdated
 from fairlead.toolkit.shadow import scratch, shadow
-from fairlead.toolkit.target import Target
+from fairlead.toolkit.target import Target, insist_all_compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Finding:
 
 def check(target: Target, server_url: str) -> list[Finding]:
     """Return what is wrong between models, migrations and rendered SQL; `server_url` is where databases are made."""
+    insist_all_compared(target)
     found = list(_heads(target))
     if not found:
         with scratch(server_url) as url, connected(url) as connection:
@@ -49,6 +50,7 @@ def check_database(target: Target, url: str, *, server_url: str) -> list[Finding
 
     Raises OperatorError when `server_url` is of another major version, since each writes expressions its own way.
     """
+    insist_all_compared(target)
     with connected(url) as connection, connected(server_url) as another:
         _same_version(connection, another)
         with connection.begin():

@@ -9,6 +9,7 @@ from typing import Final
 from alembic.operations import ops
 from sqlalchemy import Connection, MetaData, text
 
+from fairlead.toolkit.backfill import has_to_be_given, stand_in
 from fairlead.toolkit.beside import makes_anew, retyped
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.change import Action
@@ -17,7 +18,7 @@ from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.operations import enum_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
-from fairlead.toolkit.safe_ddl import Facts, Table
+from fairlead.toolkit.safe_ddl import Facts, Table, table_of
 from fairlead.toolkit.target import Target
 
 _RELATIONS: Final = {Kind.TABLE, Kind.VIEW}  # partitions and materialized views have indexes of their own
@@ -64,7 +65,8 @@ def renamed(metadata: MetaData, renames: Iterable[Rename]) -> Iterator[Table]:
 def meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
     """Return the facts with what the operations make, drop and change the type of."""
     made, gone, changing = set[Table](), set[Table](), set[Table]()
-    for leaf in leaves:
+    operations = list(leaves)
+    for leaf in operations:
         if isinstance(leaf, ops.CreateTableOp):
             made.add((leaf.schema, leaf.table_name))
         elif isinstance(leaf, ops.DropTableOp):
@@ -79,7 +81,43 @@ def meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
             or (isinstance(leaf, CatalogueOp) and retyped(leaf))
         ):
             changing.add((leaf.schema, leaf.table_name))
-    return replace(facts, fresh=frozenset(made), gone=frozenset(gone), retyped=frozenset(changing))
+    return replace(
+        facts,
+        fresh=frozenset(made),
+        gone=frozenset(gone),
+        retyped=frozenset(changing),
+        bound=frozenset(_bound(operations)),
+    )
+
+
+def irreplaceable(leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
+    """Yield the columns that go and cannot be brought back to rows: nothing can stand for the values that are gone."""
+    back = [leaf.reverse() for leaf in leaves if isinstance(leaf, _TAKEN_OFF)]
+    bound = set(_bound(back))
+    for leaf in back:
+        if isinstance(leaf, ops.AddColumnOp) and has_to_be_given(leaf.column):
+            name = str(leaf.column.name)
+            if ((leaf.schema, leaf.table_name), name) in bound or stand_in(leaf.column.type) is None:
+                yield path_of(leaf.schema, leaf.table_name, name)
+
+
+_TAKEN_OFF: Final = (ops.DropColumnOp, ops.DropConstraintOp, ops.DropIndexOp)
+
+
+def _bound(leaves: Iterable[ops.MigrateOperation]) -> Iterator[tuple[Table, str]]:
+    """Yield the columns whose values have to be there elsewhere, or only once."""
+    for leaf in leaves:
+        if isinstance(leaf, ops.CreateForeignKeyOp):
+            columns: Iterable[object] = leaf.local_cols
+        elif isinstance(leaf, _UNIQUE) or (isinstance(leaf, ops.CreateIndexOp) and leaf.unique):
+            columns = leaf.columns
+        else:
+            continue
+        if table := table_of(leaf):
+            yield from ((table, str(column)) for column in columns)
+
+
+_UNIQUE: Final = (ops.CreateUniqueConstraintOp, ops.CreatePrimaryKeyOp)
 
 
 def _having_enum(metadata: MetaData, name: str | None) -> Iterator[Table]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
 from fairlead.errors import DecisionNeeded, OperatorError
+from fairlead.toolkit.backfill import has_to_be_given
 from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
 from fairlead.toolkit.change import Action, Change, changes
@@ -142,11 +143,10 @@ def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
     fresh = {(leaf.schema, leaf.table_name) for leaf in operations if isinstance(leaf, ops.CreateTableOp)}
     for leaf in operations:
         if isinstance(leaf, ops.AddColumnOp) and (leaf.schema, leaf.table_name) not in fresh:
-            column = leaf.column
-            if not (column.nullable or column.server_default is not None or column.computed or column.identity):
+            if has_to_be_given(leaf.column):
                 yield ValueNeeded(
                     "backfill",
-                    (leaf.schema, leaf.table_name, str(column.name)),
+                    (leaf.schema, leaf.table_name, str(leaf.column.name)),
                     "It is NOT NULL and has no server default: what do the rows get that are there?",
                     "<SQL expression>",
                 )

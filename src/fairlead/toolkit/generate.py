@@ -10,7 +10,7 @@ follows. Nothing is ever overwritten.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from fairlead.errors import MigrationFailed, OperatorError
 from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
 from fairlead.toolkit.change import changes
-from fairlead.toolkit.circumstances import facts_of, meeting, renamed
+from fairlead.toolkit.circumstances import facts_of, irreplaceable, meeting, renamed
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.difference import declared_within
 from fairlead.toolkit.environment import connected, scripts, upgrade
@@ -36,7 +36,7 @@ from fairlead.toolkit.rewrite import Rewritten, rewrite
 from fairlead.toolkit.safe_ddl import Facts
 from fairlead.toolkit.sentences import breaks_running_code, described, values_gone
 from fairlead.toolkit.shadow import scratch
-from fairlead.toolkit.target import Target
+from fairlead.toolkit.target import Target, insist_all_compared
 from fairlead.toolkit.trial import try_out
 
 _ID_LENGTH: Final = 32  # of Alembic's version table
@@ -48,6 +48,10 @@ _NAMED_BY_CODE: Final = {Kind.TABLE, Kind.COLUMN, Kind.ENUM, "value"}
 _DROPS: Final = (
     "What is dropped is gone: apply this when no code that uses it is running any more. "
     "The downgrade brings it back, without what was in it."
+)
+_NO_WAY_BACK: Final = (
+    "The downgrade brings {} back only while its table has no rows: it is NOT NULL, and nothing can stand for the "
+    "values that are gone. Empty the table before it is run, or write into it where values are to come from."
 )
 _VALUES: Final = (
     "While a row still has one of the values that go ({}) this fails and changes nothing: change the rows first."
@@ -71,6 +75,7 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
 
     Raises DecisionNeeded that says what to pass, OperatorError and MigrationFailed.
     """
+    insist_all_compared(target)
     head = _head(target)
     with scratch(server_url) as url, connected(url) as connection:
         declared = declared_within(connection, target)
@@ -154,11 +159,12 @@ def _goes_along(leaf: ops.MigrateOperation, facts: Facts) -> bool:
     return table in facts.gone and not isinstance(leaf, ops.DropTableOp)
 
 
-def _warnings(renames: Iterable[Rename], leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
+def _warnings(renames: Iterable[Rename], leaves: Collection[ops.MigrateOperation]) -> Iterator[str]:
     if any(rename.old.kind in _NAMED_BY_CODE for rename in renames):
         yield _RENAMES
     if any(map(breaks_running_code, leaves)):
         yield _DROPS
+    yield from map(_NO_WAY_BACK.format, irreplaceable(leaves))
     yield from (_VALUES.format(", ".join(gone)) for leaf in leaves if (gone := values_gone(leaf)))
 
 

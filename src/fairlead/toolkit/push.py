@@ -38,7 +38,7 @@ from fairlead.toolkit.rehearsal import Rehearsal, is_of_values, rehearsed
 from fairlead.toolkit.renames import Place, Question
 from fairlead.toolkit.safe_ddl import Facts, plainly_altered
 from fairlead.toolkit.sentences import described
-from fairlead.toolkit.target import Target
+from fairlead.toolkit.target import Target, insist_all_compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> 
 
     `allowed` names what may be dropped. Raises DecisionNeeded that says what to pass.
     """
+    insist_all_compared(live.target)
     asking = replace(
         deciding,
         ask_rename=_renamer(allowed, deciding.ask_rename),

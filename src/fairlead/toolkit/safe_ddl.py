@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from alembic.operations import ops
 from sqlalchemy import MetaData
-from sqlalchemy.sql.elements import conv
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import ClauseElement, conv
 
-from fairlead.toolkit.backfill import fill_statement, stand_in
+from fairlead.toolkit.backfill import fill_statement, has_to_be_given, stand_in
 from fairlead.toolkit.beside import catalogue_parts, retyped
 from fairlead.toolkit.naming import key_of, path_of, quoted
 from fairlead.toolkit.operations import statements, type_change
@@ -30,6 +31,7 @@ class Facts:
     fresh: frozenset[Table] = frozenset()  # made in this revision
     renamed: frozenset[Table] = frozenset()  # renamed in this revision, or having a column or a value that is
     retyped: frozenset[Table] = frozenset()  # having a column whose type changes in this revision
+    bound: frozenset[tuple[Table, str]] = frozenset()  # columns that a key made in this revision is on
     gone: frozenset[Table] = frozenset()  # dropped in this revision, with all that is on them
     partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes
     fills: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that empty rows get
@@ -104,7 +106,7 @@ def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
         return Part(together=tuple(statements(leaf, facts.metadata)))
     if facts.forward and _differs_by_row(column):
         return _filled_by_default(leaf, facts)
-    if column.nullable or column.server_default is not None or column.computed or column.identity:
+    if not has_to_be_given(column):
         if early and not _is_new(leaf, facts):
             leaf = _copied(leaf, column, if_not_exists=True)
             return Part(alone=tuple(statements(leaf, facts.metadata)))
@@ -149,9 +151,9 @@ def _copied(leaf: ops.AddColumnOp, column: Any, *, if_not_exists: bool) -> ops.A
 
 
 def _brought_back(leaf: ops.AddColumnOp, facts: Facts) -> tuple[str, ...]:
-    """Add a column whose values are gone for good: rows get a stand-in, or there was nothing to go back to."""
+    """Add a column whose values are gone for good: rows get a stand-in, or there have to be none."""
     value = stand_in(leaf.column.type)
-    if value is None:
+    if value is None or ((leaf.schema, leaf.table_name), str(leaf.column.name)) in facts.bound:
         return tuple(statements(leaf, facts.metadata))
     table, column = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
     [added, *others] = statements(leaf, facts.metadata)
@@ -279,8 +281,14 @@ def _kept_default(leaf: ops.AlterColumnOp, facts: Facts) -> list[str]:
 
 
 def _default(default: Any) -> str:
+    """Return a default as DEFAULT has it: a string is a text, `text("…")` and functions are expressions."""
     argument = getattr(default, "arg", default)
-    return str(getattr(argument, "text", argument))
+    known = isinstance(argument, str | ClauseElement)
+    return str(_DDL.render_default_string(argument)) if known else ""
+
+
+_DIALECT: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # same; others double each %
+_DDL: Final = _DIALECT.ddl_compiler(_DIALECT, None)  # type: ignore[arg-type]  # a default is of no statement
 
 
 def _indexed(leaf: ops.CreateIndexOp, facts: Facts) -> Part:
@@ -315,10 +323,9 @@ def _unique(leaf: ops.CreateUniqueConstraintOp, facts: Facts) -> Part:
         built = _stand_in_name(built)
     name, index, path = quoted(str(leaf.constraint_name)), quoted(built), quoted(leaf.schema, leaf.table_name)
     [declared] = statements(leaf, facts.metadata)
-    what = declared.partition(" UNIQUE ")[2]
-    columns, closing, options = what.partition(")")
-    distinct = "" if "NULLS NOT DISTINCT" not in columns else " NULLS NOT DISTINCT"
-    columns = columns.replace("NULLS NOT DISTINCT ", "")
+    distinct, opening, rest = declared.partition(" UNIQUE ")[2].partition("(")
+    columns, closing, options = f"{opening}{rest}".partition(")")
+    distinct = f" {distinct}".rstrip()  # a constraint says it before its columns, an index behind them
     return Part(
         alone=(
             f"DROP INDEX CONCURRENTLY IF EXISTS {quoted(leaf.schema, built)}",

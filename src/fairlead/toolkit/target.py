@@ -17,6 +17,7 @@ Without that section the target is Fairlead's own schema, which `name="fairlead"
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from sqlalchemy import MetaData
 
 from fairlead.db import migrate
+from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.errors import TargetInvalid
 from fairlead.schema import metadata as own_metadata
 from fairlead.schema.row_security import OWNER_ROLE
@@ -74,6 +76,18 @@ def load_target(directory: Path, *, name: str = "") -> Target:
     if name and name != target.name:
         raise TargetInvalid(f"There is no target {name!r} here: use {target.name!r} or {OWN!r}.")
     return target
+
+
+def insist_all_compared(target: Target) -> None:
+    """Raise TargetInvalid when the models have tables in schemas that are not compared: nobody would ever make them."""
+    compared = target.schemas or (DEFAULT_SCHEMA,)
+    tables = ((table.schema or DEFAULT_SCHEMA, table.name) for table in target.metadata.tables.values())
+    if astray := sorted(table for table in tables if table[0] not in compared):
+        every = json.dumps([*compared, *sorted({schema for schema, _ in astray})])
+        raise TargetInvalid(
+            f"Some tables of the models are in schemas that are not compared. Write in {_SECTION}: schemas = {every}",
+            details={f"{schema}.{name}": "It would not be made, and no drift of it seen." for schema, name in astray},
+        )
 
 
 def noted(directory: Path) -> dict[str, Any]:

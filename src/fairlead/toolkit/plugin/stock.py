@@ -6,11 +6,12 @@ Of each operation that is kept it is noted what it takes care of, so that the pl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import CheckConstraint, Column, Constraint, Enum
 from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
 from fairlead.toolkit.change import Action, Change
@@ -39,6 +40,7 @@ def kept(operations: Iterable[MigrateOperation], changes: Changes) -> tuple[list
         if care:
             _leave_alone(operation)
             covered.update({key: _both(covered.get(key, set()), facts) for key, facts in care.items()})
+            _name_it(operation, care)
             standing.append(_reversible(operation, changes))
     return standing, covered
 
@@ -80,6 +82,13 @@ def _bare(column: Column[Any]) -> Column[Any]:
     if isinstance(column.type, Enum) and column.type.native_enum:
         copy.type = ENUM(*column.type.enums, name=column.type.name, schema=column.type.schema, create_type=False)
     return copy
+
+
+def _name_it(operation: MigrateOperation, care: Covered) -> None:
+    """Give a constraint without a name the one that PostgreSQL gave it, so that the way back finds it."""
+    if isinstance(operation, ops.AddConstraintOp) and not _name(operation.to_constraint()):
+        [key] = care
+        cast("Any", operation).constraint_name = conv(key.name)
 
 
 def _both(one: set[str] | None, other: set[str] | None) -> set[str] | None:
@@ -140,8 +149,22 @@ def _key_of_constraint(constraint: Constraint, schema: str, table: str, changes:
     columns = [column.name for column in getattr(constraint, "columns", [])]
     if named.name:
         return named
-    added = (key for key, change in changes.items() if key[:3] == named[:3] and change.action is Action.ADD)
-    return next((key for key in added if changes[key].thing.facts.get("columns") == columns), named)
+    kind = _KINDS.get(constraint.__visit_name__)
+    alike = (
+        key
+        for key, change in changes.items()
+        if key[:3] == named[:3] and change.declared and change.declared.facts["type"] == kind
+    )
+    return next((key for key in alike if changes[key].thing.facts.get("columns") == columns), named)
+
+
+_KINDS: Final = {
+    "primary_key_constraint": "primary key",
+    "unique_constraint": "unique",
+    "foreign_key_constraint": "foreign key",
+    "check_constraint": "check",
+    "exclude_constraint": "exclusion",
+}
 
 
 def _name(constraint: Constraint) -> str:
