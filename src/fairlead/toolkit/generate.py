@@ -38,6 +38,7 @@ from fairlead.toolkit.sentences import breaks_running_code, described, values_go
 from fairlead.toolkit.shadow import scratch
 from fairlead.toolkit.target import Target, insist_all_compared
 from fairlead.toolkit.trial import try_out
+from fairlead.toolkit.unforeseen import told_as
 
 _ID_LENGTH: Final = 32  # of Alembic's version table
 _EMPTY: Final = Rewritten((), ())
@@ -70,6 +71,7 @@ class Wanted:
     today: date
 
 
+@told_as(MigrationFailed, "The change cannot be generated: {}. Nothing was written; make it by hand (--custom).")
 def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Deciding) -> list[Draft]:
     """Return the revisions that lead to the models, tried and not yet written; none when nothing is to be done.
 

@@ -39,6 +39,7 @@ from fairlead.toolkit.renames import Place, Question
 from fairlead.toolkit.safe_ddl import Facts, plainly_altered
 from fairlead.toolkit.sentences import described
 from fairlead.toolkit.target import Target, insist_all_compared
+from fairlead.toolkit.unforeseen import told_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Plan:
         return [loss for loss in self.losses if loss.name not in known]
 
 
+@told_as(PushFailed, "The push cannot be planned: {}. Nothing was changed.")
 def plan(live: Shadow, deciding: Deciding, *, allowed: Collection[str] = ()) -> Plan:
     """Find what is to be done; the connection is of `one_transaction`, whatever is tried on it is not kept.
 
@@ -105,6 +107,7 @@ def _past_forced_security(connection: Connection, todo: Iterable[str]) -> Iterat
             yield statement
 
 
+@told_as(PushFailed, "The push failed: {}. Nothing was changed, but for new values of enums.")
 def apply(
     url: str,
     planned: Plan,
