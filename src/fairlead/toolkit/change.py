@@ -106,8 +106,18 @@ def changes(found: Catalogue, declared: Catalogue) -> list[Change]:
     """Return everything that differs, in the order in which things can be made; what is equal is not in it."""
     order = list(Kind)
     keys = sorted({**found, **declared}, key=lambda key: (order.index(key.kind), *key[1:]))
-    pairs = [Change(key, found.get(key), declared.get(key)) for key in keys]
+    pairs = [Change(key, *_sides(key, found, declared)) for key in keys]
     return [pair for pair in pairs if pair.found is None or pair.declared is None or pair.facts]
+
+
+def _sides(key: Key, found: Catalogue, declared: Catalogue) -> tuple[Thing | None, Thing | None]:
+    """Return both sides of a thing; a column that has nothing of its own on one side is there as its parent's."""
+    before, after = found.get(key), declared.get(key)
+    table = Key(Kind.TABLE, key.schema, key.table, key.table)
+    if key.kind is Kind.COLUMN and table in found and table in declared:
+        before = before or (after and after.as_inherited())
+        after = after or (before and before.as_inherited())
+    return before, after
 
 
 def telling(everything: list[Change]) -> Iterator[Change]:

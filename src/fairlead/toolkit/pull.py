@@ -9,18 +9,16 @@ the module, the schema is the same; what no DDL brings about is named.
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Column, Connection, MetaData, text
+from sqlalchemy import MetaData
 
 from fairlead.errors import OperatorError
 from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
@@ -29,17 +27,13 @@ from fairlead.toolkit.difference import declared_catalogue
 from fairlead.toolkit.environment import connected
 from fairlead.toolkit.operations import statements
 from fairlead.toolkit.plugin.planning import planned
+from fairlead.toolkit.plugin.sequences import freed, is_serial
 from fairlead.toolkit.plugin.statements import steps
+from fairlead.toolkit.reflection import NAMED, generated
 from fairlead.toolkit.target import Target, noted
 
 _BEFORE_TABLES: Final = (Kind.SCHEMA, Kind.EXTENSION, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN, Kind.FUNCTION)
 _CALLING: Final = (Kind.DOMAIN, Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX)
-_PARTITIONS: Final = text("""
-    select c.relname, pg_get_partkeydef(c.oid), c.relispartition from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = :schema and (c.relkind = 'p' or c.relispartition)
-""")
-_REFLECTIONS_OWN: Final = re.compile(r"'postgresql_ignore_search_path': False,?\s*")  # how it was found, not what it is
 _modules = count()
 
 
@@ -71,54 +65,24 @@ def pull(url: str, server_url: str, place: Target) -> Pulled:
     What comes in one round may show what the next has to bring; a thing is tried once.
     Raises OperatorError when the extra `toolkit` is not installed or the models cannot be made.
     """
+    tried, named = set[tuple[Key, Action]](), set[Key]()
     with connected(url) as connection:
-        models = _generated(connection, place)
         found = read_catalogue(connection, place)
-    before, after, tried = list(_before(found)), list[str](), set[tuple[Key, Action]]()
-    while True:
-        source = _source(models, before=before, after=after)
-        declared = declared_catalogue(replace(place, metadata=_metadata(source)), server_url)
-        left = changes(declared, found)
-        new = [change for change in left if (change.key, change.action) not in tried]
-        if not new:
-            return Pulled(source, tuple(_gap(change) for change in telling(left)))
-        tried.update((change.key, change.action) for change in new)
-        after = sorted([*after, *_statements(new, declared, found)], key=_changes_hands)
-
-
-def _generated(connection: Connection, place: Target) -> str:
-    try:
-        generators = importlib.import_module("sqlacodegen.generators")
-    except ImportError as error:
-        raise OperatorError("Models are written by sqlacodegen: pip install 'fairlead[toolkit]'.") from error
-    metadata = MetaData()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what reflection leaves out, which the comparison finds
-        for schema in place.schemas or (None,):
-            _reflect(connection, metadata, schema, place)
-        generator = generators.DeclarativeGenerator(
-            metadata, connection.engine, ["include_dialect_options", "nosyntheticenums", "nojoined"]
-        )
-        return _REFLECTIONS_OWN.sub("", str(generator.generate()))
-
-
-def _reflect(connection: Connection, metadata: MetaData, schema: str | None, place: Target) -> None:
-    """Reflect the tables of a schema; a partition is part of its table, and comes as DDL."""
-    rows = connection.execute(_PARTITIONS, {"schema": schema or "public"}).all()
-    partitions = {name for name, _, is_partition in rows if is_partition}
-
-    def wanted(name: str, _metadata: Any) -> bool:
-        noted = name == place.version_table and schema in {place.version_schema, None}
-        return not noted and name not in partitions
-
-    metadata.reflect(connection, schema, views=False, only=wanted)
-    for name, key, is_partition in rows:
-        table = metadata.tables.get(f"{schema}.{name}" if schema else name)
-        if key and not is_partition and table is not None:
-            table.dialect_kwargs["postgresql_partition_by"] = key
-    connection.rollback()
-    for table in metadata.tables.values():  # sqlacodegen leaves the expressions out, so such an index comes as DDL
-        table.indexes = {index for index in table.indexes if all(isinstance(e, Column) for e in index.expressions)}
+        models, before = generated(connection, place, found), list(_before(found))
+        after = list(_descending(found))
+        while True:
+            source = _source(models, before=before, after=after)
+            declared = declared_catalogue(replace(place, metadata=_metadata(source)), server_url)
+            left = changes(declared, found)
+            if mistaken := {one.key for one in left if one.kind is Kind.COLUMN and "type" in one.facts} - named:
+                named |= mistaken
+                models = generated(connection, place, found, named=named)
+                continue
+            new = [change for change in left if (change.key, change.action) not in tried]
+            if not new:
+                return Pulled(source, tuple(_gap(change) for change in telling(left)))
+            tried.update((change.key, change.action) for change in new)
+            after = sorted([*after, *_statements(new, declared, found)], key=_changes_hands)
 
 
 def _before(found: Catalogue) -> Iterator[str]:
@@ -129,6 +93,16 @@ def _before(found: Catalogue) -> Iterator[str]:
             called = kind is not Kind.FUNCTION or f"{thing.name.partition('(')[0]}(" in calls
             if called and not (kind is Kind.SCHEMA and thing.name == "public"):
                 yield from steps(None, thing)
+    for thing in _of_kind(found, Kind.SEQUENCE):
+        if not is_serial(thing, found.values()):
+            yield from steps(None, freed(thing))
+
+
+def _descending(found: Catalogue) -> Iterator[str]:
+    """Yield what makes tables children of others, first of all: so their parents' checks are not theirs alone."""
+    for thing in _of_kind(found, Kind.TABLE):
+        for parent in thing.facts.get("inherits", []):
+            yield f"alter table {thing.relation} inherit {parent}"
 
 
 def _of_kind(found: Catalogue, kind: Kind) -> list[Thing]:
@@ -153,25 +127,24 @@ def _changes_hands(statement: str) -> bool:
 
 def _source(models: str, *, before: Iterable[str], after: Iterable[str]) -> str:
     """Return the module: the models, then the DDL around them."""
+    has_base = "class Base(" in models
     parts = [
         '"""The models of a database, as `fairlead db pull` found them."""',
-        f"from sqlalchemy import DDL, {'MetaData, ' if 'MetaData()' in models else ''}event",
-        models.strip() if "Base.metadata" in models or "(Base)" in models else _NO_TABLES,
-        _DDL.format(before=_listed(before), after=_listed(after)).strip(),
+        "from sqlalchemy import DDL, event",
+        *([_NAMED_IMPORTS, NAMED] if "Named(" in models else []),
+        models.strip(),
+        _DDL.format(
+            metadata="metadata = Base.metadata\n\n" if has_base else "",
+            before=_listed(before),
+            after=_listed(after),
+        ).strip(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-_NO_TABLES: Final = """
-from sqlalchemy.orm import DeclarativeBase
-
-class Base(DeclarativeBase):
-    pass
-""".strip()
+_NAMED_IMPORTS: Final = "from typing import Any\n\nfrom sqlalchemy.types import UserDefinedType"
 _DDL: Final = """
-metadata = Base.metadata
-
-# What SQLAlchemy has no word for, in the order in which it is made.
+{metadata}# What SQLAlchemy has no word for, in the order in which it is made.
 BEFORE_TABLES = [{before}]
 AFTER_TABLES = [{after}]
 

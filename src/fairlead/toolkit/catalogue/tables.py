@@ -61,6 +61,14 @@ select n.nspname, c.relname, a.attname, jsonb_build_object(
     'compression', case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
     'statistics', nullif(a.attstattarget, -1),
     'options', (select jsonb_agg(o order by o) from unnest(a.attoptions) o),
+    'inherited', (select jsonb_build_object('nullable', not p.attnotnull, 'default', pg_get_expr(pd.adbin, pd.adrelid),
+            'storage', case when p.attstorage <> t.typstorage then case p.attstorage when 'p' then 'plain'
+                when 'e' then 'external' when 'm' then 'main' else 'extended' end end,
+            'compression', case p.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end)
+        from pg_inherits i
+        join pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
+        left join pg_attrdef pd on pd.adrelid = p.attrelid and pd.adnum = p.attnum
+        where i.inhrelid = c.oid and a.attinhcount > 0 order by i.inhseqno limit 1),
     'comment', col_description(c.oid, a.attnum))
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace

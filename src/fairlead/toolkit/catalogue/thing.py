@@ -77,14 +77,21 @@ class Thing:
         """Its own name as SQL writes it where it is looked up in a schema."""
         return qualified(self.key.schema, self.key.name)
 
+    def as_inherited(self) -> Thing | None:
+        """Return a column as it would be without anything of its own; None for one that is no parent's."""
+        inherited = self.facts.get("inherited")
+        if inherited is None:
+            return None
+        facts = {fact: value for fact, value in {**self.facts, **inherited}.items() if value is not None}
+        return Thing(self.key, facts)
+
     @property
     def title(self) -> str:
         """What people call it: `policy queues_tenant on queues`."""
         if self.kind is Kind.COLUMN:
             return f"column {self.relation}.{self.name}"
         if self.kind in {Kind.GRANT, Kind.DEFAULT_GRANT}:
-            grantee = "its owner" if self.facts.get("usual") else self.facts["grantee"]
-            return f"grant on {self.facts['object']} to {grantee}"
+            return _grant(self)
         if self.kind is Kind.OTHER:
             return self.name
         if self.kind in _ON_A_TABLE:
@@ -97,6 +104,14 @@ class Thing:
 Catalogue: TypeAlias = Mapping[Key, Thing]
 
 _ON_A_TABLE = {Kind.CONSTRAINT, Kind.INDEX, Kind.STATISTICS, Kind.RULE, Kind.TRIGGER, Kind.POLICY}
+
+
+def _grant(thing: Thing) -> str:
+    facts, grantee = thing.facts, "its owner" if thing.facts.get("usual") else thing.facts["grantee"]
+    if thing.kind is Kind.GRANT:
+        return f"grant on {facts['object']} to {grantee}"
+    place = f"schema {thing.key.schema}" if thing.key.schema else "every schema"
+    return f"default grant on {facts['object']} of {place} to {grantee}"
 
 
 def qualified(schema: str, name: str, *, quote: bool = True) -> str:

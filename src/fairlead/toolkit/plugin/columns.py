@@ -13,8 +13,11 @@ _Facts: TypeAlias = Mapping[str, Any]
 
 
 def made(thing: Thing) -> Iterator[str]:
-    """Yield what adds the column."""
+    """Yield what adds the column; one that comes from a parent is there already, but for what is its own."""
     facts = thing.facts
+    if (inherited := thing.as_inherited()) is not None:
+        yield from altered(inherited, thing)
+        return
     parts = [f"alter table {thing.relation} add column {quoted(thing.name)} {_type(facts)}"]
     if facts.get("generated"):
         parts.append(f"generated always as ({facts['generated']}) {facts['generated kind']}")
@@ -27,8 +30,9 @@ def made(thing: Thing) -> Iterator[str]:
 
 
 def gone(thing: Thing) -> Iterator[str]:
-    """Yield what drops the column."""
-    yield f"alter table {thing.relation} drop column {quoted(thing.name)}"
+    """Yield what drops the column; one that comes from a parent goes with that."""
+    if thing.facts.get("inherited") is None:
+        yield f"alter table {thing.relation} drop column {quoted(thing.name)}"
 
 
 def altered(before: Thing, after: Thing) -> Iterator[str]:

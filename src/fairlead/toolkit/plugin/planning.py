@@ -14,10 +14,10 @@ from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
-from fairlead.toolkit.naming import quoted
 from fairlead.toolkit.plugin import enums, stock
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.plugin.sequences import freed, is_serial
 from fairlead.toolkit.plugin.statements import steps
 
 _Placed: TypeAlias = tuple[int, int, MigrateOperation]
@@ -67,6 +67,8 @@ def planned(
             placed.extend((_CODE, _ORDER[Kind.RULE], operation) for *_, operation in _index(change))
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
             placed.extend(_enum(change, found, declared, by_key))
+        elif change.kind is Kind.SEQUENCE and change.action is not Action.ALTER and change.thing.facts.get("owned by"):
+            placed.extend(_owned(change))
         else:
             placed.extend(_placed(rest, apart=_must_part(change, by_key)))
     placed.sort(key=lambda one: one[:2])
@@ -100,11 +102,10 @@ def _only_back(change: Change, covered: stock.Covered) -> MigrateOperation:
 
 def _comes_with_its_column(change: Change, changes: stock.Changes) -> bool:
     """Tell whether a sequence is made, and goes, with the serial column that owns it; it does not change with it."""
-    if change.action is Action.ALTER:
+    if change.action is Action.ALTER or change.kind is not Kind.SEQUENCE:
         return False
-    owner = change.thing.facts.get("owned by") if change.kind is Kind.SEQUENCE else None
-    columns = (one for one in changes.values() if one.kind is Kind.COLUMN and one.action is change.action)
-    return owner is not None and any(f"{one.thing.relation}.{quoted(one.name)}" == owner for one in columns)
+    things = (one.thing for one in changes.values() if one.action is change.action)
+    return is_serial(change.thing, things)
 
 
 def _is_nothing(operation: MigrateOperation) -> bool:
@@ -206,6 +207,17 @@ def _enum(change: Change, found: Catalogue, declared: Catalogue, changes: stock.
         way = enums.values_steps(both, after, catalogue=declared)
         back = enums.values_steps(after, both, catalogue=declared)
         yield (_TAKEN_AWAY, -_ORDER[Kind.ENUM], CatalogueOp(replace(change, found=both), way, back))
+
+
+def _owned(change: Change) -> Iterator[_Placed]:
+    """Yield the operations on a sequence that is there before its column, and as long as that draws from it."""
+    free = freed(change.thing)
+    if change.action is Action.ADD:
+        yield (*_place(change), _catalogue_op(replace(change, declared=free)))
+        yield (_CODE, 0, _catalogue_op(replace(change, found=free)))
+    else:
+        yield (_TAKEN_OFF, 0, _catalogue_op(replace(change, declared=free)))
+        yield (*_place(change), _catalogue_op(replace(change, found=free)))
 
 
 def _index(change: Change) -> Iterator[_Placed]:

@@ -178,7 +178,9 @@ def _of_new_table(operation: ops.CreateTableOp, changes: Changes) -> Covered:
     if table not in changes or changes[table].action is not Action.ADD:
         return {}
     made = operation.to_table()
-    facts = MADE_WITH_A_TABLE | ({"storage parameters"} if made.dialect_options["postgresql"]["with"] else set())
+    options = made.dialect_options["postgresql"]
+    facts = MADE_WITH_A_TABLE | ({"storage parameters"} if options["with"] else set())
+    facts -= set() if options["inherits"] else {"inherits"}  # by DDL, which comes when the table is there
     covered: Covered = {table: facts}
     for column in made.columns:
         key = Key(Kind.COLUMN, schema, made.name, column.name)
