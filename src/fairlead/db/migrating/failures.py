@@ -33,7 +33,8 @@ def unreachable(error: BaseException | None) -> DatabaseUnavailable:
 
 def reason(error: BaseException | None) -> str:
     """Return why there is no connection, on one line: of libpq's lines the first has what failed, others what to do."""
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    first, *others = [line.strip().rstrip(".") for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return f"{first} ({' '.join(others)})" if others else first
 
 
 @contextmanager
