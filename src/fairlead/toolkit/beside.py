@@ -23,6 +23,8 @@ _DROPPED: Final = re.compile(rf"alter table {PATH} drop constraint ", re.IGNOREC
 
 def catalogue_parts(operation: CatalogueOp, *, busy: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the statements that stand alone, and those of the transaction; `busy`: the table is in use."""
+    if operation.again:
+        return (), operation.statements
     if all(_ADDED_VALUE.match(statement) for statement in operation.statements):
         return tuple(_if_missing(statement) for statement in operation.statements), ()
     if busy and operation.change.kind is Kind.CONSTRAINT and any(map(_ADDED.match, operation.statements)):

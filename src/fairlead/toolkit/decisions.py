@@ -14,9 +14,9 @@ from typing import Final, TypeAlias
 
 from alembic.operations import ops
 from sqlalchemy import Connection, RootTransaction
-from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
-from fairlead.errors import DecisionNeeded, OperatorError
+from fairlead.errors import DecisionNeeded, MigrationFailed, OperatorError
 from fairlead.toolkit.backfill import has_to_be_given
 from fairlead.toolkit.beside import retyped
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
@@ -197,20 +197,24 @@ def _new_types(operations: Operations) -> Iterator[str]:
 _TYPES: Final = {Kind.SCHEMA, Kind.EXTENSION, Kind.ENUM, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN}
 
 
-def _can(shadow: Shadow, table: str, name: str, *, change: Iterable[str]) -> bool:
+def _can(shadow: Shadow, table: str, name: str, *, change: tuple[str, ...]) -> bool:
+    """Try the change on a copy of the column, which has no values, no default and nothing that is built on it.
+
+    Raises MigrationFailed for what is wrong otherwise.
+    """
+    copied = f"create temporary table {_COPY} on commit drop as select {name} from {table} with no data"  # noqa: S608
+    *before, retype = change
     try:
         with shadow.owned() as attempt:
-            shadow.connection.exec_driver_sql(for_driver(f"alter table {table} alter column {name} drop default"))
-            for statement in change:
+            for statement in (copied, *before, retype.replace(f" {table} ", f" pg_temp.{_COPY} ", 1)):
                 shadow.connection.exec_driver_sql(for_driver(statement))
             attempt.rollback()
-    except DataError:
-        return True  # there is a cast; what some values make of it is another question
-    except ProgrammingError as error:
+    except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") in _NO_CAST:
             return False
-        raise
+        raise MigrationFailed(f"{first_line(error)}. Nothing was changed.", details={"statement": retype}) from error
     return True
 
 
-_NO_CAST = {"42804", "42846"}  # datatype_mismatch, cannot_coerce
+_COPY: Final = "fairlead_attempt"
+_NO_CAST: Final = {"42804", "42846"}  # datatype_mismatch, cannot_coerce

@@ -75,7 +75,7 @@ def consequences(
             isinstance(leaf, ops.CreateIndexOp) and bool(leaf.unique)
         ):
             yield from _made_unique(leaf, connection)
-        elif isinstance(leaf, CatalogueOp):
+        elif isinstance(leaf, CatalogueOp) and not leaf.again:
             yield from _of_catalogue(leaf.change, connection, casts=casts)
 
 

@@ -9,23 +9,44 @@ from typing import Any, Final
 from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 
-from fairlead.toolkit.change import Action
+from fairlead.toolkit.change import Action, Change
 from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.safe_ddl import name_of
 
 
 def described(operations: Iterable[ops.MigrateOperation]) -> list[str]:
-    """Say each in a line; what is dropped to be made anew is one that changes."""
+    """Say each in a line; what is dropped to be made anew is one that changes, or is as it was."""
     leaves = list(operations)
-    dropped = {name_of(leaf) for leaf in leaves if isinstance(leaf, ops.DropIndexOp | ops.DropConstraintOp)}
-    made = {name_of(leaf) for leaf in leaves if isinstance(leaf, ops.CreateIndexOp | ops.AddConstraintOp)}
-    again = dropped & made
+    taken = {_name(leaf): leaf for leaf in leaves if _is_half(leaf, Action.REMOVE)}
+    again = {_name(leaf) for leaf in leaves if _is_half(leaf, Action.ADD)} & taken.keys()
     return [
-        re.sub("^add ", "change ", describe(leaf)) if name_of(leaf) in again else describe(leaf)
+        _again(leaf, taken[_name(leaf)]) if _name(leaf) in again and _is_half(leaf, Action.ADD) else describe(leaf)
         for leaf in leaves
-        if not (isinstance(leaf, ops.DropIndexOp | ops.DropConstraintOp) and name_of(leaf) in again)
+        if not (_name(leaf) in again and _is_half(leaf, Action.REMOVE))
     ]
+
+
+def _is_half(leaf: ops.MigrateOperation, action: Action) -> bool:
+    """Tell whether it only makes, or only takes away, what the other half may be about too."""
+    if isinstance(leaf, CatalogueOp):
+        return leaf.again and leaf.change.action is action
+    made, gone = (ops.CreateIndexOp, ops.AddConstraintOp), (ops.DropIndexOp, ops.DropConstraintOp)
+    return isinstance(leaf, made if action is Action.ADD else gone)
+
+
+def _name(leaf: ops.MigrateOperation) -> Any:
+    return leaf.change.key if isinstance(leaf, CatalogueOp) else name_of(leaf)
+
+
+def _again(leaf: ops.MigrateOperation, taken: ops.MigrateOperation) -> str:
+    same = isinstance(leaf, CatalogueOp) and isinstance(taken, CatalogueOp) and _is_same(leaf.change, taken.change)
+    return re.sub("^add ", "put back " if same else "change ", describe(leaf))
+
+
+def _is_same(made: Change, taken: Change) -> bool:
+    """Tell whether nobody wrote it otherwise: the columns of a view have other types when those that it reads have."""
+    return set(Change(made.key, taken.found, made.declared).facts) <= {"columns"}
 
 
 def describe(operation: ops.MigrateOperation) -> str:

@@ -38,6 +38,10 @@ def try_out(target: Target, url: str, parts: Iterable[Rewritten]) -> list[str]:
         return [name for oid, file, name in connection.execute(_FILES) if files.get(oid, file) != file]
 
 
+_BY_HAND: Final = (
+    " Drop what is in the way by hand, in a revision before (--custom), and make it again in one after; what is in one "
+    "of the schemas that are compared is taken off and put back by itself."
+)
 _OUTSIDE: Final = (
     " What is not in the schemas {} is not compared: let it be in one of them, as in Enum(…, schema={!r}), or name its "
     "schema in `schemas`."
@@ -50,7 +54,10 @@ def _run(connection: psycopg.Connection[tuple[object, ...]], statement: str, tar
     except psycopg.Error as error:
         missing = isinstance(error, psycopg.errors.UndefinedObject) and bool(target.schemas)
         hint = _OUTSIDE.format(", ".join(target.schemas), target.schemas[0]) if missing else ""
+        on_it = isinstance(error, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist))
+        in_the_way = f" ({error.diag.message_detail})" if on_it and error.diag.message_detail else ""
+        hint += _BY_HAND if in_the_way else ""
         raise MigrationFailed(
-            f"The change cannot be generated: {str(error).splitlines()[0]}. Nothing was written.{hint}",
+            f"The change cannot be generated: {str(error).splitlines()[0]}{in_the_way}. Nothing was written.{hint}",
             details={"statement": statement},
         ) from error

@@ -18,7 +18,6 @@ select n.nspname, '', format('%%I(%%s)', p.proname, pg_get_function_identity_arg
     'procedure', nullif(p.prokind = 'p', false),
     'returns', pg_get_function_result(p.oid),
     'body', case when p.prokind <> 'a' then coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) end,
-    'needs tables', nullif(p.prosqlbody is not null, false),
     'owner', {owner},
     'comment', obj_description(p.oid, 'pg_proc'))
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -31,6 +30,12 @@ _VIEWS: Final = """
 select n.nspname, '', c.relname, jsonb_build_object(
     'materialized', nullif(c.relkind = 'm', false),
     'definition', rtrim(pg_get_viewdef(c.oid), ';'),
+    'columns', (select jsonb_agg(format('%%I %%s', a.attname, format_type(a.atttypid, a.atttypmod)) order by a.attnum)
+        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0),
+    'column comments', (select jsonb_object_agg(a.attname, col_description(c.oid, a.attnum)) from pg_attribute a
+        where a.attrelid = c.oid and a.attnum > 0 and col_description(c.oid, a.attnum) is not null),
+    'column defaults', (select jsonb_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid)) from pg_attrdef d
+        join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where d.adrelid = c.oid),
     'options', (select jsonb_agg(o order by o) from unnest(c.reloptions) o),
     'owner', {owner},
     'comment', obj_description(c.oid, 'pg_class'))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.toolkit.catalogue import code, named_types, rights, tables
+from fairlead.toolkit.catalogue.needs import read_needs
 from fairlead.toolkit.catalogue.thing import Catalogue, Key, Thing
 from fairlead.toolkit.target import Target
 
@@ -32,11 +33,12 @@ def catalogue_now(connection: Connection, target: Target) -> Catalogue:
     version = {(target.version_schema or schema, target.version_table) for schema in schemas}
     found: dict[Key, Thing] = {}
     connection.exec_driver_sql(f"set local search_path = {DEFAULT_SCHEMA}")
+    needs = read_needs(connection, schemas)
     for kind, query in _QUERIES:
         for schema, table, name, facts in connection.exec_driver_sql(query, {"schemas": schemas}):
             if (schema, table) not in version and not str(facts.get("grantee", "")).startswith(_PASSING):
                 key = Key(kind, schema, table, name)
-                found[key] = Thing(key, _given(facts))
+                found[key] = Thing(key, _given(facts), needs.get(key, frozenset()))
     return found
 
 

@@ -52,10 +52,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing. A fact that is not there is None."""
+    """One thing. A fact that is not there is None; what it `needs` is no fact, but what it is built on."""
 
     key: Key
     facts: Mapping[str, Any] = field(default_factory=dict)
+    needs: frozenset[Key] = field(default=frozenset(), compare=False)
 
     @property
     def kind(self) -> Kind:

@@ -25,13 +25,16 @@ class CatalogueOp(MigrateOperation):
     """One change of one thing: `statements` make it, `back` undoes it.
 
     One without `statements` is made by another operation and only undone here, or the other way round; where there is
-    neither, a person has to write it.
+    neither, a person has to write it. `again`: it is one half of taking something off and putting it back.
     """
 
-    def __init__(self, change: Change, statements: tuple[str, ...], back: tuple[str, ...]) -> None:
+    def __init__(
+        self, change: Change, statements: tuple[str, ...], back: tuple[str, ...], *, again: bool = False
+    ) -> None:
         self.change = change
         self.statements = statements
         self.back = back
+        self.again = again
 
     @property
     def table_name(self) -> str:
@@ -45,7 +48,7 @@ class CatalogueOp(MigrateOperation):
 
     def reverse(self) -> CatalogueOp:
         """Return the operation that undoes this one."""
-        return CatalogueOp(self.change.reversed(), self.back, self.statements)
+        return CatalogueOp(self.change.reversed(), self.back, self.statements, again=self.again)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Return what `alembic check` shows."""

@@ -5,7 +5,7 @@ What hangs on something goes before it goes and comes after it came. Reversed, t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -14,7 +14,8 @@ from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
-from fairlead.toolkit.plugin import enums, stock
+from fairlead.toolkit.plugin import enums, settings, stock
+from fairlead.toolkit.plugin.dependents import Order, in_the_way, needs_relations, places
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.plugin.sequences import freed, is_serial
@@ -53,26 +54,63 @@ def planned(
 ) -> list[MigrateOperation]:
     """Return the operations that make the found the declared."""
     by_key = {change.key: change for change in changes}
-    standing, covered = stock.kept(operations, by_key)
+    off = in_the_way(by_key, found, declared, parted=lambda change: _must_part(change, by_key))
+    order = Order(places(found), places(declared))
+    rest_by_key = {key: change for key, change in by_key.items() if key not in off}
+    standing, covered = stock.kept(operations, rest_by_key)
     placed = [_place_of_stock(operation) for operation in standing]
-    for change in changes:
+    for key in sorted(off):
+        placed.extend(_again(Change(key, found.get(key), declared.get(key)), order))
+    for change in rest_by_key.values():
         rest = _rest(change, covered)
         if _goes_with_its_table(change, by_key):
             placed.append((_TAKEN_OFF, -_ORDER[change.kind], _only_back(change, covered)))
         elif _with_its_view(change, by_key, action=Action.REMOVE):
-            placed.append((_TAKEN_OFF, -len(_ORDER), CatalogueOp(change, (), steps(None, change.found))))
+            placed.append((_TAKEN_OFF, order.off(change), CatalogueOp(change, (), steps(None, change.found))))
         elif rest is None or _comes_with_its_column(change, by_key):
             continue
         elif change.kind is Kind.INDEX and _with_its_view(change, by_key, action=Action.ADD):
-            placed.extend((_CODE, _ORDER[Kind.RULE], operation) for *_, operation in _index(change))
+            placed.extend((_CODE, order.on(change), operation) for *_, operation in _index(change))
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
-            placed.extend(_enum(change, found, declared, by_key))
+            placed.extend(_enum(change, found, declared, changed=by_key.keys() | off))
         elif change.kind is Kind.SEQUENCE and change.action is not Action.ALTER and change.thing.facts.get("owned by"):
             placed.extend(_owned(change))
         else:
-            placed.extend(_placed(rest, apart=_must_part(change, by_key)))
+            placed.extend(_placed(rest, order))
     placed.sort(key=lambda one: one[:2])
     return [operation for _, _, operation in placed if not _is_nothing(operation)]
+
+
+def _again(change: Change, order: Order) -> Iterator[_Placed]:
+    """Yield both halves of taking a thing off and putting it back; rights on it go with it by themselves."""
+    goes = _by_itself if change.kind is Kind.GRANT else _taken_off
+    if change.found is not None:
+        rank = 1 if change.kind is Kind.COLUMN else order.off(change)  # when what is on the column is off
+        half = replace(change, declared=None)
+        yield (_TAKEN_OFF, rank, CatalogueOp(half, goes(change.found), _whole(change.found), again=True))
+    if change.declared is not None:
+        half = replace(change, found=None)
+        place = (_TABLES, _ORDER[Kind.CONSTRAINT]) if change.kind is Kind.COLUMN else _place_on(change, order)
+        yield (*place, CatalogueOp(half, _whole(change.declared), goes(change.declared), again=True))
+
+
+def _place_on(change: Change, order: Order) -> tuple[int, int]:
+    if change.kind is Kind.FUNCTION and not needs_relations(change.thing):
+        return _TYPES, _ORDER[Kind.FUNCTION]
+    return _CODE, order.on(change)
+
+
+def _taken_off(thing: Thing) -> tuple[str, ...]:
+    return steps(thing, None)
+
+
+def _by_itself(_thing: Thing) -> tuple[str, ...]:
+    return ()
+
+
+def _whole(thing: Thing) -> tuple[str, ...]:
+    """Return what makes a thing with its owner, also where that is another than who makes it."""
+    return (*steps(None, thing), *settings.owner(Thing(thing.key), thing))
 
 
 def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
@@ -158,36 +196,32 @@ def _must_part(change: Change, changes: stock.Changes) -> bool:
     )
 
 
-def _placed(change: Change, *, apart: bool) -> Iterator[_Placed]:
+def _placed(change: Change, order: Order) -> Iterator[_Placed]:
     if change.kind is Kind.INDEX and set(change.facts) != {"comment"}:
         yield from _index(change)
     elif change.kind is Kind.CONSTRAINT and change.thing.facts.get("type") == "check":
         yield from _check(change)
-    elif apart:
-        yield from _placed(replace(change, declared=None), apart=False)
-        yield from _placed(replace(change, found=None), apart=False)
     else:
-        yield (*_place(change), _catalogue_op(change))
+        yield (*_place(change, order), _catalogue_op(change))
 
 
-def _place(change: Change) -> tuple[int, int]:
+def _place(change: Change, order: Order) -> tuple[int, int]:
     kind, removed = change.kind, change.action is Action.REMOVE
-    if removed and (kind in _HANGING or kind in {Kind.CONSTRAINT, Kind.INDEX}):
+    hanging = kind in _HANGING or (kind is Kind.FUNCTION and needs_relations(change.thing))
+    if hanging:
+        return (_TAKEN_OFF, order.off(change)) if removed else (_CODE, order.on(change))
+    if removed and kind in {Kind.CONSTRAINT, Kind.INDEX}:
         return _TAKEN_OFF, -_ORDER[kind]
     if removed and kind in _BEFORE_TABLES:
         return _TAKEN_AWAY, -_ORDER[kind]
-    if kind is Kind.FUNCTION and change.thing.facts.get("needs tables"):
-        return _CODE, 0
-    if kind in _BEFORE_TABLES:
-        return _TYPES, _ORDER[kind]
-    return (_CODE if kind in _HANGING else _TABLES), _ORDER[kind]
+    return (_TYPES if kind in _BEFORE_TABLES else _TABLES), _ORDER[kind]
 
 
 def _catalogue_op(change: Change) -> CatalogueOp:
     return CatalogueOp(change, steps(change.found, change.declared), steps(change.declared, change.found))
 
 
-def _enum(change: Change, found: Catalogue, declared: Catalogue, changes: stock.Changes) -> Iterator[_Placed]:
+def _enum(change: Change, found: Catalogue, declared: Catalogue, *, changed: Collection[Key]) -> Iterator[_Placed]:
     """Yield the operations on an enum: its new values come first, and what goes or moves does so last.
 
     So the values of both sides are there while everything else changes. On both ways the first has its turn when
@@ -200,8 +234,8 @@ def _enum(change: Change, found: Catalogue, declared: Catalogue, changes: stock.
     if both.facts["values"] == after.facts["values"]:
         both = after
     if both != before:
-        way = enums.values_steps(before, both, catalogue=found, changed=changes.keys())
-        back = enums.values_steps(both, before, catalogue=found, changed=changes.keys())
+        way = enums.values_steps(before, both, catalogue=found, changed=changed)
+        back = enums.values_steps(both, before, catalogue=found, changed=changed)
         yield (_TYPES, _ORDER[Kind.ENUM], CatalogueOp(replace(change, declared=both), way, back))
     if both != after:
         way = enums.values_steps(both, after, catalogue=declared)
@@ -234,7 +268,10 @@ def _check(change: Change) -> Iterator[_Placed]:
     """Yield Alembic's own operations for a check, unless it is only validated, or is not to be."""
     sides = [thing for thing in (change.found, change.declared) if thing]
     if not sides[-1].facts["validated"] or (change.facts and set(change.facts) <= {"comment", "validated"}):
-        yield (*_place(change), _catalogue_op(change))
+        place = (
+            (_TAKEN_OFF, -_ORDER[Kind.CONSTRAINT]) if change.declared is None else (_TABLES, _ORDER[Kind.CONSTRAINT])
+        )
+        yield (*place, _catalogue_op(change))
         return
     if change.found is not None:
         yield (_TAKEN_OFF, 0, _drop_check(change.found))

@@ -141,15 +141,31 @@ def _constraint_altered(before: Thing, after: Thing) -> Iterator[str]:
 
 
 def _view(thing: Thing) -> Iterator[str]:
+    yield from _view_made(thing)
+    yield from _view_columns(Thing(thing.key), thing)
+
+
+def _view_made(thing: Thing) -> Iterator[str]:
     make = "create materialized view" if thing.facts.get("materialized") else "create or replace view"
     options = f" with ({', '.join(thing.facts['options'])})" if thing.facts.get("options") else ""
     yield f"{make} {thing.identity}{options} as{thing.facts['definition']}"
 
 
 def _view_altered(before: Thing, after: Thing) -> Iterator[str]:
-    if before.facts.get("materialized") or after.facts.get("materialized"):
-        yield from _gone(before)
-    yield from _view(after)
+    """Change a view; one with other columns, or materialized, is made anew before."""
+    if any(before.facts.get(fact) != after.facts.get(fact) for fact in ("definition", "options")):
+        yield from _view_made(after)
+    yield from _view_columns(before, after)
+
+
+def _view_columns(before: Thing, after: Thing) -> Iterator[str]:
+    was, now = before.facts.get("column defaults", {}), after.facts.get("column defaults", {})
+    for name in (name for name in {**was, **now} if was.get(name) != now.get(name)):
+        change = f"set default {now[name]}" if name in now else "drop default"
+        yield f"alter view {after.identity} alter column {quoted(name)} {change}"
+    was, now = before.facts.get("column comments", {}), after.facts.get("column comments", {})
+    for name in (name for name in {**was, **now} if was.get(name) != now.get(name)):
+        yield f"comment on column {after.identity}.{quoted(name)} is {literal(now[name]) if name in now else 'null'}"
 
 
 def _trigger(thing: Thing) -> Iterator[str]:

@@ -1,0 +1,84 @@
+"""How the catalogue is asked what is built on what, as PostgreSQL itself notes it when something is made.
+
+Each row names a thing and one that it needs: kind, schema, table and name of both. A body that is a text (of a function
+in PL/pgSQL) is read by PostgreSQL when it runs, so that nothing is noted of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from fairlead.toolkit.catalogue.thing import Key, Kind
+
+_NEEDS: Final = """
+with things (class, id, part, kind, schema, tab, name) as (
+    select 'pg_class'::regclass, c.oid, 0, case when c.relkind in ('v', 'm') then 'view' else 'table' end,
+        n.nspname, case when c.relkind in ('v', 'm') then '' else c.relname end, c.relname
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm')
+    union all
+    select 'pg_class'::regclass, c.oid, a.attnum, case when c.relkind in ('v', 'm') then 'view' else 'column' end,
+        n.nspname, case when c.relkind in ('v', 'm') then '' else c.relname end,
+        case when c.relkind in ('v', 'm') then c.relname else a.attname end
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+    where c.relkind in ('r', 'p', 'f', 'v', 'm') and a.attnum > 0 and not a.attisdropped
+    union all
+    select 'pg_class'::regclass, x.oid, 0, case when o.oid is null then 'index' else 'constraint' end, n.nspname,
+        c.relname, coalesce(o.conname, x.relname)
+    from pg_index i join pg_class x on x.oid = i.indexrelid join pg_class c on c.oid = i.indrelid
+        join pg_namespace n on n.oid = c.relnamespace
+        left join pg_constraint o on o.conindid = x.oid and o.contype in ('p', 'u', 'x')
+    union all
+    select 'pg_type'::regclass, t.oid, 0, case when c.relkind in ('v', 'm') then 'view' else 'table' end,
+        n.nspname, case when c.relkind in ('v', 'm') then '' else c.relname end, c.relname
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_type r on r.oid = c.reltype
+        join pg_type t on t.oid in (r.oid, r.typarray)
+    where c.relkind in ('r', 'p', 'f', 'v', 'm')
+    union all
+    select 'pg_attrdef'::regclass, d.oid, 0, 'column', n.nspname, c.relname, a.attname
+    from pg_attrdef d join pg_class c on c.oid = d.adrelid join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+    union all
+    select 'pg_constraint'::regclass, o.oid, 0, 'constraint', n.nspname, c.relname, o.conname
+    from pg_constraint o join pg_class c on c.oid = o.conrelid join pg_namespace n on n.oid = c.relnamespace
+    where o.contype in ('p', 'u', 'c', 'f', 'x')
+    union all
+    select 'pg_rewrite'::regclass, r.oid, 0, case r.rulename when '_RETURN' then 'view' else 'rule' end, n.nspname,
+        case r.rulename when '_RETURN' then '' else c.relname end,
+        case r.rulename when '_RETURN' then c.relname else r.rulename end
+    from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
+    union all
+    select 'pg_trigger'::regclass, t.oid, 0, 'trigger', n.nspname, c.relname, t.tgname
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+    where not t.tgisinternal
+    union all
+    select 'pg_policy'::regclass, p.oid, 0, 'policy', n.nspname, c.relname, p.polname
+    from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
+    union all
+    select 'pg_statistic_ext'::regclass, s.oid, 0, 'statistics', n.nspname, c.relname, s.stxname
+    from pg_statistic_ext s join pg_class c on c.oid = s.stxrelid join pg_namespace n on n.oid = c.relnamespace
+    union all
+    select 'pg_publication_rel'::regclass, r.oid, 0, 'publication', '', '', p.pubname
+    from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+    union all
+    select 'pg_proc'::regclass, p.oid, 0, 'function', n.nspname, '',
+        format('%%I(%%s)', p.proname, pg_get_function_identity_arguments(p.oid))
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any (%(schemas)s)
+)
+select distinct t.kind, t.schema, t.tab, t.name, o.kind, o.schema, o.tab, o.name
+from pg_depend d
+join things t on t.class = d.classid and t.id = d.objid and t.part = d.objsubid
+join things o on o.class = d.refclassid and o.id = d.refobjid and o.part = d.refobjsubid
+where d.deptype in ('n', 'a', 'i') and d.objid >= 16384 and d.refobjid >= 16384
+    and t.schema = any (%(schemas)s || array[''])
+    and (t.kind, t.schema, t.tab, t.name) <> (o.kind, o.schema, o.tab, o.name)
+"""
+
+
+def read_needs(connection: Connection, schemas: list[str]) -> dict[Key, frozenset[Key]]:
+    """Return what each thing of the schemas needs, asked in the connection's transaction."""
+    needs: dict[Key, set[Key]] = {}
+    for row in connection.exec_driver_sql(_NEEDS, {"schemas": schemas}):
+        needs.setdefault(Key(Kind(row[0]), *row[1:4]), set()).add(Key(Kind(row[4]), *row[5:8]))
+    return {key: frozenset(needed) for key, needed in needs.items()}

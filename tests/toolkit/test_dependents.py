@@ -1,0 +1,218 @@
+"""What is built on a column or a view that changes is taken off and put back, on the way there and on the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+from sqlalchemy.types import TypeEngine
+from tests.fixtures.workbench import declared_by
+
+from fairlead.toolkit.catalogue import Catalogue, read_catalogue
+from fairlead.toolkit.change import changes
+from fairlead.toolkit.circumstances import meeting
+from fairlead.toolkit.decisions import Deciding, Shadow, decided
+from fairlead.toolkit.hints import Hints
+from fairlead.toolkit.naming import for_driver
+from fairlead.toolkit.one_transaction import one_transaction
+from fairlead.toolkit.rewrite import rewrite
+from fairlead.toolkit.safe_ddl import Facts
+from fairlead.toolkit.sentences import described
+from fairlead.toolkit.shadow import scratch
+from fairlead.toolkit.target import Target
+
+pytestmark = pytest.mark.usefixtures("workbench")
+
+
+def _pets(
+    *built: str, grams: TypeEngine[Any] | None = None, name: TypeEngine[Any] | None = None, first: str = ""
+) -> MetaData:
+    """Return a table of pets, with statements that run after it is made."""
+    metadata = MetaData()
+    pet = Table(
+        "pet",
+        metadata,
+        Column("id", BigInteger, primary_key=True, autoincrement=False),
+        Column("grams", grams or Integer()),
+        Column("name", name or Text()),
+    )
+    if first:
+        event.listen(metadata, "before_create", DDL(first))  # type: ignore[no-untyped-call]  # SQLAlchemy's gap
+    for statement in built:
+        event.listen(pet, "after_create", DDL(statement))  # type: ignore[no-untyped-call]  # same
+    return metadata
+
+
+@pytest.fixture(scope="module")
+def pets_url(workshop_url: str) -> Iterator[str]:
+    """An empty database."""
+    with scratch(workshop_url) as url:
+        yield url
+
+
+@pytest.fixture
+def pets(pets_url: str) -> Iterator[Connection]:
+    """A connection to it, on which everything is one transaction."""
+    with one_transaction(pets_url) as (connection, _):
+        yield connection
+
+
+def _walk(connection: Connection, was: MetaData, now: MetaData, *, casts: dict[str, str] | None = None) -> list[str]:
+    """Lead a database from one state to another and back; return what is said of it."""
+    target = Target("pets", now, Path(), "pets_migrations")
+    declared = declared_by(target)
+    with connection.begin():
+        was.create_all(connection, checkfirst=False)
+        if was.tables:
+            connection.exec_driver_sql("insert into pet (id, grams) values (1, 5)")
+    before = read_catalogue(connection, target)
+    leaves = decided(Shadow(target, connection, declared), Deciding(Hints(casts=casts or {}))).operations
+    facts = Facts(now, casts=casts or {})
+    _run(connection, rewrite(leaves, meeting(leaves, facts)).together)
+    _insist(connection, target, declared)
+    back = [leaf.reverse() for leaf in reversed(leaves)]
+    down = Facts(now, forward=False)
+    _run(connection, rewrite(back, meeting(back, down)).together)
+    _insist(connection, target, before)
+    return described(leaves)
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> None:
+    with connection.begin():
+        for statement in statements:
+            connection.exec_driver_sql(for_driver(statement))
+
+
+def _insist(connection: Connection, target: Target, wanted: Catalogue) -> None:
+    found = read_catalogue(connection, target)
+    assert [change.sentence("the database") for change in changes(found, wanted)] == []
+
+
+_BUILT = {
+    "a view": ["create view heavy as select id, grams from pet where grams > 9"],
+    "views on views, whose names are in another order": [
+        "create view b as select grams from pet",
+        "create view c as select grams + 1 as more from b",
+        "create view a as select more from c",
+    ],
+    "a view with rights, comments, a default and a trigger": [
+        "create view heavy with (security_barrier = true) as select id, grams from pet",
+        "comment on view heavy is 'it''s heavy'",
+        "comment on column heavy.grams is 'not :kilos %%'",
+        "alter view heavy alter column id set default 7",
+        "grant select on heavy to public",
+        "grant update (grams) on heavy to public",
+        "create function no() returns trigger language plpgsql as $$ begin return null; end $$",
+        "create trigger none instead of update on heavy for each row execute function no()",
+        "create rule nothing as on delete to heavy do instead nothing",
+        "grant create on schema public to fairlead_owner",
+        "alter view heavy owner to fairlead_owner",
+    ],
+    "a materialized view with an index": [
+        "create materialized view weights as select grams, count(*) as n from pet group by grams",
+        "create unique index weights_grams on weights (grams)",
+        "grant select on weights to public",
+        "create view over as select n from weights",
+    ],
+    "a generated column with all that can be on it": [
+        "alter table pet add column kilos numeric generated always as (grams / 1000.0) stored not null",
+        "alter table pet add constraint pet_some check (kilos >= 0), add constraint pet_one unique (kilos)",
+        "create index pet_kilos on pet (kilos) where kilos > 1",
+        "create statistics pet_both (dependencies) on kilos, id from pet",
+        "comment on column pet.kilos is 'of grams'",
+        "grant select (kilos) on pet to public",
+        "create table meal (kilos numeric references pet (kilos))",
+        "create view kilos as select kilos from pet",
+    ],
+    "a policy": [
+        "alter table pet enable row level security",
+        "create policy light on pet as restrictive for update to public using (grams < 9) with check (grams < 8)",
+        "comment on policy light on pet is 'so'",
+    ],
+    "triggers": [
+        "create function no() returns trigger language plpgsql as $$ begin return null; end $$",
+        "create trigger weighed before update of grams on pet for each row execute function no()",
+        "create trigger grown before update on pet for each row when (old.grams < new.grams) execute function no()",
+        "alter table pet disable trigger grown",
+    ],
+    "a rule": ["create rule light as on update to pet where new.grams < 0 do instead nothing"],
+    "a function with a body of SQL": [
+        "create function total() returns numeric language sql begin atomic select sum(grams) from pet; end",
+        "grant execute on function total() to fairlead_app",
+        "revoke execute on function total() from public",
+        "create view totals as select total() as total",
+    ],
+    "a publication's rows": ["create publication feed for table pet where (grams > 1 and id > 0)"],
+    "an index of an expression and a check": [
+        "create index pet_heavy on pet ((grams + 1)) where grams > 0",
+        "alter table pet add constraint pet_some check (grams > 0)",
+        "create statistics pet_both on grams, id from pet",
+    ],
+}
+
+
+@pytest.mark.parametrize("built", _BUILT.values(), ids=_BUILT)
+def test_a_column_gets_another_type(pets: Connection, built: list[str]) -> None:
+    """Whatever uses a column is there again, as it was, when the column has another type, and when it has not."""
+    _walk(pets, _pets(*built), _pets(*built, grams=BigInteger()))
+
+
+def test_it_is_said_that_they_are_put_back(pets: Connection) -> None:
+    """What is only taken off and put back is said to be, in a line of its own."""
+    [view] = _BUILT["a view"]
+    said = _walk(pets, _pets(view), _pets(view, grams=BigInteger()))
+    assert said == ["alter column pet.grams: type bigint", "put back view heavy"]
+
+
+def test_a_conversion_that_is_given(pets: Connection) -> None:
+    """So it is where the type needs a conversion, which is asked for."""
+    [view] = _BUILT["a view"]
+    cast = {"pet.name": "length(name)"}
+    named = "create view named as select name from pet"
+    _walk(pets, _pets(view, named), _pets(view, named, name=Integer()), casts=cast)
+
+
+def test_a_domain(pets: Connection) -> None:
+    """So it is where the type is a domain, and what a policy says is written otherwise then."""
+    word = "create domain word as text check (value ~ 'a')"
+    policy = "create policy own on pet using (name = current_setting('app.name', true))"
+    retyped = "alter table pet alter column name type word"
+    _walk(pets, _pets(policy, first=word), _pets(retyped, policy, first=word))
+
+
+_VIEW, _ON_IT = "create view seen as select id, name from pet", "create view over as select id from seen"
+_RIGHTS = "grant select on seen to public"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "create view seen as select id, name, grams from pet",
+        "create view seen as select grams, id, name from pet",
+        "create view seen as select id, name as called from pet",
+        "create view seen as select id from pet",
+        "create materialized view seen as select id, name from pet",
+    ],
+)
+def test_a_view_gets_other_columns(pets: Connection, changed: str) -> None:
+    """A view gets a column, loses one, has them in another order or by another name; what is on it stays."""
+    _walk(pets, _pets(_VIEW, _ON_IT, _RIGHTS), _pets(changed, _ON_IT, _RIGHTS))
+
+
+def test_a_function_of_a_new_tables_rows(pets: Connection) -> None:
+    """A function that takes rows of a table is made after it, and a view of that after the function."""
+    function = "create function heavy(p pet) returns boolean language sql immutable as $$ select p.grams > 9 $$"
+    _walk(pets, MetaData(), _pets(function, "create view a as select p.id from pet p where heavy(p)"))
