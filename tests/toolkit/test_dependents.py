@@ -12,11 +12,14 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Identity,
     Integer,
     MetaData,
+    Sequence,
     Table,
     Text,
     event,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 from tests.fixtures.workbench import declared_by
@@ -77,7 +80,7 @@ def _walk(connection: Connection, was: MetaData, now: MetaData, *, casts: dict[s
     with connection.begin():
         was.create_all(connection, checkfirst=False)
         if was.tables:
-            connection.exec_driver_sql("insert into pet (id, grams) values (1, 5)")
+            connection.exec_driver_sql(_ROW[len(was.tables["pet"].columns) > 1])
     before = read_catalogue(connection, target)
     leaves = decided(Shadow(target, connection, declared), Deciding(Hints(casts=casts or {}))).operations
     facts = Facts(now, casts=casts or {})
@@ -88,6 +91,9 @@ def _walk(connection: Connection, was: MetaData, now: MetaData, *, casts: dict[s
     _run(connection, rewrite(back, meeting(back, down)).together)
     _insist(connection, target, before)
     return described(leaves)
+
+
+_ROW = {True: "insert into pet (id, grams) values (1, 5)", False: "insert into pet default values"}
 
 
 def _run(connection: Connection, statements: Iterable[str]) -> None:
@@ -216,3 +222,27 @@ def test_a_function_of_a_new_tables_rows(pets: Connection) -> None:
     """A function that takes rows of a table is made after it, and a view of that after the function."""
     function = "create function heavy(p pet) returns boolean language sql immutable as $$ select p.grams > 9 $$"
     _walk(pets, MetaData(), _pets(function, "create view a as select p.id from pet p where heavy(p)"))
+
+
+def _visits(*arguments: Any, kind: type[TypeEngine[Any]] = BigInteger, default: str | None = None) -> MetaData:
+    metadata = MetaData()
+    server_default = text(default) if default else None
+    Table("pet", metadata, Column("id", kind(), *arguments, primary_key=True, server_default=server_default))
+    return metadata
+
+
+_SEQUENCE = "nextval('pet_seq')"
+
+
+@pytest.mark.parametrize("kinds", [(BigInteger, Integer), (Integer, BigInteger)])
+def test_an_identity_gets_another_type(pets: Connection, kinds: tuple[type[TypeEngine[Any]], ...]) -> None:
+    """An identity gets a wider or a narrower type, and its sequence with it, there and back."""
+    _walk(pets, *(_visits(Identity(), kind=kind) for kind in kinds))
+
+
+def test_a_sequence_becomes_an_identity(pets: Connection) -> None:
+    """A default that calls a sequence becomes an identity and is one again; the numbers go on where they were."""
+    before = _visits(Sequence("pet_seq", start=100, increment=10), default=_SEQUENCE)
+    _walk(pets, before, _visits(Identity(start=5)))
+    with pets.begin():
+        assert pets.exec_driver_sql("insert into pet default values returning id").scalar_one() == 110

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fairlead.toolkit.catalogue import Thing
-from fairlead.toolkit.naming import quoted
+from fairlead.toolkit.naming import literal, quoted
 
 _Facts: TypeAlias = Mapping[str, Any]
 
@@ -46,6 +46,9 @@ def altered(before: Thing, after: Thing) -> Iterator[str]:
     default = _differ(was, now, "default", "type")  # a default of the old type would be in the way of the new one
     if default and was.get("default"):
         yield f"{column} drop default"
+    if was.get("identity") and not now.get("identity"):
+        yield from _handed_over(after, now.get("default"), to_identity=False)
+        yield f"{column} drop identity"
     if _differ(was, now, "type", "collation"):
         cast = f" using {quoted(after.name)}::{now['type']}" if _differ(was, now, "type") else ""
         yield f"{column} type {_type(now)}{cast}"
@@ -54,14 +57,15 @@ def altered(before: Thing, after: Thing) -> Iterator[str]:
     if _differ(was, now, "nullable"):
         yield f"{column} {'drop' if now['nullable'] else 'set'} not null"
     yield from _identity(column, was, now)
+    if now.get("identity") and not was.get("identity"):
+        yield from _handed_over(after, was.get("default"), to_identity=True)
     yield from _storage(column, was, now)
 
 
 def _identity(column: str, was: _Facts, now: _Facts) -> Iterator[str]:
     if not now.get("identity"):
-        if was.get("identity"):
-            yield f"{column} drop identity"
-    elif not was.get("identity"):
+        return
+    if not was.get("identity"):
         yield f"{column} add generated {now['identity']} as identity ({now['identity sequence']})"
     else:
         if _differ(was, now, "identity"):
@@ -71,6 +75,24 @@ def _identity(column: str, was: _Facts, now: _Facts) -> Iterator[str]:
             options = now["identity sequence"].removesuffix(" cycle")
             options = re.sub("(start with|increment by|minvalue|maxvalue|cache)", r"set \1", options)
             yield f"{column} {options} set {'' if cycle else 'no '}cycle"
+
+
+def _handed_over(thing: Thing, default: str | None, *, to_identity: bool) -> Iterator[str]:
+    """Let the numbers go on where they are: from the sequence that a default calls to the identity's, or back."""
+    called = _CALLS.fullmatch(default or "")
+    if called is None:
+        return
+    ends = (_OWN, called[1]) if to_identity else (called[1], _OWN)
+    yield (
+        f"select setval({ends[0]}, pg_sequence_last_value({ends[1]})) from pg_depend s join pg_attribute a "  # noqa: S608 - quoted names
+        "on a.attrelid = s.refobjid and a.attnum = s.refobjsubid where s.classid = 'pg_class'::regclass "
+        f"and s.deptype = 'i' and s.refobjid = {literal(thing.relation)}::regclass "
+        f"and a.attname = {literal(thing.name)}"
+    )
+
+
+_CALLS: Final = re.compile(r"nextval\(('(?:[^']|'')+'::regclass)\)")
+_OWN: Final = "s.objid::regclass"
 
 
 def _storage(column: str, was: _Facts, now: _Facts) -> Iterator[str]:

@@ -207,7 +207,7 @@ def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covere
     key = Key(Kind.COLUMN, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.column_name)
     differing = changes[key].facts if key in changes else {}
     facts: set[str] = set()
-    cast = key in changes and _needs_a_cast(changes[key])
+    cast = key in changes and (_needs_a_cast(changes[key]) or _is_identity(changes[key]))
     for attribute, nothing, concerned in _ALTERED:
         if getattr(operation, attribute) is nothing:
             continue
@@ -216,6 +216,11 @@ def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covere
         else:
             facts |= concerned
     return {key: facts} if facts else {}
+
+
+def _is_identity(change: Change) -> bool:
+    """Tell whether it numbers rows by itself, so that it has no default, and a sequence that its type is of too."""
+    return any(side is not None and side.facts.get("identity") for side in (change.found, change.declared))
 
 
 def _needs_a_cast(change: Change) -> bool:
