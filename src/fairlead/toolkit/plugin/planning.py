@@ -73,8 +73,6 @@ def planned(
             placed.extend((_CODE, order.on(change), operation) for *_, operation in _index(change))
         elif change.kind is Kind.ENUM and change.action is Action.ALTER:
             placed.extend(_enum(change, found, declared, changed=by_key.keys() | off))
-        elif change.kind is Kind.SEQUENCE and change.action is not Action.ALTER and change.thing.facts.get("owned by"):
-            placed.extend(_owned(change))
         else:
             placed.extend(_placed(rest, order))
     placed.sort(key=lambda one: one[:2])
@@ -197,6 +195,9 @@ def _must_part(change: Change, changes: stock.Changes) -> bool:
 
 
 def _placed(change: Change, order: Order) -> Iterator[_Placed]:
+    if change.kind is Kind.SEQUENCE and change.action is not Action.ALTER and change.thing.facts.get("owned by"):
+        yield from _owned(change)
+        return
     if change.kind is Kind.INDEX and set(change.facts) != {"comment"}:
         yield from _index(change)
     elif change.kind is Kind.CONSTRAINT and change.thing.facts.get("type") == "check":
@@ -247,11 +248,11 @@ def _owned(change: Change) -> Iterator[_Placed]:
     """Yield the operations on a sequence that is there before its column, and as long as that draws from it."""
     free = freed(change.thing)
     if change.action is Action.ADD:
-        yield (*_place(change), _catalogue_op(replace(change, declared=free)))
+        yield (_TYPES, _ORDER[Kind.SEQUENCE], _catalogue_op(replace(change, declared=free)))
         yield (_CODE, 0, _catalogue_op(replace(change, found=free)))
     else:
         yield (_TAKEN_OFF, 0, _catalogue_op(replace(change, declared=free)))
-        yield (*_place(change), _catalogue_op(replace(change, found=free)))
+        yield (_TAKEN_AWAY, -_ORDER[Kind.SEQUENCE], _catalogue_op(replace(change, found=free)))
 
 
 def _index(change: Change) -> Iterator[_Placed]:
