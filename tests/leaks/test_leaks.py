@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,6 @@ async def _live(client: httpx.AsyncClient, database: Database, kept: Kept) -> li
 
 
 async def _ask_everything(client: httpx.AsyncClient, kept: Kept, headers: dict[str, str]) -> None:
-    """Ask every operation with canaries all over it."""
-    for one in questions():
-        answer = await client.request(one.method, one.path, json=one.body, params={"token": SECRET}, headers=headers)
-        await kept.hear(answer)
+    """Ask every operation with canaries all over it, also in a query, which is refused before anything else is seen."""
+    for one, query in product(questions(), ({}, {"token": SECRET})):
+        await kept.hear(await client.request(one.method, one.path, json=one.body, params=query, headers=headers))
