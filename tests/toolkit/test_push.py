@@ -324,7 +324,11 @@ def test_a_column_that_is_computed_from_one_whose_type_changes(empty_url: str) -
     pushed(empty_url, _users(_text("total")))
     _filled(empty_url, "1, '1.5'", columns="id, total")
     cast = {"users.total": "total::numeric"}
-    pushed(empty_url, _users(Column("total", Numeric), Column("twice", Numeric, Computed("total * 2"))), casts=cast)
+    pushed(
+        empty_url,
+        _users(Column("total", Numeric), Column("twice", Numeric, Computed("total * 2", persisted=True))),
+        casts=cast,
+    )
     assert rows(empty_url, "select twice from users") == [(Decimal("3.0"),)]
     pushed(empty_url, _users(_text("total")), casts={"users.total": "total::text"}, allowed=["users.twice"])
     assert rows(empty_url, "select total from users") == [("1.5",)]

@@ -72,7 +72,7 @@ _RELATIONS: Final = """
     select n.nspname, c.relname, format('column %%s.%%I', c.oid::regclass, a.attname), c.relowner, a.attacl,
         acldefault('c', c.relowner)
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-    where a.attacl is not null and n.nspname = any (%(schemas)s)
+    where a.attacl is not null and not a.attisdropped and n.nspname = any (%(schemas)s)
 """
 
 _OTHERS: Final = """
