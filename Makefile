@@ -30,7 +30,7 @@ dev: .venv/.installed ## Start everything for a person: database, API, a worker 
 	@$(RUN)fairlead dev
 
 test: .venv/.installed ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target check browser
+	@$(MAKE) --no-print-directory -j 2 check browser
 	$(RUN)pytest -n 3 --dist worksteal -q
 
 # Studio is tested in a real browser. Where it cannot be installed those tests are skipped and say so; on CI they fail.

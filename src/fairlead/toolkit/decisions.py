@@ -202,7 +202,7 @@ def _can(shadow: Shadow, table: str, name: str, *, change: tuple[str, ...]) -> b
 
     Raises MigrationFailed for what is wrong otherwise.
     """
-    copied = f"create temporary table {_COPY} on commit drop as select {name} from {table} with no data"  # noqa: S608
+    copied = f"create temporary table {_COPY} on commit drop as select {name} from {table} with no data"  # noqa: S608 - quoted names
     *before, retype = change
     try:
         with shadow.owned() as attempt:

@@ -7,6 +7,7 @@ module itself defines, and which is PostgreSQL's own name of the type.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import warnings
 from collections.abc import Collection
@@ -31,7 +32,14 @@ from fairlead.errors import OperatorError
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind
 from fairlead.toolkit.target import Target
 
-NAMED: Final = '''
+_PARTITIONS: Final = text("""
+    select c.relname, pg_get_partkeydef(c.oid), c.relispartition from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = :schema and (c.relkind = 'p' or c.relispartition)
+""")
+_REFLECTIONS_OWN: Final = re.compile(r"'postgresql_ignore_search_path': False,?\s*")  # how it was found, not what it is
+
+
 class Named(UserDefinedType[Any]):
     """A type that SQLAlchemy has no class for, by the name that PostgreSQL knows it by."""
 
@@ -41,26 +49,11 @@ class Named(UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_options: Any) -> str:
+        """Return the name."""
         return self.name
-'''.strip()
-_PARTITIONS: Final = text("""
-    select c.relname, pg_get_partkeydef(c.oid), c.relispartition from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = :schema and (c.relkind = 'p' or c.relispartition)
-""")
-_REFLECTIONS_OWN: Final = re.compile(r"'postgresql_ignore_search_path': False,?\s*")  # how it was found, not what it is
 
 
-class _Named(UserDefinedType[Any]):
-    """What `NAMED` is in the module that is written."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_options: Any) -> str:
-        return self.name
+NAMED: Final = inspect.getsource(Named).strip()  # for the module that is written
 
 
 def generated(connection: Connection, place: Target, found: Catalogue, *, named: Collection[Key] = ()) -> str:
@@ -116,7 +109,7 @@ def _prepared(table: Table, found: Catalogue, named: Collection[Key]) -> None:
     for column in table.columns:
         key = key_of(column)
         if key in found and (key in named or _is_unknown(column.type)):
-            column.type = _Named(found[key].facts["type"])
+            column.type = Named(found[key].facts["type"])
 
 
 def key_of(column: Column[Any]) -> Key:
@@ -163,12 +156,12 @@ def _generator(generators: Any) -> Any:
                 column.default, column.server_default, column.autoincrement = None, default, False
 
         def add_import(self, obj: Any) -> None:
-            if not isinstance(obj, _Named):
+            if not isinstance(obj, Named):
                 super().add_import(obj)
 
         def render_column_type(self, column: Column[Any]) -> str:
             kind = column.type
-            return f"Named({kind.name!r})" if isinstance(kind, _Named) else str(super().render_column_type(column))
+            return f"Named({kind.name!r})" if isinstance(kind, Named) else str(super().render_column_type(column))
 
         def render_column(self, column: Column[Any], *options: Any, **more: Any) -> str:
             self.natural = _is_natural_key(column) and isinstance(column.type, Integer)

@@ -94,7 +94,7 @@ class Rename:
     def undoing(self) -> tuple[str, ...]:
         """Return the DDL that takes it back."""
         gone = (f"DROP SCHEMA {quoted(self.new.schema)}",) if self.makes_schema else ()
-        return (*Rename(self.new, self.old)._moves(), *gone)  # noqa: SLF001 - its own
+        return (*Rename(self.new, self.old).statements(), *gone)
 
     def _moves(self) -> Iterator[str]:
         old, new = self.old, self.new
