@@ -10,8 +10,9 @@ from tests.fixtures.revisions import Shop, do
 
 @pytest.fixture
 def reviewing(in_shop: Run, shop: Shop, workshop_url: str) -> Run:
-    """A shop with one revision applied, and one pending that writes a table anew."""
-    shop.revision("one", "create table orders (id bigint)", "insert into orders select generate_series(1, 1000)")
+    """A shop with one revision applied, and one pending that writes a table anew, which nobody analyzes by himself."""
+    table = "create table orders (id bigint) with (autovacuum_enabled = off)"
+    shop.revision("one", table, "insert into orders select generate_series(1, 1000)")
     shop.revision("two", "set local lock_timeout = '3s'", "alter table orders alter id type int")
 
     def ran(*arguments: str, **environment: str) -> object:
