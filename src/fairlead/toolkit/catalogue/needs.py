@@ -1,7 +1,9 @@
 """How the catalogue is asked what is built on what, as PostgreSQL itself notes it when something is made.
 
-Each row names a thing and one that it needs: kind, schema, table and name of both. A body that is a text (of a function
-in PL/pgSQL) is read by PostgreSQL when it runs, so that nothing is noted of it.
+A body that is a text (of a function in PL/pgSQL) is read by PostgreSQL when it runs, so that nothing is noted of it.
+
+Things and notes are asked for apart and brought together here: PostgreSQL takes what nobody analyzed, as the catalogue of
+a new database is, for a few rows, and compares each with each, for half a second.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ from sqlalchemy import Connection
 
 from fairlead.toolkit.catalogue.thing import Key, Kind
 
-_NEEDS: Final = """
-with things (class, id, part, kind, schema, tab, name) as (
+# What PostgreSQL was made with has smaller identities. A table's columns have their number for a part, all else has 0.
+_OWN: Final = 16384
+
+# Each row: where in the catalogue it stands, and what it is called. A view's columns are the view.
+_THINGS: Final = """
+select class::oid, id, part, kind, schema, tab, name from (
     select 'pg_class'::regclass, c.oid, 0, case when c.relkind in ('v', 'm') then 'view' else 'table' end,
         n.nspname, case when c.relkind in ('v', 'm') then '' else c.relname end, c.relname
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'f', 'v', 'm')
@@ -65,20 +71,25 @@ with things (class, id, part, kind, schema, tab, name) as (
     select 'pg_proc'::regclass, p.oid, 0, 'function', n.nspname, '',
         format('%%I(%%s)', p.proname, pg_get_function_identity_arguments(p.oid))
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = any (%(schemas)s)
-)
-select distinct t.kind, t.schema, t.tab, t.name, o.kind, o.schema, o.tab, o.name
-from pg_depend d
-join things t on t.class = d.classid and t.id = d.objid and t.part = d.objsubid
-join things o on o.class = d.refclassid and o.id = d.refobjid and o.part = d.refobjsubid
-where d.deptype in ('n', 'a', 'i') and d.objid >= 16384 and d.refobjid >= 16384
-    and t.schema = any (%(schemas)s || array[''])
-    and (t.kind, t.schema, t.tab, t.name) <> (o.kind, o.schema, o.tab, o.name)
+) things (class, id, part, kind, schema, tab, name)
+where id >= %(own)s
+"""
+
+_NOTES: Final = """
+select classid, objid, objsubid, refclassid, refobjid, refobjsubid from pg_depend
+where deptype in ('n', 'a', 'i') and objid >= %(own)s and refobjid >= %(own)s
 """
 
 
 def read_needs(connection: Connection, schemas: list[str]) -> dict[Key, frozenset[Key]]:
     """Return what each thing of the schemas needs, asked in the connection's transaction."""
+    things = {
+        (row[0], row[1], row[2]): Key(Kind(row[3]), *row[4:])
+        for row in connection.exec_driver_sql(_THINGS, {"schemas": schemas, "own": _OWN})
+    }
     needs: dict[Key, set[Key]] = {}
-    for row in connection.exec_driver_sql(_NEEDS, {"schemas": schemas}):
-        needs.setdefault(Key(Kind(row[0]), *row[1:4]), set()).add(Key(Kind(row[4]), *row[5:8]))
+    for row in connection.exec_driver_sql(_NOTES, {"own": _OWN}):
+        thing, needed = things.get((row[0], row[1], row[2])), things.get((row[3], row[4], row[5]))
+        if thing and needed and thing != needed and thing.schema in {*schemas, ""}:
+            needs.setdefault(thing, set()).add(needed)
     return {key: frozenset(needed) for key, needed in needs.items()}
