@@ -12,7 +12,7 @@ from psycopg import sql
 
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded_shared import shared_server
-from fairlead.db.scratch import ScratchServer, empty, migrated_template, scratch_database
+from fairlead.db.scratch import ScratchServer, emptier, migrated_template, scratch_database
 from fairlead.db.session import Database
 from fairlead.schema.row_security import ROLES
 from tests.fixtures.databases import LOGIN, as_login, database_of, let_in_quickly
@@ -82,10 +82,16 @@ def empty_url(scratch: ScratchServer, testrun_uid: str, worker_id: str, template
         yield url
 
 
+@pytest.fixture(scope="session")
+def _emptied(process_url: str) -> Iterator[Callable[[], None]]:
+    with emptier(process_url) as emptied:
+        yield emptied
+
+
 @pytest.fixture
-def database_url(process_url: str) -> str:
+def database_url(process_url: str, _emptied: Callable[[], None]) -> str:
     """The URL of this process's database, emptied of everything but the system roles."""
-    empty(process_url)
+    _emptied()
     return process_url
 
 
@@ -101,12 +107,18 @@ def options_of(server_url: str) -> Iterator[Callable[[str], DatabaseOptions]]:
         )
 
 
-@pytest.fixture
-async def database(database_url: str, options_of: Callable[[str], DatabaseOptions]) -> AsyncIterator[Database]:
-    """An empty database with its pool."""
-    opened = Database(options_of(database_url))
+@pytest.fixture(scope="session")
+async def _kept_database(process_url: str, options_of: Callable[[str], DatabaseOptions]) -> AsyncIterator[Database]:
+    """This process's database with a pool that its tests share: what is known of a new connection has to be learnt."""
+    opened = Database(options_of(process_url))
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def database(database_url: str, _kept_database: Database) -> Database:  # noqa: ARG001 - it empties
+    """An empty database with its pool."""
+    return _kept_database
 
 
 def _ensure_login(connection: psycopg.Connection[tuple[object, ...]]) -> None:

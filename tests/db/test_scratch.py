@@ -10,7 +10,7 @@ from tests.fixtures.databases import LOGIN, as_login, database_of, made_login
 from tests.fixtures.every_table import fill_every_table
 
 from fairlead.db import migrate, scratch
-from fairlead.db.scratch import ScratchServer, empty, migrated_template, scratch_database
+from fairlead.db.scratch import ScratchServer, emptier, empty, migrated_template, scratch_database
 from fairlead.errors import DatabaseUnavailable, OperatorError
 from fairlead.schema import metadata
 
@@ -137,6 +137,20 @@ def test_emptying_does_not_wait_for_ever(fresh_url: str, monkeypatch: pytest.Mon
         connection.execute("select 1 from organizations for update")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             empty(fresh_url)
+
+
+def test_emptying_outlasts_its_connection(server_url: str, fresh_url: str) -> None:
+    """Whoever ends every connection to the database in one test has not ended the next one's emptying."""
+    with emptier(fresh_url) as emptied, psycopg.connect(server_url, autocommit=True) as administrator:
+        for _ in range(2):
+            with psycopg.connect(fresh_url) as connection:
+                fill_every_table(connection)
+            emptied()
+            assert asked(fresh_url, "select count(*) from organizations") == [(0,)]
+            administrator.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                [database_of(fresh_url)],
+            )
 
 
 def test_who_may_not_make_databases_is_told_what_to_do(server_url: str, name: str) -> None:

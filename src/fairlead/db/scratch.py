@@ -6,7 +6,7 @@ that the first makes the template, the last drops it, and one that died holds no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias
@@ -71,17 +71,46 @@ def scratch_database(server: ScratchServer, *, name: str, template: str = "templ
 
 
 def empty(url: str) -> None:
-    """Delete every row of a migrated database but the system roles and the note of its migrations.
+    """Empty a database once; what is deleted and what is raised is `emptier`'s."""
+    with emptier(url) as emptied:
+        emptied()
 
-    An organization takes what is in it along, its own roles too.
+
+@contextmanager
+def emptier(url: str) -> Iterator[Callable[[], None]]:
+    """Give what deletes every row of a migrated database but the system roles and the note of its migrations.
+
+    It may be called any number of times and keeps its connection, since a new one learns anew what is in a database;
+    one that was ended meanwhile is made again. An organization takes what is in it along, its own roles too.
     Raises psycopg's LockNotAvailable when a transaction that was left open stands in the way.
     """
     others = [table.name for table in metadata.sorted_tables if table.name not in {"organizations", "roles"}]
-    deletes = [sql.SQL("delete from {}").format(sql.Identifier(table)) for table in ["organizations", *others]]
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("set role {}").format(sql.Identifier(SYSTEM_ROLE)))
-        connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{_LOCK_SECONDS}s")))
-        connection.execute(sql.SQL("; ").join(deletes))
+    deletes = sql.SQL("; ").join(
+        sql.SQL("delete from {}").format(sql.Identifier(table)) for table in ["organizations", *others]
+    )
+    connection = _emptying(url)
+
+    def emptied() -> None:
+        nonlocal connection
+        try:
+            connection.execute(deletes)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+            connection = _emptying(url)
+            connection.execute(deletes)
+
+    try:
+        yield emptied
+    finally:
+        connection.close()
+
+
+def _emptying(url: str) -> _Connection:
+    connection = psycopg.connect(url, autocommit=True)
+    connection.execute(sql.SQL("set role {}").format(sql.Identifier(SYSTEM_ROLE)))
+    connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{_LOCK_SECONDS}s")))
+    return connection
 
 
 def allow_databases(superuser_url: str, *, login: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,7 +17,7 @@ import pytest
 
 from fairlead.db.connect import DatabaseOptions
 from fairlead.db.embedded_shared import shared_server
-from fairlead.db.scratch import ScratchServer, allow_databases, empty, migrated_template, scratch_database
+from fairlead.db.scratch import ScratchServer, allow_databases, emptier, migrated_template, scratch_database
 from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 from fairlead.testing.factories import Tenant, make_tenant
@@ -66,10 +66,16 @@ def _fairlead_process_url(fairlead_server_url: str, _fairlead_process: _Process)
         yield url
 
 
+@pytest.fixture(scope="session")
+def _fairlead_emptied(_fairlead_process_url: str) -> Iterator[Callable[[], None]]:
+    with emptier(_fairlead_process_url) as emptied:
+        yield emptied
+
+
 @pytest.fixture
-def fairlead_database_url(_fairlead_process_url: str) -> str:
+def fairlead_database_url(_fairlead_process_url: str, _fairlead_emptied: Callable[[], None]) -> str:
     """The URL of a migrated database that only this process uses, emptied before the test."""
-    empty(_fairlead_process_url)
+    _fairlead_emptied()
     return _fairlead_process_url
 
 

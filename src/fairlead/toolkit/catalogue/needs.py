@@ -2,8 +2,8 @@
 
 A body that is a text (of a function in PL/pgSQL) is read by PostgreSQL when it runs, so that nothing is noted of it.
 
-Things and notes are asked for apart and brought together here: PostgreSQL takes what nobody analyzed, as the catalogue of
-a new database is, for a few rows, and compares each with each, for half a second.
+Things and notes are asked for apart and brought together here: PostgreSQL takes what nobody analyzed, as the catalogue
+of a new database is, for a few rows, and compares each with each, for half a second.
 """
 
 from __future__ import annotations
