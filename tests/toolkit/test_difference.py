@@ -82,6 +82,33 @@ def _lead_there_and_back(connection: Connection, target: Target, declared: Catal
     assert _left(read_catalogue(connection, target), drifted) == []
 
 
+# What a drift makes of a thing that was there before, so that the thing itself does not come and go with it.
+_BEFORE = (
+    "create materialized view shop.mv as select id from shop.orders; create index mv_idx on shop.mv (id)"
+    "; create domain shop.odd as int check (value % 2 = 1)"
+    "; alter table shop.orders alter column note set not null"
+)
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "alter materialized view shop.mv cluster on mv_idx",
+        "refresh materialized view shop.mv with no data",
+        "comment on constraint odd_check on domain shop.odd is 'odd: %'",
+        "alter table shop.orders alter column note drop not null, add constraint n not null note not valid",
+    ],
+)
+def test_so_it_is_with_what_changes_by_itself(example_url: str, example: Target, ddl: str) -> None:
+    """What a thing has that is not made with it is found, mended, and led back."""
+    with one_transaction(example_url) as (connection, _):
+        if "not valid" in ddl and (connection.dialect.server_version_info or ()) < (18,):
+            pytest.skip("before PostgreSQL 18 there is no NOT NULL that is not valid")
+        _execute(connection, [_BEFORE], role="none")
+        before = read_catalogue(connection, example)
+        _lead_there_and_back(connection, example, before, ddl=ddl, role="none")
+
+
 @pytest.fixture(scope="module")
 def example() -> Target:
     """The example application."""

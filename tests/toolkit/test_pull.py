@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData
-from tests.fixtures.doctor import do
+from tests.fixtures.doctor import do, superuser_of
 from tests.fixtures.pushes import rows
 
 from fairlead.errors import OperatorError
@@ -108,6 +108,21 @@ def test_pulling_changes_nothing(empty_url: str) -> None:
     do(empty_url, "create table notes (id int primary key)")
     _pulled(empty_url)
     assert rows(empty_url, "select count(*) from pg_class where relnamespace = 'public'::regnamespace") == [(2,)]
+
+
+def test_what_a_superuser_owns(server_url: str, empty_url: str) -> None:
+    """`check` tells that a superuser owns a thing; `pull` names it, and its models hand nothing to a superuser."""
+    do(empty_url, "create table owned (id integer primary key)")
+    place = place_of(Path("/"))
+    with connected(empty_url) as connection:
+        before = read_catalogue(connection, place)
+    do(superuser_of(server_url, empty_url), "alter table owned owner to current_user")
+    with connected(empty_url) as connection:
+        (told,) = changes(read_catalogue(connection, place), before)
+    assert set(told.facts) == {"owner"}
+    pulled = pull(empty_url, empty_url, place)
+    assert " owner to " not in pulled.source
+    assert [gap for gap in pulled.gaps if "The owner of table owned is" in gap and "superuser" in gap]
 
 
 def test_without_the_extra(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

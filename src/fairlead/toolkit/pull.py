@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
 from fairlead.errors import OperatorError
 from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
@@ -67,7 +67,7 @@ def pull(url: str, server_url: str, place: Target) -> Pulled:
     """
     tried, named = set[tuple[Key, Action]](), set[Key]()
     with connected(url) as connection:
-        found = read_catalogue(connection, place)
+        found, administered = _of_no_superuser(read_catalogue(connection, place), connection)
         models, before = generated(connection, place, found), list(_before(found))
         after = list(_descending(found))
         while True:
@@ -80,9 +80,22 @@ def pull(url: str, server_url: str, place: Target) -> Pulled:
                 continue
             new = [change for change in left if (change.key, change.action) not in tried]
             if not new:
-                return Pulled(source, tuple(_gap(change) for change in telling(left)))
+                return Pulled(source, (*administered, *(_gap(change) for change in telling(left))))
             tried.update((change.key, change.action) for change in new)
             after = sorted([*after, *_statements(new, declared, found)], key=_changes_hands)
+
+
+def _of_no_superuser(found: Catalogue, connection: Connection) -> tuple[Catalogue, tuple[str, ...]]:
+    """Return it without owners that are superusers, to whom no application's login hands anything, and name those."""
+    with connection.begin():
+        superusers = set(connection.exec_driver_sql("select rolname from pg_roles where rolsuper").scalars())
+    theirs = {key: thing for key, thing in found.items() if thing.facts.get("owner") in superusers}
+    bare = {
+        key: replace(thing, facts={fact: value for fact, value in thing.facts.items() if fact != "owner"})
+        for key, thing in theirs.items()
+    }
+    gaps = (f"The owner of {thing.title} is {thing.facts['owner']}, a superuser." for thing in theirs.values())
+    return {**found, **bare}, tuple(gaps)
 
 
 def _before(found: Catalogue) -> Iterator[str]:

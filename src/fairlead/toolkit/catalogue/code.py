@@ -37,6 +37,9 @@ select n.nspname, '', c.relname, jsonb_build_object(
     'column defaults', (select jsonb_object_agg(a.attname, pg_get_expr(d.adbin, d.adrelid)) from pg_attrdef d
         join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where d.adrelid = c.oid),
     'options', (select jsonb_agg(o order by o) from unnest(c.reloptions) o),
+    'clustered on', (select quote_ident(x.relname) from pg_index i join pg_class x on x.oid = i.indexrelid
+        where i.indrelid = c.oid and i.indisclustered),
+    'without data', nullif(not c.relispopulated, false),
     'owner', {owner},
     'comment', obj_description(c.oid, 'pg_class'))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -45,7 +48,10 @@ where c.relkind in ('v', 'm') and n.nspname = any (%(schemas)s)
 """.replace("{owner}", OWNER.replace("{owner}", "c.relowner"))
 
 _RULES: Final = """
-select n.nspname, c.relname, r.rulename, jsonb_build_object('definition', rtrim(pg_get_ruledef(r.oid), ';'),
+select n.nspname, c.relname, r.rulename, jsonb_build_object(
+    'definition', rtrim(pg_get_ruledef(r.oid), ';'),
+    'fires', case r.ev_enabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
+        else 'always' end,
     'comment', obj_description(r.oid, 'pg_rewrite'))
 from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
 where r.rulename <> '_RETURN' and n.nspname = any (%(schemas)s)

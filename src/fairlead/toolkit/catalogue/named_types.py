@@ -49,6 +49,8 @@ select n.nspname, '', t.typname, jsonb_build_object(
     'default', t.typdefault,
     'checks', (select jsonb_object_agg(conname, pg_get_constraintdef(oid)) from pg_constraint
         where contypid = t.oid and contype = 'c'),
+    'check comments', (select jsonb_object_agg(conname, obj_description(oid, 'pg_constraint')) from pg_constraint
+        where contypid = t.oid and contype = 'c' and obj_description(oid, 'pg_constraint') is not null),
     'owner', {owner},
     'comment', obj_description(t.oid, 'pg_type'))
 from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_type b on b.oid = t.typbasetype

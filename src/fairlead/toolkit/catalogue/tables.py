@@ -9,8 +9,8 @@ from typing import Final
 
 from fairlead.toolkit.catalogue.thing import Kind
 
-# An owner is told only when it is a role of the application's choosing: not the login at work, not an administrator.
-OWNER: Final = """(select rolname from pg_roles r where r.oid = {owner} and not rolsuper
+# An owner is told only when it is another than the login at work and the owner of the database.
+OWNER: Final = """(select rolname from pg_roles r where r.oid = {owner}
     and rolname not in (current_user, session_user)
     and r.oid <> (select datdba from pg_database where datname = current_database()))"""
 
@@ -31,7 +31,8 @@ select n.nspname, c.relname, c.relname, jsonb_build_object(
     'replica identity', case c.relreplident when 'd' then null when 'n' then 'nothing' when 'f' then 'full' else
         (select 'using index ' || indexrelid::regclass from pg_index where indrelid = c.oid and indisreplident) end,
     'access method', (select amname from pg_am where oid = c.relam and amname <> 'heap'),
-    'clustered on', (select indexrelid::regclass::text from pg_index where indrelid = c.oid and indisclustered),
+    'clustered on', (select quote_ident(x.relname) from pg_index i join pg_class x on x.oid = i.indexrelid
+        where i.indrelid = c.oid and i.indisclustered),
     'foreign server', (select s.srvname from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
         where f.ftrelid = c.oid),
     'tablespace', (select spcname from pg_tablespace where oid = c.reltablespace),
@@ -47,6 +48,8 @@ select n.nspname, c.relname, a.attname, jsonb_build_object(
     'type', format_type(a.atttypid, a.atttypmod),
     'collation', case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,
     'nullable', not a.attnotnull,
+    'not validated', (select o.conname from pg_constraint o where o.conrelid = c.oid and o.contype = 'n'
+        and o.conkey[1] = a.attnum and not o.convalidated),
     'default', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
     'generated', case when a.attgenerated <> '' then pg_get_expr(d.adbin, d.adrelid) end,
     'generated kind', case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
@@ -64,7 +67,8 @@ select n.nspname, c.relname, a.attname, jsonb_build_object(
     'inherited', (select jsonb_build_object('nullable', not p.attnotnull, 'default', pg_get_expr(pd.adbin, pd.adrelid),
             'storage', case when p.attstorage <> t.typstorage then case p.attstorage when 'p' then 'plain'
                 when 'e' then 'external' when 'm' then 'main' else 'extended' end end,
-            'compression', case p.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end)
+            'compression', case p.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
+            'statistics', null, 'options', null, 'comment', null)
         from pg_inherits i
         join pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
         left join pg_attrdef pd on pd.adrelid = p.attrelid and pd.adnum = p.attnum
@@ -77,7 +81,8 @@ join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relkind in ('r', 'p') and n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
-    and (a.attinhcount = 0 or exists (
+    and (a.attinhcount = 0 or a.attoptions is not null or nullif(a.attstattarget, -1) is not null
+        or col_description(c.oid, a.attnum) is not null or exists (
         select from pg_inherits i
         join pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
         left join pg_attrdef pd on pd.adrelid = p.attrelid and pd.adnum = p.attnum

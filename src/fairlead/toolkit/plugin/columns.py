@@ -54,12 +54,24 @@ def altered(before: Thing, after: Thing) -> Iterator[str]:
         yield f"{column} type {_type(now)}{cast}"
     if default and now.get("default"):
         yield f"{column} set default {now['default']}"
-    if _differ(was, now, "nullable"):
-        yield f"{column} {'drop' if now['nullable'] else 'set'} not null"
+    yield from _not_null(after, was, now)
     yield from _identity(column, was, now)
     if now.get("identity") and not was.get("identity"):
         yield from _handed_over(after, was.get("default"), to_identity=True)
     yield from _storage(column, was, now)
+
+
+def _not_null(thing: Thing, was: _Facts, now: _Facts) -> Iterator[str]:
+    """Yield the change of NOT NULL; since PostgreSQL 18 one may be there of which the rows know nothing."""
+    if _differ(was, now, "nullable"):
+        yield f"{_column(thing)} {'drop' if now['nullable'] else 'set'} not null"
+    if not _differ(was, now, "not validated") or was["nullable"] or now["nullable"]:
+        return
+    if name := now.get("not validated"):
+        yield f"{_column(thing)} drop not null"
+        yield f"alter table {thing.relation} add constraint {quoted(name)} not null {quoted(thing.name)} not valid"
+    else:
+        yield f"alter table {thing.relation} validate constraint {quoted(was['not validated'])}"
 
 
 def _identity(column: str, was: _Facts, now: _Facts) -> Iterator[str]:

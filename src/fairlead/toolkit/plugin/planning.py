@@ -115,8 +115,9 @@ def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
     """Tell whether a thing is gone when its table is, so that it is only to be made again on the way back."""
     table = changes.get(Key(Kind.TABLE, change.schema, change.table, change.table))
     gone = table is not None and table.action is Action.REMOVE
-    reflected = {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}  # what Alembic makes again, but for exclusions
-    return gone and (change.kind not in reflected or change.thing.facts.get("type") == "exclusion")
+    reflected = {Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX}  # what Alembic makes again, but for these:
+    beyond = change.thing.facts.get("type") == "exclusion" or change.thing.as_inherited() is not None
+    return gone and (change.kind not in reflected or beyond)
 
 
 def _with_its_view(change: Change, changes: stock.Changes, *, action: Action) -> bool:

@@ -11,7 +11,14 @@ from fairlead.toolkit.naming import NAME, quoted
 from fairlead.toolkit.plugin import settings
 
 # What PostgreSQL lets everybody do until it is taken away.
-_USUAL: Final = {"function": ["execute"], "procedure": ["execute"], "type": ["usage"], "domain": ["usage"]}
+_USUAL: Final = {
+    "function": ["execute"],
+    "procedure": ["execute"],
+    "type": ["usage"],
+    "domain": ["usage"],
+    "functions": ["execute"],
+    "types": ["usage"],
+}
 
 
 def policy_made(thing: Thing) -> Iterator[str]:
@@ -56,7 +63,7 @@ def _levels(thing: Thing) -> dict[str, bool]:
 
 def _usual(thing: Thing) -> Thing:
     usual: list[str] = thing.facts.get("usual", [])
-    if thing.facts["grantee"] == "public" and thing.kind is Kind.GRANT:
+    if thing.facts["grantee"] == "public" and (thing.kind is Kind.GRANT or not thing.key.schema):
         usual = _USUAL.get(thing.facts["object"].partition(" ")[0], [])
     facts = {fact: value for fact, value in thing.facts.items() if fact != "grantable"}
     return Thing(thing.key, {**facts, "privileges": usual})

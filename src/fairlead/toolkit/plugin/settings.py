@@ -102,9 +102,14 @@ def table_altered(before: Thing, after: Thing) -> Iterator[str]:
         if was.get(fact) != now.get(fact):
             yield f"{alter} {phrase} {now.get(fact) or usual}"
     if was.get("clustered on") != now.get("clustered on"):
-        index = now.get("clustered on")
-        yield f"{alter} cluster on {index}" if index else f"{alter} set without cluster"
+        yield clustered(alter, after)
     yield from _lineage(before, after)
+
+
+def clustered(alter: str, thing: Thing) -> str:
+    """Return the change of the index by which CLUSTER orders the rows."""
+    index = thing.facts.get("clustered on")
+    return f"{alter} cluster on {index}" if index else f"{alter} set without cluster"
 
 
 _SWITCHES: Final = (

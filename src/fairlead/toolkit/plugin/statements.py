@@ -82,6 +82,7 @@ def _domain(thing: Thing) -> Iterator[str]:
     parts += [] if facts["nullable"] else ["not null"]
     parts += [f"constraint {quoted(name)} {check}" for name, check in facts.get("checks", {}).items()]
     yield " ".join(parts)
+    yield from _check_comments(Thing(thing.key), thing)
 
 
 def _domain_altered(before: Thing, after: Thing) -> Iterator[str]:
@@ -97,6 +98,15 @@ def _domain_altered(before: Thing, after: Thing) -> Iterator[str]:
     if was["nullable"] != now["nullable"]:
         yield f"{alter} {'drop' if now['nullable'] else 'set'} not null"
     yield from (f"{alter} add constraint {quoted(name)} {new[name]}" for name in new if new[name] != old.get(name))
+    kept = {name: text for name, text in was.get("check comments", {}).items() if new.get(name) == old[name]}
+    yield from _check_comments(Thing(before.key, {"check comments": kept}), after)
+
+
+def _check_comments(before: Thing, after: Thing) -> Iterator[str]:
+    was, now = before.facts.get("check comments", {}), after.facts.get("check comments", {})
+    for name in (name for name in {**was, **now} if was.get(name) != now.get(name)):
+        text = literal(now[name]) if name in now else "null"
+        yield f"comment on constraint {quoted(name)} on domain {after.identity} is {text}"
 
 
 def _sequence(thing: Thing) -> Iterator[str]:
@@ -156,6 +166,11 @@ def _view_altered(before: Thing, after: Thing) -> Iterator[str]:
     if any(before.facts.get(fact) != after.facts.get(fact) for fact in ("definition", "options")):
         yield from _view_made(after)
     yield from _view_columns(before, after)
+    if before.facts.get("clustered on") != after.facts.get("clustered on"):
+        yield settings.clustered(f"alter materialized view {after.identity}", after)
+    if before.facts.get("without data") != after.facts.get("without data"):
+        empty = " with no data" if after.facts.get("without data") else ""
+        yield f"refresh materialized view {after.identity}{empty}"
 
 
 def _view_columns(before: Thing, after: Thing) -> Iterator[str]:
@@ -169,6 +184,7 @@ def _view_columns(before: Thing, after: Thing) -> Iterator[str]:
 
 
 def _trigger(thing: Thing) -> Iterator[str]:
+    """Make a trigger, or a rule, which is switched in the same way."""
     yield thing.facts["definition"]
     if thing.facts["fires"] != "enabled":
         yield _firing(thing)
@@ -195,7 +211,7 @@ def _trigger_altered(before: Thing, after: Thing) -> Iterator[str]:
 
 
 def _firing(thing: Thing) -> str:
-    return f"alter table {thing.relation} {_FIRING[thing.facts['fires']]} trigger {quoted(thing.name)}"
+    return f"alter table {thing.relation} {_FIRING[thing.facts['fires']]} {thing.kind} {quoted(thing.name)}"
 
 
 _FIRING: Final = {
@@ -220,7 +236,7 @@ _MADE: Final[dict[Kind, Callable[[Thing], Iterator[str]]]] = {
     Kind.INDEX: _defined,
     Kind.STATISTICS: _defined,
     Kind.VIEW: _view,
-    Kind.RULE: _defined,
+    Kind.RULE: _trigger,
     Kind.TRIGGER: _trigger,
     Kind.POLICY: rights.policy_made,
     Kind.GRANT: rights.granted,
@@ -243,6 +259,7 @@ _ALTERED: Final[dict[Kind, Callable[[Any, Any], Iterator[str]]]] = {
     Kind.COLUMN: columns.altered,
     Kind.CONSTRAINT: _constraint_altered,
     Kind.VIEW: _view_altered,
+    Kind.RULE: _trigger_altered,
     Kind.TRIGGER: _trigger_altered,
     Kind.GRANT: rights.grant_altered,
     Kind.DEFAULT_GRANT: rights.grant_altered,
