@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import orjson
 import pytest
@@ -30,6 +31,14 @@ async def test_json(shopper: Guest) -> None:
     assert rows[0]["tags"] == ["a", "b c"]
     assert rows[1]["note"] is None
     assert "12345678901234567890.0123456789" in answer.text
+
+
+async def test_a_table_of_any_name(shopper: Guest) -> None:
+    """What is in a table's name, a slash or a per cent sign, is none of its address; columns are called anything."""
+    (address,) = set(re.findall(r'href="(/t/half[^"?/]*)"', (await shopper.client.get("/")).text))
+    assert (await shopper.client.get(address)).status_code == 200
+    assert (await shopper.client.get(f"{address}/structure")).status_code == 200
+    assert (await shopper.client.get(f"{address}/export.json")).json() == [{"id": 1, "r": "left"}, {"id": 2, "r": None}]
 
 
 async def test_a_list_of_many(shopper: Guest) -> None:

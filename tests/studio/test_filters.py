@@ -9,6 +9,7 @@ from fairlead.errors import ValidationFailed
 from fairlead.studio.filters import OPERATORS, Filter, condition, operators_of, parsed, searching
 from fairlead.studio.keyset import to_cursor
 from fairlead.studio.shape import Column, Table
+from fairlead.studio.view import table_address
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,7 @@ async def test_each_operator_runs(shopper: Guest) -> None:
                 if column.kind == "array" and operator == "eq":
                     value = "{a}"
                 text = Filter(column.name, operator, value if OPERATORS[operator].values else "").text
-                await shopper.page(f"/t/{table.address}", f=text)
+                await shopper.page(table_address(table), f=text)
 
 
 async def test_filters_find(shopper: Guest) -> None:

@@ -40,7 +40,7 @@ async def exported(
         order_by(order_of(table, wanted)),
     )
     if form == "json":
-        statement = sql.SQL("select to_json(r)::text from ({}) r").format(statement)
+        statement = sql.SQL("select to_json(r.*)::text from ({}) r").format(statement)
     async with access.looking(organization, seconds=SECONDS) as connection, connection.cursor("export") as cursor:
         await cursor.execute(statement, values)
         yield _head(table, form)

@@ -29,10 +29,13 @@ class Cell:
 
 
 def table_address(table: Table | str, *, suffix: str = "", **parameters: Any) -> str:
-    """Return the address of a table's page; what is empty is left out."""
+    """Return the address of a table's page; what is empty is left out.
+
+    The name is quoted twice, since what serves the page undoes it once: a slash in it then is none of the address.
+    """
     name = table if isinstance(table, str) else table.address
     given = {name: value for name, value in parameters.items() if value}
-    return f"/t/{quote(name, safe='')}{suffix}{'?' if given else ''}{urlencode(given, doseq=True)}"
+    return f"/t/{quote(quote(name, safe=''), safe='')}{suffix}{'?' if given else ''}{urlencode(given, doseq=True)}"
 
 
 def row_address(table: Table, key: Sequence[str], *, suffix: str = "/row") -> str:

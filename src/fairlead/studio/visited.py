@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from starlette.requests import Request
@@ -55,7 +56,7 @@ def organization_of(request: Request) -> Organization | None:
 
 def table_of(request: Request) -> Table:
     """Return the table that an address names; raises NotFound."""
-    name = str(request.path_params["table"])
+    name = unquote(str(request.path_params["table"]))
     table = studio_of(request).shape.tables.get(name)
     if table is None:
         raise NotFound(f"There is no table {name!r} in {studio_of(request).target.name}.")

@@ -9,12 +9,13 @@ import httpx
 import orjson
 import psycopg
 import pytest
-from tests.fixtures.processes import Process, Processes, completed, environment_of, processes
+from tests.fixtures.processes import ROOT, Process, Processes, completed, environment_of, processes
 from tests.fixtures.waiting import until
 
 __all__ = ["processes"]
 
 pytestmark = pytest.mark.anyio
+SHOP = ROOT / "examples" / "shop"
 
 
 def _logins(url: str) -> int:
@@ -87,3 +88,11 @@ def test_what_it_needs(database_url: str, empty_url: str, tmp_path: Path) -> Non
         assert done.returncode == 1, done.stderr
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://127.0.0.1/shop"])
+def test_what_is_no_address(tmp_path: Path, url: str) -> None:
+    """What is no URL of PostgreSQL is said to be none, as JSON where that was asked for; nothing is opened."""
+    done = completed("db", "studio", "--json", environment=environment_of(tmp_path, url), directory=SHOP)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert orjson.loads(done.stderr)["code"] == "SETTINGS_INVALID"

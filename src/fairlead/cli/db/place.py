@@ -12,6 +12,7 @@ import typer
 
 from fairlead.bootstrap import database_server, direct_url, shadow_server
 from fairlead.cli.running import loaded
+from fairlead.db.connect import driver_url
 from fairlead.db.migrating.failures import permitted
 from fairlead.toolkit.target import Target, load_target
 
@@ -40,10 +41,15 @@ def chosen_target(name: str = "") -> Target:
 
 @contextmanager
 def place(target_name: str = "") -> Iterator[Place]:
-    """Give the target and its database, past a pooler; the embedded server runs for as long as it is needed."""
+    """Give the target and its database, past a pooler; the embedded server runs for as long as it is needed.
+
+    Raises SettingsInvalid for what is no URL of PostgreSQL, before anything is asked there.
+    """
     target, settings = chosen_target(target_name), loaded()
     with permitted(), database_server(settings) as url:
-        yield Place(target, direct_url(settings, url))
+        direct = direct_url(settings, url)
+        driver_url(direct)
+        yield Place(target, direct)
 
 
 @contextmanager

@@ -56,4 +56,4 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-export const tableAddress = (table, suffix = "") => `/t/${encodeURIComponent(table)}${suffix}`;
+export const tableAddress = (table, suffix = "") => `/t/${encodeURIComponent(encodeURIComponent(table))}${suffix}`;
