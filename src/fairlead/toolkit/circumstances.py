@@ -121,6 +121,6 @@ _UNIQUE: Final = (ops.CreateUniqueConstraintOp, ops.CreatePrimaryKeyOp)
 
 
 def _having_enum(metadata: MetaData, name: str | None) -> Iterator[Table]:
-    for table in metadata.sorted_tables:
+    for table in metadata.tables.values():
         if any(getattr(enum_of(column), "name", None) == name for column in table.columns):
             yield table.schema, table.name

@@ -15,11 +15,13 @@ from alembic.autogenerate import produce_migrations
 from alembic.operations.ops import DowngradeOps, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection
+from sqlalchemy.types import NullType
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, read_catalogue
 from fairlead.toolkit.change import Change, changes
 from fairlead.toolkit.environment import options
 from fairlead.toolkit.plugin.comparator import CATALOGUES, declared_catalogue, declared_within, register
+from fairlead.toolkit.reflection import Named
 from fairlead.toolkit.target import Target
 
 __all__ = ["Difference", "declared_catalogue", "declared_within", "difference"]
@@ -58,7 +60,7 @@ def difference(
             CATALOGUES: (found, declared),
         },
     )
-    _mend_reflection(context.impl)
+    _mend_reflection(context.impl, found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what reflection leaves out; the catalogue leaves nothing out
         script = produce_migrations(context, target.metadata)
@@ -68,11 +70,18 @@ def difference(
     return Difference(tuple(everything), script.upgrade_ops, script.downgrade_ops)
 
 
-def _mend_reflection(impl: Any) -> None:
-    """Let Alembic know the sequence of a serial column also where its name has an apostrophe, on which it fails."""
+def _mend_reflection(impl: Any, found: Catalogue) -> None:
+    """Let Alembic see columns as they are where SQLAlchemy reflects them otherwise.
+
+    It knows not every type, takes what a domain says of its values for the column's own, and Alembic fails on the
+    sequence of a serial column where its name has an apostrophe.
+    """
     reflect = impl.autogen_column_reflect
 
     def mended(inspector: Any, table: Any, column: dict[str, Any]) -> None:
+        thing = found.get(Key(Kind.COLUMN, table.schema or DEFAULT_SCHEMA, table.name, column["name"]))
+        if thing is not None:
+            _as_it_is(column, thing)
         default = column.get("default") or ""
         if "''" not in default:
             reflect(inspector, table, column)
@@ -83,6 +92,14 @@ def _mend_reflection(impl: Any) -> None:
             del column["default"]
 
     impl.autogen_column_reflect = mended
+
+
+def _as_it_is(column: dict[str, Any], thing: Thing) -> None:
+    if isinstance(column["type"], NullType):
+        column["type"] = Named(thing.facts["type"])
+    column["nullable"] = thing.facts["nullable"]
+    if "default" not in thing.facts:
+        column["default"] = None
 
 
 def _compares(by_key: dict[Key, Change], *facts: str) -> Callable[..., bool]:

@@ -36,7 +36,7 @@ def statements(operation: ops.MigrateOperation, metadata: MetaData) -> list[str]
     Operations(context).invoke(_alone(operation))
     plain = (statement.removesuffix(context.impl.command_terminator).strip() for statement in written)
     # The type of a new column is an operation of its own.
-    return [statement for statement in plain if not statement.startswith("CREATE TYPE ")]
+    return [statement for statement in plain if not statement.startswith(("CREATE TYPE ", "CREATE DOMAIN "))]
 
 
 def _alone(operation: ops.MigrateOperation) -> ops.MigrateOperation:

@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from fairlead.errors import OperatorError
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind
+from fairlead.toolkit.plugin.sequences import serial_name
 from fairlead.toolkit.target import Target
 
 _PARTITIONS: Final = text("""
@@ -131,7 +132,7 @@ def _own_sequence(column: Column[Any]) -> DefaultClause | None:
     default = column.server_default
     if not isinstance(default, DefaultClause) or not str(default.arg).startswith("nextval("):
         return None
-    return None if f"{column.table.name}_{column.name}_seq" in str(default.arg) else default
+    return None if serial_name(column.table.name, column.name) in str(default.arg) else default
 
 
 def _is_natural_key(column: Column[Any]) -> bool:

@@ -46,9 +46,7 @@ class Rewritten:
 
 def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     """Return the operations as safe DDL, in the order in which they come."""
-    leaves = [
-        leaf for leaf in flat(operations) if isinstance(leaf, ops.DropTableOp) or table_of(leaf) not in facts.gone
-    ]
+    leaves = [leaf for leaf in flat(operations) if table_of(leaf) not in facts.gone or _goes_before(leaf)]
     leaves = _in_order(leaves, ops.DropTableOp, backwards=True)
     leaves = _in_order(leaves, ops.CreateTableOp, backwards=False)
     facts = _knowing_all(leaves, facts)
@@ -66,6 +64,13 @@ def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritt
         tuple(statement for part in parts for statement in part.together),
         tuple(waiting) if facts.forward else (),
     )
+
+
+def _goes_before(leaf: ops.MigrateOperation) -> bool:
+    """Say whether it is done although its table goes: tables that refer to each other cannot go while they do."""
+    if isinstance(leaf, CatalogueOp):
+        return leaf.change.kind is Kind.CONSTRAINT and leaf.change.thing.facts["type"] == "foreign key"
+    return isinstance(leaf, ops.DropTableOp)
 
 
 def _phase(alone: str) -> int:

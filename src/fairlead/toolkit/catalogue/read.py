@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from fairlead.db.migrating.revisions import DEFAULT_SCHEMA
 from fairlead.toolkit.catalogue import code, named_types, rights, tables
+from fairlead.toolkit.catalogue.expressions import settled
 from fairlead.toolkit.catalogue.needs import read_needs
 from fairlead.toolkit.catalogue.thing import Catalogue, Key, Thing
 from fairlead.toolkit.target import Target
@@ -43,4 +44,4 @@ def catalogue_now(connection: Connection, target: Target) -> Catalogue:
 
 
 def _given(facts: dict[str, Any]) -> dict[str, Any]:
-    return {fact: value for fact, value in facts.items() if value is not None}
+    return settled({fact: value for fact, value in facts.items() if value is not None})

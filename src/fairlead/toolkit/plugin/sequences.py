@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from fairlead.toolkit.catalogue import Kind, Thing
 from fairlead.toolkit.naming import quoted
@@ -12,10 +13,22 @@ def is_serial(sequence: Thing, things: Iterable[Thing]) -> bool:
     """Tell whether a sequence is the one that SERIAL makes for the column, one of `things`, that owns it."""
     owner = sequence.facts.get("owned by")
     return owner is not None and any(
-        f"{one.relation}.{quoted(one.name)}" == owner and sequence.name == f"{one.key.table}_{one.name}_seq"
+        f"{one.relation}.{quoted(one.name)}" == owner and sequence.name == serial_name(one.key.table, one.name)
         for one in things
         if one.kind is Kind.COLUMN
     )
+
+
+def serial_name(table: str, column: str) -> str:
+    """Return what PostgreSQL calls the sequence of a serial column: of a long name it leaves off what is too much."""
+    first, second = table.encode(), column.encode()
+    while len(first) + len(second) > _ROOM:
+        first, second = (first[:-1], second) if len(first) > len(second) else (first, second[:-1])
+    whole = (name.decode(errors="ignore") for name in (first, second))  # no half of a character
+    return "_".join([*whole, "seq"])
+
+
+_ROOM: Final = 63 - len("__seq")
 
 
 def freed(sequence: Thing) -> Thing:

@@ -5,18 +5,18 @@ Of each operation that is kept it is noted what it takes care of, so that the pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import CheckConstraint, Column, Constraint, Enum
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy import Column, Constraint
 from sqlalchemy.sql.elements import conv
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
 from fairlead.toolkit.naming import PREPARER, unquoted
 from fairlead.toolkit.plugin.indexes import drop_index
+from fairlead.toolkit.plugin.whole_tables import circles, leave_alone, made_by
 
 Changes: TypeAlias = Mapping[Key, Change]
 Covered: TypeAlias = dict[Key, set[str] | None]  # the facts that are taken care of; None: all of them
@@ -35,10 +35,12 @@ def kept(operations: Iterable[MigrateOperation], changes: Changes) -> tuple[list
     """Return the operations that stand, flat, and what they take care of."""
     standing: list[MigrateOperation] = []
     covered: Covered = {}
-    for operation in _flat(operations):
+    everything = list(_flat(operations))
+    apart = circles(everything)
+    for operation in everything:
+        leave_alone(operation, apart)
         care = _care(operation, changes)
         if care:
-            _leave_alone(operation)
             covered.update({key: _both(covered.get(key, set()), facts) for key, facts in care.items()})
             _name_it(operation, care)
             standing.append(_reversible(operation, changes))
@@ -63,25 +65,6 @@ def _reversible(operation: MigrateOperation, changes: Changes) -> MigrateOperati
         if partitioned := changes[key].thing.facts.get("partition key"):
             operation.table_kw["postgresql_partition_by"] = partitioned
     return operation
-
-
-def _leave_alone(operation: Any) -> None:
-    """Keep a table or a column from making what has an operation of its own: an enum, a check written at the column."""
-    if isinstance(operation, ops.DropTableOp | ops.DropColumnOp) and operation._reverse is not None:  # noqa: SLF001
-        _leave_alone(operation._reverse)  # noqa: SLF001 - what `reverse` gives back
-    if isinstance(operation, ops.CreateTableOp):
-        operation.columns = [_bare(item) if isinstance(item, Column) else item for item in operation.columns]
-    if isinstance(operation, ops.AddColumnOp):
-        operation.column = _bare(operation.column)
-
-
-def _bare(column: Column[Any]) -> Column[Any]:
-    """Return the column without them; the model's own stays as it is. Alembic's files have no check at a column."""
-    copy = column._copy()  # noqa: SLF001 - as Alembic does
-    copy.constraints = {one for one in copy.constraints if not isinstance(one, CheckConstraint)}
-    if isinstance(column.type, Enum) and column.type.native_enum:
-        copy.type = ENUM(*column.type.enums, name=column.type.name, schema=column.type.schema, create_type=False)
-    return copy
 
 
 def _name_it(operation: MigrateOperation, care: Covered) -> None:
@@ -198,8 +181,15 @@ def _of_old_table(operation: ops.DropTableOp, changes: Changes) -> Covered:
         return {}
     if changes[key].thing.facts.get("partition of"):
         return {}  # made again it would be a table of its own
+    made = {str(getattr(item, "name", None)) for item in made_by(operation).columns}
     inside = (one for one in changes if one[1:3] == key[1:3] and one.kind in {Kind.COLUMN, Kind.CONSTRAINT})
-    return dict.fromkeys([key, *(one for one in inside if changes[one].thing.facts["type"] != "exclusion")])
+    return dict.fromkeys([key, *(one for one in inside if not _made_apart(changes[one].thing, made))])
+
+
+def _made_apart(thing: Thing, made: Collection[str]) -> bool:
+    """Tell whether it does not come with its table when that is made again."""
+    kind = thing.facts["type"] if thing.kind is Kind.CONSTRAINT else None
+    return kind == "exclusion" or (kind == "foreign key" and thing.name not in made)
 
 
 def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covered:
