@@ -15,7 +15,7 @@ from fairlead.db.embedded_shared import shared_server
 from fairlead.db.scratch import ScratchServer, emptier, migrated_template, scratch_database
 from fairlead.db.session import Database
 from fairlead.schema.row_security import ROLES
-from tests.fixtures.databases import LOGIN, as_login, database_of, let_in_quickly
+from tests.fixtures.databases import LOGIN, as_login, database_of, in_memory, let_in_quickly
 from tests.fixtures.pooler import SERVER_CONNECTIONS, pooler, through
 
 pytest_plugins = ["tests.fixtures.organizations"]
@@ -40,7 +40,7 @@ def server_url(testrun_uid: str) -> Iterator[str]:
     if given := os.environ.get("FAIRLEAD_TEST_DATABASE_URL"):
         yield given
         return
-    with shared_server(testrun_uid[:8]) as server:
+    with shared_server(testrun_uid[:8], folder=in_memory()) as server:
         let_in_quickly(server.superuser_url)
         yield server.superuser_url
 

@@ -87,6 +87,10 @@ _BEFORE = (
     "create materialized view shop.mv as select id from shop.orders; create index mv_idx on shop.mv (id)"
     "; create domain shop.odd as int check (value % 2 = 1)"
     "; alter table shop.orders alter column note set not null"
+    "; create table shop.log (at date not null) partition by range (at)"
+    "; create table shop.log_1 partition of shop.log for values from ('2026-01-01') to ('2026-02-01')"
+    "; create trigger log_touch before update on shop.log for each row execute function shop.touch()"
+    "; create sequence shop.numbers; create type shop.pair as (a integer, b text)"
 )
 
 
@@ -97,6 +101,9 @@ _BEFORE = (
         "refresh materialized view shop.mv with no data",
         "comment on constraint odd_check on domain shop.odd is 'odd: %'",
         "alter table shop.orders alter column note drop not null, add constraint n not null note not valid",
+        "alter table shop.log_1 disable trigger log_touch",
+        "alter sequence shop.numbers set unlogged",
+        "comment on column shop.pair.b is 'the other'",
     ],
 )
 def test_so_it_is_with_what_changes_by_itself(example_url: str, example: Target, ddl: str) -> None:

@@ -19,12 +19,12 @@ from fairlead.db.embedded_locks import is_free
 
 
 @contextmanager
-def shared_server(run: str) -> Iterator[EmbeddedServer]:
-    """Give the server that the processes of a run share, in a directory of the system's folder for temporary files.
+def shared_server(run: str, *, folder: Path | None = None) -> Iterator[EmbeddedServer]:
+    """Give the server that the processes of a run share, in a directory of `folder`, or of the one for temporary files.
 
     `run` names the run; short, because the path of a socket may not be long. Raises EmbeddedDatabaseFailed.
     """
-    directory = Path(tempfile.gettempdir()) / f"fairlead-{run}"
+    directory = (folder or Path(tempfile.gettempdir())) / f"fairlead-{run}"
     with _alone(directory):
         server = EmbeddedServer.open(EmbeddedOptions(data_dir=directory))
     try:

@@ -111,10 +111,10 @@ def changes(found: Catalogue, declared: Catalogue) -> list[Change]:
 
 
 def _sides(key: Key, found: Catalogue, declared: Catalogue) -> tuple[Thing | None, Thing | None]:
-    """Return both sides of a thing; a column that has nothing of its own on one side is there as its parent's."""
+    """Return both sides of a thing; one that has nothing of its own on one side is there as its parent's."""
     before, after = found.get(key), declared.get(key)
     table = Key(Kind.TABLE, key.schema, key.table, key.table)
-    if key.kind is Kind.COLUMN and table in found and table in declared:
+    if key.kind in {Kind.COLUMN, Kind.TRIGGER} and table in found and table in declared:
         before = before or (after and after.as_inherited())
         after = after or (before and before.as_inherited())
     return before, after

@@ -62,9 +62,12 @@ select n.nspname, c.relname, t.tgname, jsonb_build_object(
     'definition', pg_get_triggerdef(t.oid),
     'fires', case t.tgenabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
         else 'always' end,
+    'inherited', case when p.oid is not null then jsonb_build_object('fires', case p.tgenabled when 'O' then 'enabled'
+        when 'D' then 'disabled' when 'R' then 'on replicas only' else 'always' end) end,
     'comment', obj_description(t.oid, 'pg_trigger'))
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-where not t.tgisinternal and t.tgparentid = 0 and n.nspname = any (%(schemas)s)
+left join pg_trigger p on p.oid = t.tgparentid
+where not t.tgisinternal and (p.oid is null or p.tgenabled <> t.tgenabled) and n.nspname = any (%(schemas)s)
 """
 
 # What models hardly ever declare; that it is there at all is what can be compared.

@@ -64,6 +64,8 @@ _COMPOSITES: Final = (
 select n.nspname, '', t.typname, jsonb_build_object(
     'attributes', (select jsonb_agg(format('%%I %%s', a.attname, format_type(a.atttypid, a.atttypmod))
         order by a.attnum) from pg_attribute a where a.attrelid = t.typrelid and not a.attisdropped),
+    'column comments', (select jsonb_object_agg(a.attname, col_description(c.oid, a.attnum)) from pg_attribute a
+        where a.attrelid = c.oid and col_description(c.oid, a.attnum) is not null),
     'owner', {owner},
     'comment', obj_description(t.oid, 'pg_type'))
 from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_class c on c.oid = t.typrelid
@@ -90,6 +92,10 @@ select n.nspname, '', c.relname, jsonb_build_object(
     'type', format_type(s.seqtypid, null),
     'start', s.seqstart, 'increment', s.seqincrement, 'minimum', s.seqmin, 'maximum', s.seqmax, 'cache', s.seqcache,
     'cycle', s.seqcycle,
+    'persistence', case when c.relpersistence = 'u' and not exists (
+        select from pg_depend d join pg_class t on t.oid = d.refobjid where d.classid = 'pg_class'::regclass
+            and d.objid = c.oid and d.refclassid = 'pg_class'::regclass and d.deptype = 'a' and t.relpersistence = 'u')
+        then 'unlogged' end,
     'owned by', (select format('%%s.%%I', d.refobjid::regclass, a.attname) from pg_depend d
         join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_class'::regclass

@@ -79,7 +79,7 @@ class Thing:
         return qualified(self.key.schema, self.key.name)
 
     def as_inherited(self) -> Thing | None:
-        """Return a column as it would be without anything of its own; None for one that is no parent's."""
+        """Return a column or a trigger as it would be without anything of its own; None for one that is no parent's."""
         inherited = self.facts.get("inherited")
         if inherited is None:
             return None

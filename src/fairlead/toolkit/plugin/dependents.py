@@ -77,18 +77,18 @@ def places(catalogue: Catalogue) -> dict[Key, int]:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The places of things before and after; what is made last goes first."""
+    """The places of things before and after; what is made last goes first, what has only a parent's place is last."""
 
     found: Mapping[Key, int]
     declared: Mapping[Key, int]
 
     def off(self, change: Change) -> int:
         """Return the rank among what is taken off, before all that only its kind puts in order."""
-        return -len(_ORDER) - self.found[change.key]
+        return -len(_ORDER) - self.found.get(change.key, len(self.found))
 
     def on(self, change: Change) -> int:
         """Return the rank among what is made when all tables are there, after all that only its kind puts in order."""
-        return len(_ORDER) + self.declared[change.key]
+        return len(_ORDER) + self.declared.get(change.key, len(self.declared))
 
 
 def needs_relations(thing: Thing) -> bool:

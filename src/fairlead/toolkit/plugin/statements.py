@@ -66,6 +66,7 @@ def _enum(thing: Thing) -> Iterator[str]:
 
 def _composite(thing: Thing) -> Iterator[str]:
     yield f"create type {thing.identity} as ({', '.join(thing.facts['attributes'])})"
+    yield from _column_comments(Thing(thing.key), thing)
 
 
 def _range(thing: Thing) -> Iterator[str]:
@@ -110,11 +111,15 @@ def _check_comments(before: Thing, after: Thing) -> Iterator[str]:
 
 
 def _sequence(thing: Thing) -> Iterator[str]:
-    yield f"create sequence {thing.identity} {_sequence_options(thing)}"
+    unlogged = "unlogged " if thing.facts.get("persistence") else ""
+    yield f"create {unlogged}sequence {thing.identity} {_sequence_options(thing)}"
 
 
-def _sequence_altered(_before: Thing, after: Thing) -> Iterator[str]:
-    yield f"alter sequence {after.identity} {_sequence_options(after)}"
+def _sequence_altered(before: Thing, after: Thing) -> Iterator[str]:
+    if before.facts.get("persistence") != after.facts.get("persistence"):
+        yield f"alter sequence {after.identity} set {after.facts.get('persistence', 'logged')}"
+    if _sequence_options(before) != _sequence_options(after):
+        yield f"alter sequence {after.identity} {_sequence_options(after)}"
 
 
 def _sequence_options(thing: Thing) -> str:
@@ -178,15 +183,21 @@ def _view_columns(before: Thing, after: Thing) -> Iterator[str]:
     for name in (name for name in {**was, **now} if was.get(name) != now.get(name)):
         change = f"set default {now[name]}" if name in now else "drop default"
         yield f"alter view {after.identity} alter column {quoted(name)} {change}"
+    yield from _column_comments(before, after)
+
+
+def _column_comments(before: Thing, after: Thing) -> Iterator[str]:
     was, now = before.facts.get("column comments", {}), after.facts.get("column comments", {})
     for name in (name for name in {**was, **now} if was.get(name) != now.get(name)):
         yield f"comment on column {after.identity}.{quoted(name)} is {literal(now[name]) if name in now else 'null'}"
 
 
 def _trigger(thing: Thing) -> Iterator[str]:
-    """Make a trigger, or a rule, which is switched in the same way."""
-    yield thing.facts["definition"]
-    if thing.facts["fires"] != "enabled":
+    """Make a trigger, or a rule, which is switched in the same way; that of a parent is there already."""
+    inherited = thing.as_inherited()
+    if inherited is None:
+        yield thing.facts["definition"]
+    if thing.facts["fires"] != (inherited.facts["fires"] if inherited else "enabled"):
         yield _firing(thing)
 
 
