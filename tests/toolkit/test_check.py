@@ -8,13 +8,18 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import Column, Integer, MetaData, Table, Text
+from tests.fixtures.revisions import Shop, shop
+from tests.fixtures.targets import target_of
 
 from fairlead.db import migrate
+from fairlead.db.migrating import run
 from fairlead.errors import OperatorError
 from fairlead.toolkit import check as checking
 from fairlead.toolkit.check import check, check_database
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.target import Target, own
+
+__all__ = ["shop"]
 
 Write: TypeAlias = Callable[..., None]
 _MODULE = """
@@ -185,6 +190,16 @@ def test_a_revision_of_no_file(fresh_url: str, workshop_url: str) -> None:
         connection.execute("update fairlead_migrations set version_num = 'elsewhere'")
     [finding] = check_database(own(), fresh_url, server_url=workshop_url)
     assert (finding.code, finding.subject) == ("unknown", "elsewhere")
+
+
+def test_a_file_that_changed(empty_url: str, workshop_url: str, shop: Shop) -> None:
+    """A revision whose file is another one than was applied is named, though the schema is as it was."""
+    path = shop.revision("one", "select 1")
+    run.upgrade(empty_url, shop.migrations)
+    assert check_database(target_of(shop), empty_url, server_url=workshop_url) == []
+    path.write_text(path.read_text().replace("select 1", "select 2"))
+    [finding] = check_database(target_of(shop), empty_url, server_url=workshop_url)
+    assert (finding.code, finding.subject) == ("changed", "one")
 
 
 def test_servers_of_two_versions(fresh_url: str, workshop_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from fairlead.errors import MigrationFailed, OperatorError
 from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import MODELS, Change, changes, telling
 from fairlead.toolkit.environment import connected, current, downgrade_one, scripts, upgrade_one
+from fairlead.toolkit.history import history
 from fairlead.toolkit.plugin.comparator import declared_catalogue, declared_within
 from fairlead.toolkit.rendering import outdated
 from fairlead.toolkit.shadow import scratch, shadow
@@ -62,7 +63,8 @@ def check_database(target: Target, url: str, *, server_url: str) -> list[Finding
     else:
         at = applied[0] if applied else "base"
         declared, wanted = _catalogue_at(target, at, server_url), f"the migrations up to {at}"
-    return [*found, *_drift(catalogue, declared, code="drift", place="the database", wanted=wanted)]
+    drift = _drift(catalogue, declared, code="drift", place="the database", wanted=wanted)
+    return [*found, *_changed(target, url), *drift]
 
 
 def _catalogue_at(target: Target, revision: str, server_url: str) -> Catalogue:
@@ -165,6 +167,13 @@ def _pending(target: Target, heads: Iterable[str]) -> Iterator[Finding]:
         for script in _not_under(files, applied):
             sentence = f"{script.revision} is not applied to the database: run 'fairlead db migrate'"
             yield Finding("pending", script.revision, sentence)
+
+
+def _changed(target: Target, url: str) -> Iterator[Finding]:
+    for entry in history(url, target).entries:
+        if entry.standing == "changed":
+            sentence = f"the file of {entry.revision} changed since it was applied to the database"
+            yield Finding("changed", entry.revision, f"{sentence}: 'fairlead db migrate' says what can be done")
 
 
 def _same_version(connection: Connection, another: Connection) -> None:
