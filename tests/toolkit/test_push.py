@@ -334,6 +334,21 @@ def test_a_column_that_is_computed_from_one_whose_type_changes(empty_url: str) -
     assert rows(empty_url, "select total from users") == [("1.5",)]
 
 
+def test_a_column_that_begins_and_ends_to_be_generated(empty_url: str) -> None:
+    """What is in a column that becomes a generated one goes when that is allowed; what was generated stays."""
+    pushed(empty_url, _users(Column("twice", BigInteger)))
+    _filled(empty_url, "1, 7", "2, null", columns="id, twice")
+    generated = _users(Column("twice", BigInteger, Computed("id * 2", persisted=True)))
+    with pytest.raises(DestructiveRefused) as raised:
+        pushed(empty_url, generated)
+    assert raised.value.details == {
+        "--allow-drop users.twice": "The column users.twice becomes a generated one; its values in 1 row go."
+    }
+    pushed(empty_url, generated, allowed=["users.twice"])
+    pushed(empty_url, _users(Column("twice", BigInteger)))
+    assert rows(empty_url, "select id, twice from users order by id") == [(1, 2), (2, 4)]
+
+
 def test_a_rename_keeps_the_values(empty_url: str) -> None:
     """What may be renamed is asked; told so, the values stay, and told that it is dropped, they go."""
     pushed(empty_url, _users(_text("nick")))

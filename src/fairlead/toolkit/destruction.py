@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from alembic.operations import ops
 from sqlalchemy import Column, Connection, MetaData, text
@@ -27,6 +27,7 @@ from fairlead.toolkit.hints import value_option
 from fairlead.toolkit.naming import for_driver, literal, path_of, quoted
 from fairlead.toolkit.operations import statements, type_change
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.sentences import becomes_generated
 
 _EXISTS: Final = "select to_regclass(:table) is not null"
 _HAS_COLUMN: Final = """
@@ -75,6 +76,8 @@ def consequences(
             isinstance(leaf, ops.CreateIndexOp) and bool(leaf.unique)
         ):
             yield from _made_unique(leaf, connection)
+        elif becomes_generated(leaf):
+            yield from _generated(leaf, connection)
         elif isinstance(leaf, CatalogueOp) and not leaf.again:
             yield from _of_catalogue(leaf.change, connection, casts=casts)
 
@@ -100,6 +103,14 @@ def _column_gone(leaf: ops.DropColumnOp, connection: Connection) -> Iterator[Los
     if rows:
         name = path_of(leaf.schema, leaf.table_name, leaf.column_name)
         yield Loss(name, f"The column {name} goes, with its values in {_rows(rows)}.", rows)
+
+
+def _generated(leaf: Any, connection: Connection) -> Iterator[Loss]:
+    change = leaf.change
+    rows = _count(connection, change.thing.relation, f"{quoted(change.name)} is not null")
+    if rows:
+        name = path_of(leaf.schema, change.table, change.name)
+        yield Loss(name, f"The column {name} becomes a generated one; its values in {_rows(rows)} go.", rows)
 
 
 def _of_catalogue(change: Change, connection: Connection, *, casts: Mapping[str, str]) -> Iterator[Loss | Obstacle]:

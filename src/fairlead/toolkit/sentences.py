@@ -9,6 +9,7 @@ from typing import Any, Final
 from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 
+from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.change import Action, Change
 from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
@@ -40,6 +41,8 @@ def _name(leaf: ops.MigrateOperation) -> Any:
 
 
 def _again(leaf: ops.MigrateOperation, taken: ops.MigrateOperation) -> str:
+    if becomes_generated(taken):
+        return f"{re.sub('^add ', 'generate ', describe(leaf))} from now on, and drop the values that it has"
     same = isinstance(leaf, CatalogueOp) and isinstance(taken, CatalogueOp) and _is_same(leaf.change, taken.change)
     return re.sub("^add ", "put back " if same else "change ", describe(leaf))
 
@@ -59,6 +62,8 @@ def describe(operation: ops.MigrateOperation) -> str:
 
 def _change(operation: CatalogueOp) -> str:
     change = operation.change
+    if is_generated_no_more(operation):
+        return f"generate {change.thing.title} no more, and keep the values that it has"
     facts = ", ".join(_fact(fact, now) for fact, (_, now) in change.facts.items() if fact != "definition")
     return f"{_VERBS[change.action]} {change.thing.title}" + (f": {facts}" if facts else "")
 
@@ -73,6 +78,21 @@ _VERBS: Final = {Action.ADD: "add", Action.ALTER: "alter", Action.REMOVE: "drop"
 def breaks_running_code(operation: ops.MigrateOperation) -> bool:
     """Say whether code of the release before may need what goes."""
     return isinstance(operation, ops.DropTableOp | ops.DropColumnOp)
+
+
+def becomes_generated(operation: ops.MigrateOperation) -> bool:
+    """Say whether a column with values of its own goes, to be made again as one that is generated."""
+    if not isinstance(operation, CatalogueOp) or not operation.again or operation.change.declared is not None:
+        return False
+    return operation.change.kind is Kind.COLUMN and not operation.change.thing.facts.get("generated")
+
+
+def is_generated_no_more(operation: ops.MigrateOperation) -> bool:
+    """Say whether a column that is generated becomes a plain one, which keeps the values that it has."""
+    if not isinstance(operation, CatalogueOp) or operation.change.kind is not Kind.COLUMN:
+        return False
+    before, after = operation.change.facts.get("generated", (None, None))
+    return before is not None and after is None
 
 
 def values_gone(operation: ops.MigrateOperation) -> list[str]:

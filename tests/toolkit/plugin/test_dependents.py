@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,20 +21,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.types import TypeEngine
-from tests.fixtures.workbench import declared_by
+from tests.fixtures.walks import walk
 
-from fairlead.toolkit.catalogue import Catalogue, read_catalogue
-from fairlead.toolkit.change import changes
-from fairlead.toolkit.circumstances import meeting
-from fairlead.toolkit.decisions import Deciding, Shadow, decided
-from fairlead.toolkit.hints import Hints
-from fairlead.toolkit.naming import for_driver
 from fairlead.toolkit.one_transaction import one_transaction
-from fairlead.toolkit.rewrite import rewrite
-from fairlead.toolkit.safe_ddl import Facts
-from fairlead.toolkit.sentences import described
 from fairlead.toolkit.shadow import scratch
-from fairlead.toolkit.target import Target
 
 pytestmark = pytest.mark.usefixtures("workbench")
 
@@ -75,36 +64,9 @@ def pets(pets_url: str) -> Iterator[Connection]:
 
 def _walk(connection: Connection, was: MetaData, now: MetaData, *, casts: dict[str, str] | None = None) -> list[str]:
     """Lead a database from one state to another and back; return what is said of it."""
-    target = Target("pets", now, Path(), "pets_migrations")
-    declared = declared_by(target)
-    with connection.begin():
-        was.create_all(connection, checkfirst=False)
-        if was.tables:
-            connection.exec_driver_sql(_ROW[len(was.tables["pet"].columns) > 1])
-    before = read_catalogue(connection, target)
-    leaves = decided(Shadow(target, connection, declared), Deciding(Hints(casts=casts or {}))).operations
-    facts = Facts(now, casts=casts or {})
-    _run(connection, rewrite(leaves, meeting(leaves, facts)).together)
-    _insist(connection, target, declared)
-    back = [leaf.reverse() for leaf in reversed(leaves)]
-    down = Facts(now, forward=False)
-    _run(connection, rewrite(back, meeting(back, down)).together)
-    _insist(connection, target, before)
-    return described(leaves)
-
-
-_ROW = {True: "insert into pet (id, grams) values (1, 5)", False: "insert into pet default values"}
-
-
-def _run(connection: Connection, statements: Iterable[str]) -> None:
-    with connection.begin():
-        for statement in statements:
-            connection.exec_driver_sql(for_driver(statement))
-
-
-def _insist(connection: Connection, target: Target, wanted: Catalogue) -> None:
-    found = read_catalogue(connection, target)
-    assert [change.sentence("the database") for change in changes(found, wanted)] == []
+    several = was.tables and len(was.tables["pet"].columns) > 1
+    row = "insert into pet (id, grams) values (1, 5)" if several else "insert into pet default values"
+    return walk(connection, was, now, rows=row if was.tables else "select 1", casts=casts).said
 
 
 _BUILT = {

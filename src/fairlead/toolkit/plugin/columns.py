@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from fairlead.toolkit.catalogue import Thing
 from fairlead.toolkit.naming import literal, quoted
+from fairlead.toolkit.plugin import settings
 
 _Facts: TypeAlias = Mapping[str, Any]
 
@@ -35,13 +36,26 @@ def gone(thing: Thing) -> Iterator[str]:
         yield f"alter table {thing.relation} drop column {quoted(thing.name)}"
 
 
+def plain(thing: Thing) -> Thing:
+    """Return a column as it is when nothing generates it."""
+    return Thing(thing.key, {fact: value for fact, value in thing.facts.items() if fact not in _GENERATED})
+
+
 def altered(before: Thing, after: Thing) -> Iterator[str]:
-    """Yield what changes the column; one that is generated otherwise is made again, for its values are no loss."""
+    """Yield what changes the column.
+
+    One that is generated otherwise is made again, for its values are no loss; one that is not generated any more keeps
+    its values.
+    """
     was, now = before.facts, after.facts
-    if _differ(was, now, "generated", "generated kind"):
+    if now.get("generated") and _differ(was, now, *_GENERATED):
         yield from gone(before)
         yield from made(after)
+        yield from settings.comment(None, after)
         return
+    if was.get("generated") and not now.get("generated"):
+        yield from _kept(before)
+        was = plain(before).facts
     column = _column(after)
     default = _differ(was, now, "default", "type")  # a default of the old type would be in the way of the new one
     if default and was.get("default"):
@@ -72,6 +86,19 @@ def _not_null(thing: Thing, was: _Facts, now: _Facts) -> Iterator[str]:
         yield f"alter table {thing.relation} add constraint {quoted(name)} not null {quoted(thing.name)} not valid"
     else:
         yield f"alter table {thing.relation} validate constraint {quoted(was['not validated'])}"
+
+
+def _kept(thing: Thing) -> Iterator[str]:
+    """Yield what makes a column plain, with its values; those of a virtual one have to be stored for a moment."""
+    if thing.facts["generated kind"] == "virtual":
+        stored = Thing(thing.key, {**thing.facts, "generated kind": "stored"})
+        yield from gone(thing)
+        yield from made(stored)
+        yield from settings.comment(None, stored)
+    yield f"{_column(thing)} drop expression"
+
+
+_GENERATED: Final = ("generated", "generated kind")
 
 
 def _identity(column: str, was: _Facts, now: _Facts) -> Iterator[str]:

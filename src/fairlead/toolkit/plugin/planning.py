@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
-from fairlead.toolkit.plugin import enums, settings, stock
+from fairlead.toolkit.plugin import columns, enums, settings, stock
 from fairlead.toolkit.plugin.dependents import Order, in_the_way, needs_relations, places
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp
@@ -81,6 +81,9 @@ def planned(
 
 def _again(change: Change, order: Order) -> Iterator[_Placed]:
     """Yield both halves of taking a thing off and putting it back; rights on it go with it by themselves."""
+    if _begins_or_ends_to_be_generated(change):
+        yield from _generated(change)
+        return
     goes = _by_itself if change.kind is Kind.GRANT else _taken_off
     if change.found is not None:
         rank = 1 if change.kind is Kind.COLUMN else order.off(change)  # when what is on the column is off
@@ -90,6 +93,36 @@ def _again(change: Change, order: Order) -> Iterator[_Placed]:
         half = replace(change, found=None)
         place = (_TABLES, _ORDER[Kind.CONSTRAINT]) if change.kind is Kind.COLUMN else _place_on(change, order)
         yield (*place, CatalogueOp(half, _whole(change.declared), goes(change.declared), again=True))
+
+
+def _begins_or_ends_to_be_generated(change: Change) -> bool:
+    return change.kind is Kind.COLUMN and None in change.facts.get("generated", ())
+
+
+def _generated(change: Change) -> Iterator[_Placed]:
+    """Yield the operations on a column that is generated on one side only; what was generated stays in it.
+
+    It is plain while what it is generated from changes.
+    """
+    found, declared = change.found, change.declared
+    assert found is not None  # noqa: S101 - an altered thing has both sides
+    assert declared is not None  # noqa: S101 - same
+    if found.facts.get("generated"):
+        plain = columns.plain(found)
+        yield (_TAKEN_OFF, 1, _catalogue_op(replace(change, declared=plain)))
+        if plain != declared:
+            yield (_TABLES, _ORDER[Kind.COLUMN], _catalogue_op(replace(change, found=plain)))
+        return
+    back = columns.plain(declared)
+    kept = "type" not in change.facts  # what was generated is of the type that the column had before
+    off = CatalogueOp(
+        replace(change, declared=None), steps(found, None), steps(back if kept else None, found), again=True
+    )
+    on = CatalogueOp(
+        replace(change, found=None), _whole(declared), steps(declared, back if kept else None), again=True
+    )
+    yield (_TAKEN_OFF, 1, off)
+    yield (_TABLES, _ORDER[Kind.CONSTRAINT], on)
 
 
 def _place_on(change: Change, order: Order) -> tuple[int, int]:
