@@ -7,6 +7,8 @@ from typing import Any, Final
 from sqlalchemy import Column, types
 from sqlalchemy.dialects import postgresql
 
+from fairlead.toolkit.naming import split
+
 _PAGES: Final = 500  # of a table, in one transaction: some ten thousand rows
 
 _FILL: Final = """DO $fill$
@@ -26,7 +28,33 @@ begin
 end $fill$"""
 
 
-def fill_statement(table: str, column: str, value: str) -> str:
+# The rows of a partitioned table are in its partitions, whose pages are counted one by one.
+_FILL_EACH: Final = """DO $fill$
+declare
+    part regclass;
+    page bigint;
+begin
+    for part in
+        select relid from pg_partition_tree('{name}') join pg_class c on c.oid = relid
+        where isleaf and c.relkind = 'r'
+    loop
+        page := 0;
+        if pg_relation_size(part) > 0 and (row_security_active('{name}') or row_security_active(part)) then
+            raise exception 'Row-level security hides rows of % from %', part, current_user
+                using hint = 'Let a login with BYPASSRLS migrate.';
+        end if;
+        while page <= pg_relation_size(part) / current_setting('block_size')::bigint loop
+            execute format($batch$
+                update %s as {alias} set {column} = {value} where {column} is null and ctid >= $1 and ctid < $2
+            $batch$, part) using format('(%s,0)', page)::tid, format('(%s,0)', page + {pages})::tid;
+            commit;
+            page := page + {pages};
+        end loop;
+    end loop;
+end $fill$"""
+
+
+def fill_statement(table: str, column: str, value: str, *, partitioned: bool = False) -> str:
     """Return the statement that gives the empty rows their value, a batch a transaction; it may be run again.
 
     Names come quoted. It walks the table once, so a `value` that is null for a row does not keep it from ending, and it
@@ -34,6 +62,10 @@ def fill_statement(table: str, column: str, value: str) -> str:
     """
     name = table.replace("'", "''")
     told = name.replace("%", "%%")  # RAISE has places of its own
+    if partitioned:
+        column, value = column.replace("%", "%%"), value.replace("%", "%%")  # and so has FORMAT
+        alias = split(table)[-1].replace("%", "%%")
+        return _FILL_EACH.format(name=name, alias=alias, column=column, value=value, pages=_PAGES)
     return _FILL.format(name=name, told=told, table=table, column=column, value=value, pages=_PAGES)
 
 

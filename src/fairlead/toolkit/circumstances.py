@@ -9,7 +9,6 @@ from typing import Final
 from alembic.operations import ops
 from sqlalchemy import Connection, MetaData, text
 
-from fairlead.toolkit.backfill import has_to_be_given, stand_in
 from fairlead.toolkit.beside import makes_anew, retyped
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.change import Action
@@ -18,7 +17,8 @@ from fairlead.toolkit.naming import path_of
 from fairlead.toolkit.operations import enum_of
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.renames import Rename
-from fairlead.toolkit.safe_ddl import Facts, Table, table_of
+from fairlead.toolkit.safe_ddl import Facts, Table
+from fairlead.toolkit.stand_ins import stand_ins
 from fairlead.toolkit.target import Target
 
 _RELATIONS: Final = {Kind.TABLE, Kind.VIEW}  # partitions and materialized views have indexes of their own
@@ -40,6 +40,7 @@ def facts_of(target: Target, found: Decided, connection: Connection) -> Facts:
         fills=found.fills,
         casts=found.casts,
         by_text=frozenset(_without_cast_back(found.operations, connection)),
+        stand_ins=dict(stand_ins(found.operations, connection)),
     )
 
 
@@ -86,38 +87,7 @@ def meeting(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Facts:
         fresh=frozenset(made),
         gone=frozenset(gone),
         retyped=frozenset(changing),
-        bound=frozenset(_bound(operations)),
     )
-
-
-def irreplaceable(leaves: Iterable[ops.MigrateOperation]) -> Iterator[str]:
-    """Yield the columns that go and cannot be brought back to rows: nothing can stand for the values that are gone."""
-    back = [leaf.reverse() for leaf in leaves if isinstance(leaf, _TAKEN_OFF)]
-    bound = set(_bound(back))
-    for leaf in back:
-        if isinstance(leaf, ops.AddColumnOp) and has_to_be_given(leaf.column):
-            name = str(leaf.column.name)
-            if ((leaf.schema, leaf.table_name), name) in bound or stand_in(leaf.column.type) is None:
-                yield path_of(leaf.schema, leaf.table_name, name)
-
-
-_TAKEN_OFF: Final = (ops.DropColumnOp, ops.DropConstraintOp, ops.DropIndexOp)
-
-
-def _bound(leaves: Iterable[ops.MigrateOperation]) -> Iterator[tuple[Table, str]]:
-    """Yield the columns whose values have to be there elsewhere, or only once."""
-    for leaf in leaves:
-        if isinstance(leaf, ops.CreateForeignKeyOp):
-            columns: Iterable[object] = leaf.local_cols
-        elif isinstance(leaf, _UNIQUE) or (isinstance(leaf, ops.CreateIndexOp) and leaf.unique):
-            columns = leaf.columns
-        else:
-            continue
-        if table := table_of(leaf):
-            yield from ((table, str(column)) for column in columns)
-
-
-_UNIQUE: Final = (ops.CreateUniqueConstraintOp, ops.CreatePrimaryKeyOp)
 
 
 def _having_enum(metadata: MetaData, name: str | None) -> Iterator[Table]:

@@ -5,33 +5,28 @@ The renames are carried out on the shadow database, so that the comparison made 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from alembic.operations import ops
-from sqlalchemy import Connection, RootTransaction
-from sqlalchemy.exc import DBAPIError
 
-from fairlead.errors import DecisionNeeded, MigrationFailed, OperatorError
+from fairlead.errors import DecisionNeeded
 from fairlead.toolkit.backfill import has_to_be_given
-from fairlead.toolkit.beside import retyped
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, read_catalogue
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Key, Kind
 from fairlead.toolkit.change import Action, Change, changes
-from fairlead.toolkit.difference import Difference, difference
-from fairlead.toolkit.environment import first_line
+from fairlead.toolkit.compared import DENIED, Shadow
+from fairlead.toolkit.consent import AskForfeit
+from fairlead.toolkit.conversions import impossible
 from fairlead.toolkit.hints import AskRename, AskValue, Hints, ValueNeeded, decide, insist_on_one, unused, valued
-from fairlead.toolkit.naming import for_driver, path_of, quoted
-from fairlead.toolkit.operations import flat, statements, type_change
-from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.naming import for_driver, path_of
+from fairlead.toolkit.operations import flat
 from fairlead.toolkit.renames import Place, Question, Rename, dropped, followers, questions
-from fairlead.toolkit.target import Target
+
+__all__ = ["DENIED", "Decided", "Deciding", "Operations", "Shadow", "decided"]
 
 Operations: TypeAlias = list[ops.MigrateOperation]
-DENIED: Final = "42501"  # the SQLSTATE of what a login may not do
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,7 @@ class Decided:
     operations: Operations
     fills: dict[str, str] = field(default_factory=dict)
     casts: dict[str, str] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()  # what may go, with all that is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +47,7 @@ class Deciding:
     hints: Hints
     ask_rename: AskRename | None = None
     ask_value: AskValue | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """A database that stands at the newest revision, and what the models declare."""
-
-    target: Target
-    connection: Connection
-    declared: Catalogue
-
-    def found(self) -> Catalogue:
-        """Return what is there now."""
-        return read_catalogue(self.connection, self.target)
-
-    def changes(self) -> list[Change]:
-        """Return what differs from the models now."""
-        return changes(self.found(), self.declared)
-
-    def difference(self, found: Catalogue) -> Difference:
-        """Compare what was just found with the models."""
-        return difference(self.target, self.connection, declared=self.declared, found=found)
-
-    @contextmanager
-    def owned(self) -> Iterator[RootTransaction]:
-        """Begin a transaction as the role that owns the tables; raises OperatorError for what the login may not do."""
-        try:
-            with self.connection.begin() as transaction:
-                if self.target.owner:
-                    self.connection.exec_driver_sql(for_driver(f"set local role {quoted(self.target.owner)}"))
-                yield transaction
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", "") != DENIED:
-                raise
-            raise OperatorError(f"This login may not do that: {first_line(error)}. Nothing was changed.") from error
+    ask_forfeit: AskForfeit | None = None
 
 
 def decided(shadow: Shadow, deciding: Deciding) -> Decided:
@@ -92,8 +55,8 @@ def decided(shadow: Shadow, deciding: Deciding) -> Decided:
     renames, operations = _renamed(shadow, deciding)
     hints = reduce(Hints.following, renames, deciding.hints)
     fills = valued(_empty_rows(operations), hints.backfills, deciding.ask_value)
-    casts = valued(_impossible_casts(shadow, operations, hints.casts), hints.casts, deciding.ask_value)
-    return Decided(tuple(renames), operations, fills, casts)
+    casts = valued(impossible(shadow, operations, hints.casts), hints.casts, deciding.ask_value)
+    return Decided(tuple(renames), operations, fills, casts, hints.drops)
 
 
 def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operations]:
@@ -113,12 +76,22 @@ def _renamed(shadow: Shadow, deciding: Deciding) -> tuple[list[Rename], Operatio
         for rename in decide(new, hints, deciding.ask_rename):
             renames.extend(_carried_out(shadow, rename))
             hints = hints.following(rename)
-    if astray := unused(hints, asked.values(), gone=dropped(differing)):
+    if astray := unused(hints, asked.values(), gone=dropped(differing) | _changing(differing)):
         raise DecisionNeeded(
             "These hints answer no question: nothing of that name left the models, or nothing came in beside it.",
             details=dict.fromkeys(astray, "Leave it out, or mend the name."),
         )
     return renames, list(flat(shadow.difference(found).upgrade.ops))
+
+
+def _changing(differing: Iterable[Change]) -> set[str]:
+    """Return the columns whose values may be asked about: those of another type, and those that are generated now."""
+    return {
+        path_of(None if change.schema == DEFAULT_SCHEMA else change.schema, change.table, change.name)
+        for change in differing
+        if change.kind is Kind.COLUMN and change.action is Action.ALTER
+        if not change.facts.keys().isdisjoint({"type", "generated"})
+    }
 
 
 def _carried_out(shadow: Shadow, rename: Rename) -> Iterator[Rename]:
@@ -162,59 +135,3 @@ def _empty_rows(operations: Operations) -> Iterator[ValueNeeded]:
 def _has_default(leaf: ops.AlterColumnOp) -> bool:
     default = leaf.existing_server_default if leaf.modify_server_default is False else leaf.modify_server_default
     return default not in {None, False}
-
-
-def _impossible_casts(shadow: Shadow, operations: Operations, casts: Iterable[str]) -> Iterator[ValueNeeded]:
-    """Yield the columns whose new type PostgreSQL does not make of the old one by itself."""
-    made = list(_new_types(operations))
-    for leaf in operations:
-        if isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None:
-            [change] = statements(type_change(leaf), shadow.target.metadata)
-            schema, table, name = leaf.schema, leaf.table_name, leaf.column_name
-        elif isinstance(leaf, CatalogueOp) and (changed := retyped(leaf)):
-            change, schema, table, name = (
-                changed.partition(" using ")[0],
-                leaf.schema,
-                leaf.table_name,
-                leaf.change.name,
-            )
-        else:
-            continue
-        place = (schema, table, name)
-        if path_of(*place) not in casts and not _can(
-            shadow, quoted(schema, table), quoted(name), change=(*made, change)
-        ):
-            wanted = re.split(r"(?i) type ", change)[-1].partition(" COLLATE ")[0]
-            yield ValueNeeded("cast", place, "PostgreSQL does not convert it by itself.", f"{quoted(name)}::{wanted}")
-
-
-def _new_types(operations: Operations) -> Iterator[str]:
-    for leaf in operations:
-        if isinstance(leaf, CatalogueOp) and leaf.change.action is Action.ADD and leaf.change.kind in _TYPES:
-            yield from leaf.statements
-
-
-_TYPES: Final = {Kind.SCHEMA, Kind.EXTENSION, Kind.ENUM, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN}
-
-
-def _can(shadow: Shadow, table: str, name: str, *, change: tuple[str, ...]) -> bool:
-    """Try the change on a copy of the column, which has no values, no default and nothing that is built on it.
-
-    Raises MigrationFailed for what is wrong otherwise.
-    """
-    copied = f"create temporary table {_COPY} on commit drop as select {name} from {table} with no data"  # noqa: S608 - quoted names
-    *before, retype = change
-    try:
-        with shadow.owned() as attempt:
-            for statement in (copied, *before, retype.replace(f" {table} ", f" pg_temp.{_COPY} ", 1)):
-                shadow.connection.exec_driver_sql(for_driver(statement))
-            attempt.rollback()
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", "") in _NO_CAST:
-            return False
-        raise MigrationFailed(f"{first_line(error)}. Nothing was changed.", details={"statement": retype}) from error
-    return True
-
-
-_COPY: Final = "fairlead_attempt"
-_NO_CAST: Final = {"42804", "42846"}  # datatype_mismatch, cannot_coerce

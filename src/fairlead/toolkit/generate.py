@@ -10,57 +10,42 @@ follows. Nothing is ever overwritten.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from alembic.operations import ops
 from sqlalchemy import Connection
 
 from fairlead.errors import MigrationFailed, OperatorError
-from fairlead.toolkit.catalogue import Catalogue, Kind, read_catalogue
+from fairlead.toolkit import cautions
+from fairlead.toolkit.catalogue import Catalogue, read_catalogue
 from fairlead.toolkit.change import changes
-from fairlead.toolkit.circumstances import facts_of, irreplaceable, meeting, renamed
+from fairlead.toolkit.circumstances import facts_of, meeting, renamed
+from fairlead.toolkit.consent import insist_on_consent
+from fairlead.toolkit.conversions import narrowings
 from fairlead.toolkit.decisions import Decided, Deciding, Shadow, decided
 from fairlead.toolkit.difference import declared_within
 from fairlead.toolkit.environment import connected, scripts, upgrade
 from fairlead.toolkit.keywords import all_small
 from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.plugin.comparator import url_of
-from fairlead.toolkit.renames import Rename
 from fairlead.toolkit.rendering import rendered_files
 from fairlead.toolkit.revision_file import Draft, source
 from fairlead.toolkit.rewrite import Rewritten, rewrite
 from fairlead.toolkit.safe_ddl import Facts
-from fairlead.toolkit.sentences import breaks_running_code, described, values_gone
+from fairlead.toolkit.sentences import described
 from fairlead.toolkit.shadow import scratch
 from fairlead.toolkit.target import Target, insist_all_compared
 from fairlead.toolkit.trial import try_out
+from fairlead.toolkit.triggers import Fired, fired
 from fairlead.toolkit.unforeseen import told_as
 
 _ID_LENGTH: Final = 32  # of Alembic's version table
 _EMPTY: Final = Rewritten((), ())
-_RENAMES: Final = (
-    "Code of the release before does not know the new names: apply this when none of it is running any more."
-)
-_NAMED_BY_CODE: Final = {Kind.TABLE, Kind.COLUMN, Kind.ENUM, "value"}
-_DROPS: Final = (
-    "What is dropped is gone: apply this when no code that uses it is running any more. "
-    "The downgrade brings it back, without what was in it."
-)
-_NO_WAY_BACK: Final = (
-    "The downgrade brings {} back only while its table has no rows: it is NOT NULL, and nothing can stand for the "
-    "values that are gone. Empty the table before it is run, or write into it where values are to come from."
-)
-_VALUES: Final = (
-    "While a row still has one of the values that go ({}) this fails and changes nothing: change the rows first."
-)
-_REWRITES: Final = (
-    "{} is written anew, and nobody reads or writes it meanwhile. If it is large, add a column beside the old one "
-    "instead, fill it, and change over with two releases (docs/guides/migrations.md)."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +68,17 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
         declared = declared_within(connection, target)
         upgrade(target, connection)
         with one_transaction(url) as (trying, _):  # renames are carried out on it
-            found = decided(Shadow(target, trying, declared), deciding)
+            shadow = Shadow(target, trying, declared)
+            found = decided(shadow, deciding)
             if not found.renames and not found.operations:
                 return []
+            narrow = list(narrowings(shadow, found.operations, found.casts))
+            insist_on_consent(found.operations, narrow, allowed=found.allowed, ask=deciding.ask_forfeit)
             facts = facts_of(target, found, trying)
         drafts = list(_drafts(target, found, facts, wanted=wanted, head=head))
-        rewritten = _tried(target, connection, declared, drafts=drafts)
-    return [replace(drafts[0], warnings=(*drafts[0].warnings, *map(_REWRITES.format, rewritten))), *drafts[1:]]
+        rewritten, firing = _tried(target, connection, declared, drafts=drafts)
+    told = (*drafts[0].warnings, *cautions.of_types(narrow), *cautions.of_rewrites(rewritten))
+    return list(map(_sparing, [replace(drafts[0], warnings=told), *drafts[1:]], firing))
 
 
 def custom(target: Target, wanted: Wanted) -> list[Draft]:
@@ -137,7 +126,7 @@ def _drafts(target: Target, found: Decided, facts: Facts, *, wanted: Wanted, hea
         _small(replace(up, together=(*renaming, *up.together))),
         _small(replace(down, together=(*down.together, *undoing))),
         target.owner,
-        tuple(_warnings(found.renames, first)),
+        (*cautions.of_renames(found.renames), *cautions.of_losses(first, facts.stand_ins)),
     )
     if up.later:
         yield Draft(
@@ -161,31 +150,36 @@ def _goes_along(leaf: ops.MigrateOperation, facts: Facts) -> bool:
     return table in facts.gone and not isinstance(leaf, ops.DropTableOp)
 
 
-def _warnings(renames: Iterable[Rename], leaves: Collection[ops.MigrateOperation]) -> Iterator[str]:
-    if any(rename.old.kind in _NAMED_BY_CODE for rename in renames):
-        yield _RENAMES
-    if any(map(breaks_running_code, leaves)):
-        yield _DROPS
-    yield from map(_NO_WAY_BACK.format, irreplaceable(leaves))
-    yield from (_VALUES.format(", ".join(gone)) for leaf in leaves if (gone := values_gone(leaf)))
-
-
 def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
     back = [leaf.reverse() for leaf in reversed(list(leaves))]
     return rewrite(back, meeting(back, replace(facts, fills={}, casts={}, forward=False)))
 
 
-def _tried(target: Target, connection: Connection, declared: Catalogue, *, drafts: list[Draft]) -> list[str]:
-    """Try the drafts on the shadow of the connection, and return the tables that they write anew.
+def _tried(
+    target: Target, connection: Connection, declared: Catalogue, *, drafts: list[Draft]
+) -> tuple[list[str], list[list[Fired]]]:
+    """Try the drafts on the shadow of the connection; return the tables written anew, and what each draft fires.
 
     Raises MigrationFailed unless they lead to the models, and their downgrades back.
     """
     before, url = read_catalogue(connection, target), url_of(connection)
-    rewritten = try_out(target, url, (draft.up for draft in drafts))
+    firing, rewritten = list[list[Fired]](), list[str]()
+    for draft in drafts:
+        with psycopg.connect(url, autocommit=True) as driver:
+            firing.append(fired(draft.up.alone, driver))
+        rewritten += try_out(target, url, [draft.up])
     _insist(read_catalogue(connection, target), declared, "The models are not reached")
     try_out(target, url, (draft.down for draft in reversed(drafts)))
     _insist(read_catalogue(connection, target), before, "The downgrade does not lead back")
-    return rewritten
+    return rewritten, firing
+
+
+def _sparing(draft: Draft, firing: list[Fired]) -> Draft:
+    """Return the draft with a setting by which triggers can tell that rows are only filled, and a word about them."""
+    if not firing:
+        return draft
+    alone = ("set fairlead.backfill = 'on'", *draft.up.alone, "reset fairlead.backfill")
+    return replace(draft, up=replace(draft.up, alone=alone), warnings=(*draft.warnings, *cautions.of_triggers(firing)))
 
 
 def _insist(found: Catalogue, wanted: Catalogue, otherwise: str) -> None:

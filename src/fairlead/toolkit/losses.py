@@ -30,7 +30,7 @@ _COLUMN_GONE: Final = re.compile(
     re.IGNORECASE,
 )
 _RETYPED: Final = re.compile(
-    rf"\balter\s+(?:column\s+)?(?P<name>{NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>[^,;]+?)\s*"
+    rf"\balter\s+(?:column\s+)?(?P<name>{NAME})\s+(?:set\s+data\s+)?type\s+(?P<type>(?:[^,;()]|\([^)]*\))+?)\s*"
     r"(?:\bcollate\s+\S+\s*)?(?:\busing\s+(?P<using>[^;]+)|$|,|;)",
     re.IGNORECASE,
 )
@@ -46,7 +46,7 @@ _TYPE_OF: Final = """
 select format_type(atttypid, null) from pg_attribute where attrelid = to_regclass(%s) and attname = %s
 """
 _FOUND_BY: Final = {"sequence": "to_regclass", "schema": "to_regnamespace"}
-_OPAQUE: Final = re.compile(r"(?:do|call)\b", re.IGNORECASE)
+_OPAQUE: Final = re.compile(r"(?:do(?! \$fill\$)|call)\b", re.IGNORECASE)  # what `backfill.py` writes is known
 # What was never analyzed has no estimate but the one of the statistics; a partitioned table is the sum of its leaves.
 _ESTIMATE: Final = """
 select coalesce(sum(case when c.reltuples >= 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end), 0)::bigint,
@@ -128,6 +128,11 @@ def _is_there(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> b
         wanted = (target.new_type or "").lower()
         return row is not None and wanted != "text" and wanted not in _WIDER.get(row[0], set())
     return driver.execute("select to_regclass(%s) is not null", [target.table]).fetchone() == (True,)
+
+
+def rows_of(driver: psycopg.Connection[tuple[Any, ...]], table: str) -> tuple[int | None, bool]:
+    """Return how many rows a table has, and whether that is an estimate."""
+    return _rows(driver, _Target("", table))
 
 
 def _rows(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) -> tuple[int | None, bool]:

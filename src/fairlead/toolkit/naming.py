@@ -19,6 +19,11 @@ def quoted(*names: str | None) -> str:
     return ".".join(PREPARER.quote(name) for name in names if name is not None)
 
 
+def split(path: str) -> list[str]:
+    """Return the names of a path, quoted as they are."""
+    return re.findall(NAME, path)
+
+
 def unquoted(name: str) -> str:
     """Return a name as the catalogue holds it."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name

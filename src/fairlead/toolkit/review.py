@@ -16,6 +16,7 @@ from fairlead.toolkit.losses import Loss, losses
 from fairlead.toolkit.runner import migrations_of
 from fairlead.toolkit.shadow import shadow
 from fairlead.toolkit.target import Target
+from fairlead.toolkit.triggers import Fired, fired
 
 _SIZE = """
 select pg_total_relation_size(c.oid),
@@ -47,6 +48,7 @@ class Review:
     findings: tuple[Finding, ...] | None  # None: there is no linter here
     losses: tuple[Loss, ...]
     sizes: tuple[Size, ...]  # none when no database was asked
+    fired: tuple[Fired, ...]
 
 
 def review(target: Target, name: str, *, server_url: str, url: str | None = None, pg_version: str = OLDEST) -> Review:
@@ -59,7 +61,7 @@ def review(target: Target, name: str, *, server_url: str, url: str | None = None
     revision = revisions.named(script, name)
     step = RevisionStep(script.revision_map, revision, is_upgrade=True)
     sent = offline.statements(migrations, script, step)
-    measured = _measured(target, server_url, step, sent)
+    measured, firing = _measured(target, server_url, step, sent)
     tables = sorted({lock.table for effect in measured for lock in effect.locks})
     return Review(
         revision.revision,
@@ -69,6 +71,7 @@ def review(target: Target, name: str, *, server_url: str, url: str | None = None
         _linted(target, revision.revision, pg_version),
         tuple(_lost(url, sent)) if url else (),
         tuple(_sizes(url, tables)) if url else (),
+        tuple(firing),
     )
 
 
@@ -79,10 +82,14 @@ def _linted(target: Target, name: str, pg_version: str) -> tuple[Finding, ...] |
         return None
 
 
-def _measured(target: Target, server_url: str, step: RevisionStep, sent: list[Statement]) -> list[Effect]:
+def _measured(
+    target: Target, server_url: str, step: RevisionStep, sent: list[Statement]
+) -> tuple[list[Effect], list[Fired]]:
     before = step.from_revisions[0] if step.from_revisions else "base"
     with shadow(server_url, target, revision=before) as built:
-        return effects(built, sent)
+        with aside(built) as driver:
+            firing = fired([statement.text for statement in sent], driver)
+        return effects(built, sent), firing
 
 
 def _lost(url: str, sent: list[Statement]) -> list[Loss]:

@@ -31,12 +31,12 @@ class Facts:
     fresh: frozenset[Table] = frozenset()  # made in this revision
     renamed: frozenset[Table] = frozenset()  # renamed in this revision, or having a column or a value that is
     retyped: frozenset[Table] = frozenset()  # having a column whose type changes in this revision
-    bound: frozenset[tuple[Table, str]] = frozenset()  # columns that a key made in this revision is on
     gone: frozenset[Table] = frozenset()  # dropped in this revision, with all that is on them
-    partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes
+    partitioned: frozenset[Table] = frozenset()  # have no concurrent indexes, and their rows elsewhere
     fills: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that empty rows get
     casts: dict[str, str] = field(default_factory=dict)  # "table.column" to the expression that converts
     by_text: frozenset[str] = frozenset()  # columns whose new type has no cast to the old one: it goes back by text
+    stand_ins: dict[str, str | None] = field(default_factory=dict)  # what columns get that a downgrade brings back
     new: re.Pattern[str] | None = None  # finds the names of types, functions, … that are made in this revision
     replaced: frozenset[tuple[Table | None, str]] = frozenset()  # indexes and unique constraints made anew
     forward: bool = True  # False: a downgrade, which has no revision that follows
@@ -44,6 +44,10 @@ class Facts:
     def busy(self, table: Table) -> bool:
         """Say whether the application may be using the table, and the table can be worked on beside it."""
         return table not in self.fresh and table not in self.partitioned
+
+    def fill(self, table: Table, column: str, value: str) -> str:
+        """Return what gives the empty rows of a table their value; the column comes quoted."""
+        return fill_statement(quoted(*table), column, value, partitioned=table in self.partitioned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,11 @@ def part_of(leaf: ops.MigrateOperation, facts: Facts, *, early: bool = False) ->
         return Part(*catalogue_parts(leaf, busy=facts.busy((leaf.schema, leaf.table_name))))
     if isinstance(leaf, ops.AddColumnOp):
         return _column(leaf, facts, early=early)
+    table = table_of(leaf) or (None, "")
+    if isinstance(leaf, ops.AlterColumnOp) and table not in facts.fresh:
+        return _altered(leaf, facts)
     for kind, rewriter in _REWRITERS.items():
-        if isinstance(leaf, kind) and facts.busy(table_of(leaf) or (None, "")):
+        if isinstance(leaf, kind) and facts.busy(table):
             return rewriter(leaf, facts)
     return plain(leaf, facts)
 
@@ -102,7 +109,7 @@ def _converted(leaf: CatalogueOp, facts: Facts) -> CatalogueOp:
 def _column(leaf: ops.AddColumnOp, facts: Facts, *, early: bool) -> Part:
     """Add a column; where existing rows need a value: without the value, which is filled in, then insisted on."""
     column = leaf.column
-    if not facts.busy((leaf.schema, leaf.table_name)):
+    if (leaf.schema, leaf.table_name) in facts.fresh:
         return Part(together=tuple(statements(leaf, facts.metadata)))
     if facts.forward and _differs_by_row(column):
         return _filled_by_default(leaf, facts)
@@ -135,13 +142,13 @@ _VOLATILE: Final = re.compile(r"(?i)\b(?:\w*uuid\w*|\w*random\w*|clock_timestamp
 
 def _filled_by_default(leaf: ops.AddColumnOp, facts: Facts) -> Part:
     """Add a column empty, give it its default for new rows, and fill those that are there in batches."""
-    path, name = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
+    name = quoted(str(leaf.column.name))
     bare = leaf.column._copy()  # noqa: SLF001 - Alembic does
     bare.nullable, bare.server_default = True, None
     [added, *comments] = statements(_copied(leaf, bare, if_not_exists=True), facts.metadata)
     added += f", ALTER COLUMN {name} SET DEFAULT {_default(leaf.column.server_default)}"
     if leaf.column.nullable:
-        return Part(alone=(added, *comments, fill_statement(path, name, "DEFAULT")))
+        return Part(alone=(added, *comments, facts.fill((leaf.schema, leaf.table_name), name, "DEFAULT")))
     insisted = _insist(leaf.schema, leaf.table_name, str(leaf.column.name), facts, default="DEFAULT")
     return Part(alone=(added, *comments, *insisted.alone), together=insisted.together)
 
@@ -152,8 +159,9 @@ def _copied(leaf: ops.AddColumnOp, column: Any, *, if_not_exists: bool) -> ops.A
 
 def _brought_back(leaf: ops.AddColumnOp, facts: Facts) -> tuple[str, ...]:
     """Add a column whose values are gone for good: rows get a stand-in, or there have to be none."""
-    value = stand_in(leaf.column.type)
-    if value is None or ((leaf.schema, leaf.table_name), str(leaf.column.name)) in facts.bound:
+    path = path_of(leaf.schema, leaf.table_name, str(leaf.column.name))
+    value = facts.stand_ins.get(path, stand_in(leaf.column.type))
+    if value is None:
         return tuple(statements(leaf, facts.metadata))
     table, column = quoted(leaf.schema, leaf.table_name), quoted(str(leaf.column.name))
     [added, *others] = statements(leaf, facts.metadata)
@@ -177,7 +185,7 @@ def _insist(schema: str | None, table: str, column: str, facts: Facts, *, defaul
     filled = fill.upper() not in {"", "NULL"}
     return Part(
         alone=(
-            *((fill_statement(path, name, fill),) if filled else ()),
+            *((facts.fill((schema, table), name, fill),) if filled else ()),
             added,
             *((f"UPDATE {path} SET {name} = {fill} WHERE {name} IS NULL",) if filled else ()),  # noqa: S608 - a person's SQL
             f"ALTER TABLE {path} VALIDATE CONSTRAINT {check}",
@@ -346,7 +354,6 @@ def _constrained(leaf: ops.CreateForeignKeyOp | ops.CreateCheckConstraintOp, fac
 
 
 _REWRITERS: Final[dict[Any, Callable[[Any, Facts], Part]]] = {
-    ops.AlterColumnOp: _altered,
     ops.CreateIndexOp: _indexed,
     ops.DropIndexOp: _unindexed,
     ops.CreateUniqueConstraintOp: _unique,

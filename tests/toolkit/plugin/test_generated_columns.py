@@ -52,7 +52,7 @@ _ON_IT = (
 @pytest.mark.parametrize("persisted", [True, False])
 @pytest.mark.parametrize("nullable", [True, False])
 def test_what_was_generated_stays(boxes: Connection, *, persisted: bool, nullable: bool) -> None:
-    """It keeps its values, whatever is on it, also where what it is of gets another type; and may be generated again."""
+    """It keeps its values, whatever is on it and whatever it is of, and may be generated again."""
     if not persisted and boxes.dialect.server_version_info < (18,):  # type: ignore[operator]
         pytest.skip("NOT RUN: PostgreSQL has virtual columns from 18 on")
     boxes.rollback()
@@ -66,7 +66,7 @@ def test_what_was_generated_stays(boxes: Connection, *, persisted: bool, nullabl
 
 @pytest.mark.parametrize("nullable", [True, False])
 def test_what_is_generated_from_now_on(boxes: Connection, *, nullable: bool) -> None:
-    """A plain column that becomes a generated one keeps on the way back what was generated, also where it is NOT NULL."""
+    """On the way back a column keeps what was generated, also where it is NOT NULL."""
     was = _boxes(nullable=nullable, built=_ON_IT)
     now = _boxes(Computed("height * height", persisted=True), nullable=nullable, built=_ON_IT)
     walked = walk(boxes, was, now, rows="insert into boxes (id, height, area) values (1, 2, 7)", query=QUERY)

@@ -11,7 +11,7 @@ import typer
 
 from fairlead.cli.db.lint import excuse
 from fairlead.cli.db.place import TargetName, chosen_target, near, workshop
-from fairlead.cli.db.questions import ask_rename, ask_value
+from fairlead.cli.db.questions import ask_forfeit, ask_rename, ask_value
 from fairlead.cli.output import AsJson, answers, messages, show_json, to_json
 from fairlead.cli.running import command
 from fairlead.errors import LinterMissing
@@ -32,7 +32,7 @@ def generate(
     ] = None,
     allow_drop: Annotated[
         list[str] | None,
-        typer.Option("--allow-drop", metavar="NAME", help="This is no rename: it goes, with all that is in it."),
+        typer.Option("--allow-drop", metavar="NAME", help="It goes, with all that is in it, or is changed for good."),
     ] = None,
     backfill: Annotated[
         list[str] | None,
@@ -52,7 +52,7 @@ def generate(
     target = chosen_target(target_name)
     wanted = revisions.Wanted(message, datetime.now(UTC).date())
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-    deciding = Deciding(given, ask_rename if asking else None, ask_value if asking else None)
+    deciding = Deciding(given, *((ask_rename, ask_value, ask_forfeit) if asking else ()))
     with workshop() as url:
         if custom:
             drafts = revisions.custom(target, wanted)
@@ -88,6 +88,7 @@ def _warn(found: list[Finding]) -> None:
 
 def _json(draft: Draft, *, explain: bool) -> dict[str, object]:
     about: dict[str, object] = {"revision": draft.revision, "after": draft.after, "does": list(draft.sentences)}
+    about["warnings"] = list(draft.warnings)
     return {**about, "source": source(draft)} if explain else about
 
 
@@ -99,6 +100,8 @@ def _tell(drafts: list[Draft], written: list[Path]) -> None:
             answers.print(source(draft), markup=False, highlight=False, soft_wrap=True)
         for sentence in draft.sentences if written else ():
             messages.print(f"  {sentence}", markup=False)
+        for warning in draft.warnings if written else ():
+            messages.print(f"Note: {warning}", markup=False, soft_wrap=True)
     for path in written:
         messages.print(f"Wrote {near(path)}", markup=False, soft_wrap=True)
     if written:

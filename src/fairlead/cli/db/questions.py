@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from fairlead.cli.output import messages
+from fairlead.toolkit.consent import Forfeit
 from fairlead.toolkit.hints import ValueNeeded
 from fairlead.toolkit.renames import Place, Question
 
@@ -28,3 +29,9 @@ def ask_value(need: ValueNeeded) -> str:
     suggested = None if need.example.startswith("<") else need.example
     answer: str = typer.prompt("SQL", default=suggested, err=True)
     return answer
+
+
+def ask_forfeit(forfeit: Forfeit) -> bool:
+    """Return whether values may be changed, or go, for good."""
+    messages.print(f"{forfeit.column}: {forfeit.sentence}", markup=False)
+    return bool(typer.confirm("Is that meant", err=True))

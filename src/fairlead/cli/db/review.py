@@ -73,6 +73,8 @@ def _show(review: Review) -> None:
     answers.print()
     for loss in review.losses:
         answers.print(f"lost: {loss.sentence}", markup=False, soft_wrap=True)
+    for one in review.fired:
+        answers.print(f"fires: updating {one.table}: {one.sentence}", markup=False, soft_wrap=True)
     for finding in review.findings or ():
         show_finding(finding)
     if not review.findings:

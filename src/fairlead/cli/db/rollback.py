@@ -14,7 +14,7 @@ from fairlead.cli.output import AsJson, messages, show_json, to_json
 from fairlead.cli.running import command, interruptible
 from fairlead.db.migrating import run
 from fairlead.db.migrating.session import Patience
-from fairlead.errors import DestructiveRefused
+from fairlead.errors import DestructiveRefused, MigrationFailed
 from fairlead.toolkit.rollback import Way, way_back
 from fairlead.toolkit.runner import migrations_of
 
@@ -46,6 +46,7 @@ def rollback(
         _show(way)
         undone: list[str] = []
         if not dry_run and way.revisions:
+            _insist_on_possible(way)
             _insist_on_consent(way, yes=yes)
             undone = run.downgrade(
                 here.url,
@@ -55,7 +56,7 @@ def rollback(
                 tell=teller(verbose=verbose),
             )
     if as_json:
-        show_json({"takenBack": undone, "losses": to_json(way.losses)})
+        show_json({"takenBack": undone, "losses": to_json(way.losses), "impossible": list(way.impossible)})
     elif not dry_run:
         messages.print(f"Took back {len(undone)} migration(s)." if undone else "There is nothing to take back.")
 
@@ -65,6 +66,19 @@ def _show(way: Way) -> None:
         messages.print(f"To be taken back: {name}", markup=False)
     for loss in way.losses:
         messages.print(f"  lost: {loss.sentence}", markup=False, soft_wrap=True)
+    for column in way.impossible:
+        messages.print(f"  cannot come back: {column}", markup=False, soft_wrap=True)
+
+
+def _insist_on_possible(way: Way) -> None:
+    if way.impossible:
+        raise MigrationFailed(
+            "There is no way back while there are rows: a column is NOT NULL, what was in it is gone, and nothing can "
+            "stand for that. Nothing was changed.",
+            details=dict.fromkeys(
+                way.impossible, "Empty its table first, or write into the downgrade where values are to come from."
+            ),
+        )
 
 
 def _insist_on_consent(way: Way, *, yes: bool) -> None:

@@ -47,15 +47,19 @@ def altered(before: Thing, after: Thing) -> Iterator[str]:
     One that is generated otherwise is made again, for its values are no loss; one that is not generated any more keeps
     its values.
     """
-    was, now = before.facts, after.facts
-    if now.get("generated") and _differ(was, now, *_GENERATED):
+    if after.facts.get("generated") and _differ(before.facts, after.facts, *_GENERATED):
         yield from gone(before)
         yield from made(after)
         yield from settings.comment(None, after)
-        return
-    if was.get("generated") and not now.get("generated"):
+    elif before.facts.get("generated") and not after.facts.get("generated"):
         yield from _kept(before)
-        was = plain(before).facts
+        yield from _changed(after, plain(before).facts)
+    else:
+        yield from _changed(after, before.facts)
+
+
+def _changed(after: Thing, was: _Facts) -> Iterator[str]:
+    now = after.facts
     column = _column(after)
     default = _differ(was, now, "default", "type")  # a default of the old type would be in the way of the new one
     if default and was.get("default"):

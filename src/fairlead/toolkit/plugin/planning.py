@@ -118,9 +118,7 @@ def _generated(change: Change) -> Iterator[_Placed]:
     off = CatalogueOp(
         replace(change, declared=None), steps(found, None), steps(back if kept else None, found), again=True
     )
-    on = CatalogueOp(
-        replace(change, found=None), _whole(declared), steps(declared, back if kept else None), again=True
-    )
+    on = CatalogueOp(replace(change, found=None), _whole(declared), steps(declared, back if kept else None), again=True)
     yield (_TAKEN_OFF, 1, off)
     yield (_TABLES, _ORDER[Kind.CONSTRAINT], on)
 
