@@ -117,7 +117,7 @@ def queue_items(row: QueueItem) -> None:
     assert_type(row.task, str | None)
     assert_type(row.unique_key, str | None)
     assert_type(row.ordering_key, str | None)
-    assert_type(row.result, dict[str, Any] | None)
+    assert_type(row.result, Any | None)
     assert_type(row.errors, list[dict[str, Any]])
     assert_type(row.progress, dict[str, Any] | None)
     assert_type(row.lease_expires_at, datetime | None)

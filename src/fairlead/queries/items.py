@@ -48,7 +48,7 @@ class Item:
     max_attempts: int
     error_message: str | None
     errors: list[dict[str, Any]]
-    result: Any  # what the handler returned; an HTTP caller can only give an object
+    result: Any  # what the handler returned, or an HTTP caller gave: any JSON
     progress: dict[str, Any] | None
     task: str | None
     tags: list[str]

@@ -30,7 +30,7 @@ class QueueItem:
     task: str | None
     unique_key: str | None
     ordering_key: str | None
-    result: dict[str, Any] | None
+    result: Any | None
     errors: list[dict[str, Any]]
     progress: dict[str, Any] | None
     lease_expires_at: datetime | None
@@ -65,7 +65,7 @@ class NewQueueItem(TypedDict):
     task: NotRequired[str | None]
     unique_key: NotRequired[str | None]
     ordering_key: NotRequired[str | None]
-    result: NotRequired[dict[str, Any] | None]
+    result: NotRequired[Any | None]
     errors: NotRequired[list[dict[str, Any]]]
     progress: NotRequired[dict[str, Any] | None]
     lease_expires_at: NotRequired[datetime | None]

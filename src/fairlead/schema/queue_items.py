@@ -32,6 +32,7 @@ from sqlalchemy import (
     Sequence,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fairlead.domain.item_status import ItemStatus
@@ -81,7 +82,7 @@ class QueueItem(Base):
     task: Mapped[KeyText | None]
     unique_key: Mapped[KeyText | None]
     ordering_key: Mapped[KeyText | None]
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[Any | None] = mapped_column(JSONB)
     errors: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     progress: Mapped[dict[str, Any] | None]
     lease_expires_at: Mapped[datetime | None]
