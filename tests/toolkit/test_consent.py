@@ -26,7 +26,7 @@ def test_what_would_be_changed_for_good_is_asked(depot: Clinic) -> None:
         "It is generated from now on, and the values that it has go. Pass --allow-drop"
     )
     assert told["bay.area"] == (
-        "It becomes NUMERIC(10, 0): 1.23 becomes 1. Pass --allow-drop bay.area, "
+        "It becomes numeric(10, 0): 1.23 becomes 1. Pass --allow-drop bay.area, "
         'or say how to convert it: --cast "bay.area=<SQL expression>".'
     )
     assert "2001-02-03 04:05:06.789012+00 becomes 2001-02-03." in told["bay.since"]
@@ -51,7 +51,7 @@ def test_what_may_be_changed_for_good(depot: Clinic) -> None:
 def test_what_fails_on_rows_is_said(depot: Clinic) -> None:
     """A type that refuses values rather than change them is no question: the revision says that it may fail."""
     [draft] = depot.generated(depots(area=(Numeric(4, 2),)))
-    assert any("does not fit the type NUMERIC(4, 2) this fails" in warning for warning in draft.warnings)
+    assert any("does not fit the type numeric(4, 2) this fails" in warning for warning in draft.warnings)
 
 
 def test_partitioned_tables(depot: Clinic) -> None:

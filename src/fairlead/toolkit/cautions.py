@@ -49,13 +49,16 @@ _GENERATED: Final = (
 _PLAIN: Final = (
     "{} keeps the values that were generated. The downgrade generates them again; what was written into it goes."
 )
+_BY_TEXT: Final = (
+    "The downgrade converts {} back by its text; write into it how, where that does not give what was there before."
+)
 _REWRITES: Final = (
     "{} is written anew, and nobody reads or writes it meanwhile. If it is large, add a column beside the old one "
     "instead, fill it, and change over with two releases (docs/guides/migrations.md)."
 )
 _FIRES: Final = (
-    "Filling {} updates rows, and that fires {}: what they note (a time, who, a history) they note of every row. "
-    "docs/guides/migrations.md says how to keep them from it."
+    "Filling {} updates rows, and that fires {}: what such a trigger notes (a time, who, a history) it notes of every "
+    "row. docs/guides/migrations.md says how to keep it from that."
 )
 
 
@@ -77,8 +80,9 @@ def of_losses(leaves: Collection[ops.MigrateOperation], stand_ins: Mapping[str, 
     yield from (_PLAIN.format(_column(leaf)) for leaf in leaves if is_generated_no_more(leaf))
 
 
-def of_types(narrowings: Iterable[Narrowing]) -> Iterator[str]:
-    """Yield what becomes of values whose type gets narrower."""
+def of_types(narrowings: Iterable[Narrowing], casts: Iterable[str]) -> Iterator[str]:
+    """Yield what becomes of values whose type gets narrower, or that a person said how to convert."""
+    yield from map(_BY_TEXT.format, sorted(casts))
     for one in narrowings:
         told = (one.wanted,) if one.becomes is None else (changed(one),)
         yield (_REFUSED if one.becomes is None else _CHANGED).format(one.column, *told)

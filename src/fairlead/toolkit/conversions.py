@@ -45,7 +45,8 @@ class Retyping:
     @property
     def wanted(self) -> str:
         """The type that it gets."""
-        return re.split(r"(?i) type ", self.statement)[-1].partition(" COLLATE ")[0].partition(" collate ")[0]
+        told = re.split(r"(?i) type ", self.statement)[-1].partition(" COLLATE ")[0].partition(" collate ")[0]
+        return told if '"' in told else told.lower()
 
     def on_copy(self, *, whole: bool) -> str:
         """Return the statement for the copy of the column."""
@@ -135,7 +136,10 @@ def _narrowings(shadow: Shadow, one: Retyping, made: tuple[str, ...]) -> list[Na
 
 
 def _tried(connection: Connection, one: Retyping, present: str, *, sample: str) -> Narrowing | None:
-    """Convert one value and back; None for what comes back as it was, or is no value of the old type."""
+    """Convert one value and back; None for what comes back as it was, or is no value of the old type.
+
+    Where there is no way back at all it has to be written as before.
+    """
     name, told = quoted(one.place[2]), list[str]()
     savepoint = connection.begin_nested()
     try:
@@ -144,8 +148,9 @@ def _tried(connection: Connection, one: Retyping, present: str, *, sample: str) 
         told.append(_told(connection, f"select {name}::text from pg_temp.{_COPY}"))  # noqa: S608 - quoted names
         told.append(_told(connection, f"select {name}::{present}::text from pg_temp.{_COPY}"))  # noqa: S608 - same
     except DBAPIError as error:
-        if not told or getattr(error.orig, "sqlstate", "") in _NO_CAST:
+        if not told:
             return None
+        told += told[1:] if getattr(error.orig, "sqlstate", "") in _NO_CAST else []
     finally:
         savepoint.rollback()
     value, *converted = told

@@ -77,7 +77,7 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
             facts = facts_of(target, found, trying)
         drafts = list(_drafts(target, found, facts, wanted=wanted, head=head))
         rewritten, firing = _tried(target, connection, declared, drafts=drafts)
-    told = (*drafts[0].warnings, *cautions.of_types(narrow), *cautions.of_rewrites(rewritten))
+    told = (*drafts[0].warnings, *cautions.of_types(narrow, found.casts), *cautions.of_rewrites(rewritten))
     return list(map(_sparing, [replace(drafts[0], warnings=told), *drafts[1:]], firing))
 
 

@@ -153,11 +153,12 @@ _TAB, _SEEN = "\t", "\\t"
 
 def _is_exact(statement: str) -> bool:
     """Say whether lines are part of what is quoted in it, as of a function's body; ours may be moved to the margin."""
-    parts = _QUOTED.finditer(statement.replace("$fill$", ""))
+    parts = _QUOTED.finditer(_OURS.sub("", statement))
     return any(part["mark"] is not None or "\n" in part[0] or "\t" in part[0] for part in parts)
 
 
 _QUOTED: Final = re.compile(QUOTED)
+_OURS: Final = re.compile(r"\$(?:fill|batch)\$")
 # The linter is told of what it cannot see: the constraint is added again, or was only there to prove NOT NULL.
 _NO_LOSS: Final = re.compile(rf'(?i) DROP CONSTRAINT (?:IF EXISTS ({NAME}), ADD CONSTRAINT \1 |\S.*_not_empty"?$)')
 _BIND: Final = re.compile(r"(?<![:\w\\]):(?=\w)")  # what SQLAlchemy would take for a parameter
