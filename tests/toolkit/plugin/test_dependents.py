@@ -208,3 +208,102 @@ def test_a_sequence_becomes_an_identity(pets: Connection) -> None:
     _walk(pets, before, _visits(Identity(start=5)))
     with pets.begin():
         assert pets.exec_driver_sql("insert into pet default values returning id").scalar_one() == 110
+
+
+_ON_MOODS = {
+    "an exclusion": [
+        "alter table pet add exclude using gist (int4range(grams, id::int) with &&) where (mood <> 'sad')"
+    ],
+    "a generated column": [
+        "alter table pet add column glad boolean generated always as (mood = 'glad') stored",
+        "create index pet_glad on pet (glad)",
+        "create view seen as select glad from pet",
+    ],
+    "a function": [
+        "create function g(m mood default 'glad') returns mood language sql immutable as $$ select m $$",
+        "comment on function g(mood) is 'same'",
+        "revoke execute on function g(mood) from public",
+        "create view seen as select g(mood) as g from pet",
+        "alter table pet add column more mood default g(), add column word text default g()::text",
+    ],
+    "a function with a standard body": [
+        "create function g() returns bigint begin atomic; select count(*) from pet where mood = 'glad'; end",
+        "create view seen as select g()",
+    ],
+    "a domain": [
+        "create domain good as mood default 'glad' check (value <> 'sad')",
+        "alter table pet add column good good, add column goods good[], add check (good::mood <> 'sad')",
+        "grant usage on domain good to fairlead_owner",
+    ],
+    "a composite": ["create type state as (mood mood, since date)", "alter table pet add column state state"],
+    "a rule and a trigger on a view": [
+        "create view seen as select id, mood from pet",
+        "create function no() returns trigger language plpgsql as $$ begin return null; end $$",
+        "create trigger none instead of update on seen for each row execute function no()",
+        "create rule nothing as on delete to seen do instead nothing",
+        "grant select on seen to public",
+    ],
+    "expressions": [
+        "create index pet_both on pet (grams) where mood = other",
+        "create index pet_sad on pet ((mood = 'sad'))",
+        "create index pet_mood on pet (mood)",
+        "create statistics pet_moods (dependencies) on mood, grams from pet",
+        "alter table pet add check (mood <> other), add unique (mood)",
+        "create policy own on pet using (mood in ('sad', 'glad'))",
+    ],
+    "a key to it": ["alter table pet add unique (mood), add foreign key (other) references pet (mood)"],
+    "a partitioned table": [
+        "create table part (id int, mood mood default 'sad') partition by range (id)",
+        "create table part_1 partition of part for values from (0) to (9)",
+        "alter table part_1 alter column mood set default 'glad'",
+        "create index on part_1 (id) where mood = 'sad'",
+    ],
+}
+
+
+def _moods(values: str, *built: str) -> MetaData:
+    columns = "alter table pet add column mood mood default 'sad', add column other mood"
+    return _pets(columns, *built, first=f"create type mood as enum ({values})")
+
+
+@pytest.mark.parametrize("built", _ON_MOODS.values(), ids=_ON_MOODS)
+def test_a_value_is_added(pets: Connection, built: list[str]) -> None:
+    """A value is added to an enum whatever stands on it; on the way back that is taken off and put back."""
+    said = _walk(pets, _moods("'sad', 'glad'", *built), _moods("'sad', 'so', 'glad'", *built))
+    assert said == ["alter enum mood: values sad, so, glad"]
+
+
+def test_what_stands_on_it_changes_too(pets: Connection) -> None:
+    """So it is where what stands on the enum goes, comes or is another at the same time."""
+    was = [
+        "create function f(m mood) returns mood language sql immutable as $$ select m $$",
+        "create view seen as select f(mood) as f from pet",
+        "alter table pet add constraint apart exclude using gist (int4range(1, grams) with &&) where (mood <> 'sad')",
+    ]
+    now = [
+        "create function f(m mood) returns mood language sql immutable as $$ select coalesce(m, 'sad') $$",
+        "create function g(m mood) returns mood language sql immutable as $$ select m $$",
+        "create view seen as select g(mood) as g, id from pet where mood <> 'sad'",
+        "alter table pet add constraint apart exclude using gist (int4range(1, grams) with &&) where (mood <> 'glad')",
+    ]
+    _walk(pets, _moods("'sad', 'glad'", *was), _moods("'sad', 'so', 'glad'", *now))
+
+
+def test_an_enum_becomes_text(pets: Connection) -> None:
+    """So it is where a column is text instead, in which an exclusion is written otherwise."""
+    apart = "alter table pet add exclude using gist (int4range(grams, id::int) with &&) where ({} <> 'sad')"
+    was = _moods("'sad', 'glad'", apart.format("mood"))
+    built = ("alter table pet add column mood text default 'sad', add column other text", apart.format("mood"))
+    _walk(pets, was, _pets(*built))
+
+
+def test_a_domain_gets_another_base(pets: Connection) -> None:
+    """The base of a domain in use is another, whatever stands on the domain."""
+    built = [
+        "alter table pet add column code code default 'a', add column codes code[], add unique (code)",
+        "create function f(c code) returns code language sql immutable as $$ select c $$",
+        "create view seen as select id, f(code) as code from pet where code in ('a', 'b')",
+        "create index pet_code on pet (id) where code = 'a'",
+    ]
+    code = "create domain code as {} check (value <> 'x')"
+    _walk(pets, _pets(*built, first=code.format("varchar(4)")), _pets(*built, first=code.format("varchar(6)")))

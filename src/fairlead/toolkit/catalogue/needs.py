@@ -42,6 +42,19 @@ select class::oid, id, part, kind, schema, tab, name from (
         join pg_type t on t.oid in (r.oid, r.typarray)
     where c.relkind in ('r', 'p', 'f', 'v', 'm')
     union all
+    select 'pg_type'::regclass, x.oid, 0, case t.typtype when 'e' then 'enum' when 'd' then 'domain'
+        when 'r' then 'range type' else 'composite type' end, n.nspname, '', t.typname
+    from pg_type t join pg_type x on x.oid in (t.oid, t.typarray) join pg_namespace n on n.oid = t.typnamespace
+        left join pg_class c on c.oid = t.typrelid
+    where t.typtype in ('e', 'd', 'r') or c.relkind = 'c'
+    union all
+    select 'pg_class'::regclass, c.oid, a.attnum, 'composite type', n.nspname, '', c.relname
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+    where c.relkind = 'c' and a.attnum > 0
+    union all
+    select 'pg_constraint'::regclass, o.oid, 0, 'domain', n.nspname, '', t.typname
+    from pg_constraint o join pg_type t on t.oid = o.contypid join pg_namespace n on n.oid = t.typnamespace
+    union all
     select 'pg_attrdef'::regclass, d.oid, 0, 'column', n.nspname, c.relname, a.attname
     from pg_attrdef d join pg_class c on c.oid = d.adrelid join pg_namespace n on n.oid = c.relnamespace
         join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum

@@ -28,6 +28,7 @@ _FORBIDS_ANOTHER_TYPE: Final = {
     Kind.POLICY,
     Kind.PUBLICATION,
 }
+_STAYS: Final = {Kind.TABLE, Kind.SEQUENCE, Kind.ENUM, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN}
 _CHANGED_ON_THEIR_OWN: Final = {Kind.INDEX, Kind.CONSTRAINT}  # of a table: dropped before everything, made after it
 
 
@@ -35,7 +36,7 @@ def in_the_way(
     changes: Changes, found: Catalogue, declared: Catalogue, *, parted: Callable[[Change], bool]
 ) -> set[Key]:
     """Return what is there before and after, and has to be taken off between; `parted` are changes that need that."""
-    users = _users(found, declared)
+    users = users_of(found, declared)
     both = found.keys() & declared.keys()
     altered = [change for change in changes.values() if change.action is Action.ALTER]
     waiting = [change.key for change in altered if parted(change) or _is_made_anew(change)]
@@ -53,7 +54,7 @@ def in_the_way(
         ):
             continue
         off.add(key)
-        waiting += [*users.get(key, ()), *_rights_on(sides[0], found, declared)]
+        waiting += [*users.get(key, ()), *rights_on(sides[0], found, declared)]
     return off
 
 
@@ -100,7 +101,8 @@ def _usual_place(key: Key) -> tuple[int, Key]:
     return _ORDER[key.kind], key
 
 
-def _users(*catalogues: Catalogue) -> dict[Key, set[Key]]:
+def users_of(*catalogues: Catalogue) -> dict[Key, set[Key]]:
+    """Return what is built on each thing."""
     users: dict[Key, set[Key]] = {}
     for catalogue in catalogues:
         for key, thing in catalogue.items():
@@ -117,15 +119,16 @@ def _retyped(altered: Iterable[Change], *catalogues: Catalogue) -> Iterator[Key]
             yield from (
                 Key(Kind.COLUMN, *table, change.name)
                 for catalogue in catalogues
-                for table in _heirs(change.thing.relation, catalogue)
+                for table in heirs(change.thing.relation, catalogue)
             )
 
 
-def _heirs(relation: str, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+def heirs(relation: str, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Yield schema and name of the tables that have their columns from another."""
     for key, thing in catalogue.items():
         if key.kind is Kind.TABLE and relation in {thing.facts.get("partition of"), *thing.facts.get("inherits", ())}:
             yield key.schema, key.name
-            yield from _heirs(thing.relation, catalogue)
+            yield from heirs(thing.relation, catalogue)
 
 
 def _is_made_anew(change: Change) -> bool:
@@ -143,10 +146,10 @@ def _can_stay(key: Key, sides: list[Thing], *, changed: bool) -> bool:
     """Tell whether it is not in the way, or gets there and back by itself."""
     if key.kind is Kind.COLUMN:  # another one's default is noted as using what it calls
         return not any(thing.facts.get("generated") for thing in sides)
-    return key.kind in {Kind.TABLE, Kind.SEQUENCE} or (changed and key.kind in _CHANGED_ON_THEIR_OWN)
+    return key.kind in _STAYS or (changed and key.kind in _CHANGED_ON_THEIR_OWN)
 
 
-def _rights_on(thing: Thing, *catalogues: Catalogue) -> Iterator[Key]:
+def rights_on(thing: Thing, *catalogues: Catalogue) -> Iterator[Key]:
     """Yield the grants that go with a thing."""
     if thing.kind not in {Kind.VIEW, Kind.FUNCTION, Kind.COLUMN}:
         return

@@ -14,12 +14,13 @@ from sqlalchemy.sql.elements import conv
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
 from fairlead.toolkit.change import Action, Change
-from fairlead.toolkit.plugin import columns, enums, settings, stock
+from fairlead.toolkit.plugin import columns, enums, stock
 from fairlead.toolkit.plugin.dependents import Order, in_the_way, needs_relations, places
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp
+from fairlead.toolkit.plugin.remaking import is_of_another_type, made_anew
 from fairlead.toolkit.plugin.sequences import freed, is_serial
-from fairlead.toolkit.plugin.statements import steps
+from fairlead.toolkit.plugin.statements import steps, whole
 
 _Placed: TypeAlias = tuple[int, int, MigrateOperation]
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
@@ -71,8 +72,9 @@ def planned(
             continue
         elif change.kind is Kind.INDEX and _with_its_view(change, by_key, action=Action.ADD):
             placed.extend((_CODE, order.on(change), operation) for *_, operation in _index(change))
-        elif change.kind is Kind.ENUM and change.action is Action.ALTER:
-            placed.extend(_enum(change, found, declared, changed=by_key.keys() | off))
+        elif change.action is Action.ALTER and (change.kind is Kind.ENUM or is_of_another_type(change)):
+            absent = off | {one.key for one in by_key.values() if _is_off(one)}
+            placed.extend(_type(change, found, declared, absent=absent))
         else:
             placed.extend(_placed(rest, order))
     placed.sort(key=lambda one: one[:2])
@@ -88,11 +90,11 @@ def _again(change: Change, order: Order) -> Iterator[_Placed]:
     if change.found is not None:
         rank = 1 if change.kind is Kind.COLUMN else order.off(change)  # when what is on the column is off
         half = replace(change, declared=None)
-        yield (_TAKEN_OFF, rank, CatalogueOp(half, goes(change.found), _whole(change.found), again=True))
+        yield (_TAKEN_OFF, rank, CatalogueOp(half, goes(change.found), whole(change.found), again=True))
     if change.declared is not None:
         half = replace(change, found=None)
         place = (_TABLES, _ORDER[Kind.CONSTRAINT]) if change.kind is Kind.COLUMN else _place_on(change, order)
-        yield (*place, CatalogueOp(half, _whole(change.declared), goes(change.declared), again=True))
+        yield (*place, CatalogueOp(half, whole(change.declared), goes(change.declared), again=True))
 
 
 def _begins_or_ends_to_be_generated(change: Change) -> bool:
@@ -118,7 +120,7 @@ def _generated(change: Change) -> Iterator[_Placed]:
     off = CatalogueOp(
         replace(change, declared=None), steps(found, None), steps(back if kept else None, found), again=True
     )
-    on = CatalogueOp(replace(change, found=None), _whole(declared), steps(declared, back if kept else None), again=True)
+    on = CatalogueOp(replace(change, found=None), whole(declared), steps(declared, back if kept else None), again=True)
     yield (_TAKEN_OFF, 1, off)
     yield (_TABLES, _ORDER[Kind.CONSTRAINT], on)
 
@@ -135,11 +137,6 @@ def _taken_off(thing: Thing) -> tuple[str, ...]:
 
 def _by_itself(_thing: Thing) -> tuple[str, ...]:
     return ()
-
-
-def _whole(thing: Thing) -> tuple[str, ...]:
-    """Return what makes a thing with its owner, also where that is another than who makes it."""
-    return (*steps(None, thing), *settings.owner(Thing(thing.key), thing))
 
 
 def _goes_with_its_table(change: Change, changes: stock.Changes) -> bool:
@@ -234,14 +231,15 @@ def _placed(change: Change, order: Order) -> Iterator[_Placed]:
         yield from _index(change)
     elif change.kind is Kind.CONSTRAINT and change.thing.facts.get("type") == "check":
         yield from _check(change)
+    elif change.thing.facts.get("type") == "exclusion" and "definition" in change.facts:
+        yield from _again(change, order)
     else:
         yield (*_place(change, order), _catalogue_op(change))
 
 
 def _place(change: Change, order: Order) -> tuple[int, int]:
     kind, removed = change.kind, change.action is Action.REMOVE
-    hanging = kind in _HANGING or (kind is Kind.FUNCTION and needs_relations(change.thing))
-    if hanging:
+    if _is_hanging(change):
         return (_TAKEN_OFF, order.off(change)) if removed else (_CODE, order.on(change))
     if removed and kind in {Kind.CONSTRAINT, Kind.INDEX}:
         return _TAKEN_OFF, -_ORDER[kind]
@@ -250,12 +248,23 @@ def _place(change: Change, order: Order) -> tuple[int, int]:
     return (_TYPES if kind in _BEFORE_TABLES else _TABLES), _ORDER[kind]
 
 
+def _is_hanging(change: Change) -> bool:
+    return change.kind in _HANGING or (change.kind is Kind.FUNCTION and needs_relations(change.thing))
+
+
 def _catalogue_op(change: Change) -> CatalogueOp:
     return CatalogueOp(change, steps(change.found, change.declared), steps(change.declared, change.found))
 
 
-def _enum(change: Change, found: Catalogue, declared: Catalogue, *, changed: Collection[Key]) -> Iterator[_Placed]:
-    """Yield the operations on an enum: its new values come first, and what goes or moves does so last.
+def _is_off(change: Change) -> bool:
+    """Tell whether a thing that changes is off while types are changed, to be made later or not at all."""
+    if change.kind in {Kind.INDEX, Kind.CONSTRAINT}:
+        return True
+    return change.action is Action.REMOVE and _is_hanging(change)
+
+
+def _type(change: Change, found: Catalogue, declared: Catalogue, *, absent: Collection[Key]) -> Iterator[_Placed]:
+    """Yield the operations on an enum or a domain: new values come first, and what goes or moves does so last.
 
     So the values of both sides are there while everything else changes. On both ways the first has its turn when
     everything else is as it was found and what changes is taken off, the last when everything is as declared.
@@ -263,12 +272,17 @@ def _enum(change: Change, found: Catalogue, declared: Catalogue, *, changed: Col
     before, after = change.found, change.declared
     assert before is not None  # noqa: S101 - an altered thing has both sides
     assert after is not None  # noqa: S101 - same
+    if change.kind is Kind.DOMAIN:
+        way = tuple(made_anew(before, after, catalogue=found, absent=absent))
+        back = tuple(made_anew(after, before, catalogue=found, absent=absent))
+        yield (_TYPES, _ORDER[Kind.DOMAIN], CatalogueOp(change, way, back))
+        return
     both = enums.union(before, after)
     if both.facts["values"] == after.facts["values"]:
         both = after
     if both != before:
-        way = enums.values_steps(before, both, catalogue=found, changed=changed)
-        back = enums.values_steps(both, before, catalogue=found, changed=changed)
+        way = enums.values_steps(before, both, catalogue=found, absent=absent)
+        back = enums.values_steps(both, before, catalogue=found, absent=absent)
         yield (_TYPES, _ORDER[Kind.ENUM], CatalogueOp(replace(change, declared=both), way, back))
     if both != after:
         way = enums.values_steps(both, after, catalogue=declared)

@@ -28,6 +28,11 @@ def steps(before: Thing | None, after: Thing | None) -> Statements:
     return (*made, *settings.owner(before, after), *settings.comment(before, after))
 
 
+def whole(thing: Thing) -> Statements:
+    """Return what makes a thing with its owner, also where that is another than who makes it."""
+    return (*steps(None, thing), *settings.owner(Thing(thing.key), thing))
+
+
 def _gone(thing: Thing) -> Iterator[str]:
     on = f" on {thing.relation}" if thing.kind in {Kind.RULE, Kind.TRIGGER, Kind.POLICY} else ""
     yield f"drop {settings.noun(thing)} {settings.reference(thing)}{on}"

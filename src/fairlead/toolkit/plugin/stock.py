@@ -90,7 +90,7 @@ def _care(operation: MigrateOperation, changes: Changes) -> Covered:
         key = Key(Kind.TABLE, operation.schema or DEFAULT_SCHEMA, operation.table_name, operation.table_name)
         return {key: {"comment"}} if key in changes and "comment" in changes[key].facts else {}
     key = _key(operation, changes)
-    if key not in changes or _is_beyond(changes[key]):
+    if key not in changes or _is_beyond(changes[key], operation):
         return {}
     made = _made_of(operation.column) if isinstance(operation, ops.AddColumnOp) else _MADE[key.kind]
     return {key: made if changes[key].action is Action.ADD else None}
@@ -103,8 +103,10 @@ def _made_of(column: Column[Any]) -> set[str]:
     return _MADE[Kind.COLUMN] if serial or column.server_default is not None else _MADE[Kind.COLUMN] - {"default"}
 
 
-def _is_beyond(change: Change) -> bool:
-    """Tell whether Alembic cannot write it: the INCLUDE of a constraint."""
+def _is_beyond(change: Change, operation: MigrateOperation) -> bool:
+    """Tell whether Alembic cannot write it: the INCLUDE of a constraint, a column that only DDL that listens makes."""
+    if change.kind is Kind.COLUMN:
+        return isinstance(operation, ops.DropColumnOp) and change.action is not Action.REMOVE
     return change.kind is Kind.CONSTRAINT and any(
         " INCLUDE (" in side.facts["definition"] for side in (change.found, change.declared) if side
     )
