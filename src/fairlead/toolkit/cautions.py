@@ -56,6 +56,10 @@ _REWRITES: Final = (
     "{} is written anew, and nobody reads or writes it meanwhile. If it is large, add a column beside the old one "
     "instead, fill it, and change over with two releases (docs/guides/migrations.md)."
 )
+_ONE_WAY: Final = (
+    "There is no way back from this: {}. Its downgrade says so and changes nothing. If you need one, write it by hand "
+    "and take out the line that begins with `irreversible`."
+)
 _FIRES: Final = (
     "Filling {} updates rows, and that fires {}: what such a trigger notes (a time, who, a history) it notes of every "
     "row. docs/guides/migrations.md says how to keep it from that."
@@ -102,3 +106,8 @@ def _column(leaf: ops.MigrateOperation) -> str:
     if isinstance(leaf, CatalogueOp):
         return path_of(leaf.schema, leaf.table_name, leaf.change.name)
     return path_of(getattr(leaf, "schema", None), getattr(leaf, "table_name", None), getattr(leaf, "column_name", None))
+
+
+def of_one_way(why: str) -> str:
+    """Say that PostgreSQL refuses the way back."""
+    return _ONE_WAY.format(why)

@@ -34,13 +34,13 @@ from fairlead.toolkit.keywords import all_small
 from fairlead.toolkit.one_transaction import one_transaction
 from fairlead.toolkit.plugin.comparator import url_of
 from fairlead.toolkit.rendering import rendered_files
-from fairlead.toolkit.revision_file import Draft, source
+from fairlead.toolkit.revision_file import Draft, one_way, source
 from fairlead.toolkit.rewrite import Rewritten, rewrite
 from fairlead.toolkit.safe_ddl import Facts
 from fairlead.toolkit.sentences import described
 from fairlead.toolkit.shadow import scratch
 from fairlead.toolkit.target import Target, insist_all_compared
-from fairlead.toolkit.trial import try_out
+from fairlead.toolkit.trial import refused, try_out
 from fairlead.toolkit.triggers import Fired, fired
 from fairlead.toolkit.unforeseen import told_as
 
@@ -76,7 +76,7 @@ def generate(target: Target, server_url: str, *, wanted: Wanted, deciding: Decid
             insist_on_consent(found.operations, narrow, allowed=found.allowed, ask=deciding.ask_forfeit)
             facts = facts_of(target, found, trying)
         drafts = list(_drafts(target, found, facts, wanted=wanted, head=head))
-        rewritten, firing = _tried(target, connection, declared, drafts=drafts)
+        drafts, rewritten, firing = _tried(target, connection, declared, drafts=drafts)
     told = (*drafts[0].warnings, *cautions.of_types(narrow, found.casts), *cautions.of_rewrites(rewritten))
     return list(map(_sparing, [replace(drafts[0], warnings=told), *drafts[1:]], firing))
 
@@ -157,9 +157,10 @@ def _down(leaves: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritten:
 
 def _tried(
     target: Target, connection: Connection, declared: Catalogue, *, drafts: list[Draft]
-) -> tuple[list[str], list[list[Fired]]]:
-    """Try the drafts on the shadow of the connection; return the tables written anew, and what each draft fires.
+) -> tuple[list[Draft], list[str], list[list[Fired]]]:
+    """Try the drafts on the shadow of the connection; return them, the tables written anew, and what each draft fires.
 
+    A draft whose way back PostgreSQL refuses has none from then on.
     Raises MigrationFailed unless they lead to the models, and their downgrades back.
     """
     before, url = read_catalogue(connection, target), url_of(connection)
@@ -169,9 +170,20 @@ def _tried(
             firing.append(fired(draft.up.alone, driver))
         rewritten += try_out(target, url, [draft.up])
     _insist(read_catalogue(connection, target), declared, "The models are not reached")
-    try_out(target, url, (draft.down for draft in reversed(drafts)))
+    return _with_ways_back(target, connection, before, drafts=drafts), rewritten, firing
+
+
+def _with_ways_back(target: Target, connection: Connection, before: Catalogue, *, drafts: list[Draft]) -> list[Draft]:
+    """Try the ways back, the last first; where PostgreSQL refuses one there is none from there on."""
+    for number in reversed(range(len(drafts))):
+        if why := refused(target, url_of(connection), drafts[number].down):
+            caution = cautions.of_one_way(why)
+            return [
+                *(replace(one_way(draft, why), warnings=(*draft.warnings, caution)) for draft in drafts[: number + 1]),
+                *drafts[number + 1 :],
+            ]
     _insist(read_catalogue(connection, target), before, "The downgrade does not lead back")
-    return rewritten, firing
+    return drafts
 
 
 def _sparing(draft: Draft, firing: list[Fired]) -> Draft:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from textwrap import wrap
 from typing import Final
 
 from fairlead.db.migrating.wording import QUOTED
-from fairlead.toolkit.naming import NAME, PATH, quoted
+from fairlead.toolkit.naming import NAME, PATH, literal, quoted
 from fairlead.toolkit.rewrite import Rewritten
 
 _WIDTH: Final = 100
@@ -33,6 +33,13 @@ class Draft:
     down: Rewritten
     owner: str | None = None
     warnings: tuple[str, ...] = ()  # what has to be known before it is applied
+    irreversible: str = ""  # why there is no way back
+
+
+def one_way(draft: Draft, why: str) -> Draft:
+    """Return the draft without its way back, which says why instead."""
+    refusing = f"do $refuse$ begin raise exception using message = {literal(why)}; end $refuse$"
+    return replace(draft, down=Rewritten((), (refusing,)), irreversible=why)
 
 
 def source(draft: Draft) -> str:
@@ -45,6 +52,7 @@ def source(draft: Draft) -> str:
         after=draft.after or "nothing",
         revision_text=_text(draft.revision),
         after_text="None" if draft.after is None else _text(draft.after),
+        irreversible=f"irreversible = {_text(draft.irreversible)}\n" if draft.irreversible else "",
         upgrade="\n".join(_body(draft.up, draft.owner)),
         downgrade="\n".join(_body(draft.down, draft.owner)),
         upgrade_doc=_doc(draft.up),
@@ -67,7 +75,7 @@ revision = {revision_text}
 down_revision = {after_text}
 branch_labels = None
 depends_on = None
-
+{irreversible}
 
 def upgrade() -> None:
     """{upgrade_doc}."""

@@ -1,4 +1,7 @@
-"""A generated revision is tried before it is written: up has to lead to the models, down back to where it began."""
+"""A generated revision is tried before it is written: up has to lead to the models, down back to where it began.
+
+Where PostgreSQL refuses the way back, the revision has none, and says why.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,17 @@ def try_out(target: Target, url: str, parts: Iterable[Rewritten]) -> list[str]:
         return [name for oid, file, name in connection.execute(_FILES) if files.get(oid, file) != file]
 
 
-_BY_HAND: Final = (
-    " Drop what is in the way by hand, in a revision before (--custom), and make it again in one after; what is in one "
-    "of the schemas that are compared is taken off and put back by itself."
-)
+def refused(target: Target, url: str, way_back: Rewritten) -> str | None:
+    """Try a way back, and return why PostgreSQL refuses it; None where it was gone."""
+    try:
+        try_out(target, url, [way_back])
+    except MigrationFailed as error:
+        cause = error.__cause__
+        return _reason(cause) if isinstance(cause, psycopg.Error) else error.message
+    return None
+
+
+_BY_HAND: Final = " Drop what is in the way by hand, in a revision before (--custom), and make it again in one after."
 _OUTSIDE: Final = (
     " What is not in the schemas {} is not compared: let it be in one of them, as in Enum(…, schema={!r}), or name its "
     "schema in `schemas`."
@@ -54,10 +64,19 @@ def _run(connection: psycopg.Connection[tuple[object, ...]], statement: str, tar
     except psycopg.Error as error:
         missing = isinstance(error, psycopg.errors.UndefinedObject) and bool(target.schemas)
         hint = _OUTSIDE.format(", ".join(target.schemas), target.schemas[0]) if missing else ""
-        on_it = isinstance(error, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist))
-        in_the_way = f" ({error.diag.message_detail})" if on_it and error.diag.message_detail else ""
-        hint += _BY_HAND if in_the_way else ""
+        hint += _BY_HAND if _in_the_way(error) else ""
         raise MigrationFailed(
-            f"The change cannot be generated: {str(error).splitlines()[0]}{in_the_way}. Nothing was written.{hint}",
+            f"The change cannot be generated: {_reason(error)}. Nothing was written.{hint}",
             details={"statement": statement},
         ) from error
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return what PostgreSQL says, and what is in the way where it names that."""
+    standing = _in_the_way(error)
+    return str(error).splitlines()[0] + (f" ({'; '.join(standing.splitlines())})" if standing else "")
+
+
+def _in_the_way(error: psycopg.Error) -> str:
+    on_it = isinstance(error, (psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist))
+    return (error.diag.message_detail or "") if on_it else ""
