@@ -152,7 +152,7 @@ async def test_no_key_and_no_payload_is_logged(
     async def broken(*_given: Any, **_more: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("fairlead.services.enqueuer.Enqueuer.enqueue", broken)
+    monkeypatch.setattr("fairlead.services.enqueuer.Enqueuer.put", broken)
     with structlog.testing.capture_logs() as logs:
         await client.post(f"/api/queues/{ours.queue_id}/items", json={"payload": {"card": "4111"}})
 

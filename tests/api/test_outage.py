@@ -135,7 +135,7 @@ async def test_item_that_cannot_be_read_is_not_denied(
     path = f"/api/queues/{ours.queue_id}/items"
     with monkeypatch.context() as patch:
         patch.setattr("fairlead.services.shared_reads.find_items", failing)
-        answer = await client.post(path, json={"payload": {}})
+        answer = await client.post(path, json={"payload": {}, "delaySeconds": 60})
 
     assert answer.status_code == 503
     assert "do not send it again" in answer.json()["error"]

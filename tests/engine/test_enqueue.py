@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def _store(database: Database, owner: Tenant, *items: NewItem) -> bool:
     async with database.unit_of_work(owner.scope) as session:
-        return await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items)
+        return bool(await enqueue(session, owner.scope, queue_id=owner.queue_id, items=items))
 
 
 async def _count(database: Database) -> int:

@@ -22,6 +22,7 @@ from fairlead.queries.depths import get_depth
 from fairlead.queries.items import Item, ItemFilters, get_item, get_item_slice
 from fairlead.services.access import require_item
 from fairlead.services.enqueuer import Enqueuer
+from fairlead.services.entered_items import as_entered
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items, version_of_item
 from fairlead.services.shared_reads import SharedReads
@@ -71,8 +72,10 @@ async def enqueue_one(request: Request, once: Once, caller: Producer, queue_id: 
     if once.attempt is None:  # shares the insert of those that come at the same moment
         scope = caller.scope(queue_id=queue_id)
         enqueuer: Enqueuer = request.app.state.enqueuer
-        item_id = await enqueuer.enqueue(scope, queue_id=queue_id, item=given_item(body))
-        return _made(caller, await _enqueued(request, scope, item_id))
+        given = given_item(body)
+        put = await enqueuer.put(scope, queue_id=queue_id, item=given)
+        known = put.entered and as_entered(put.id, given, queue_id=queue_id, entered=put.entered)
+        return _made(caller, known or await _enqueued(request, scope, put.id))
 
     async def work(session: Session, scope: TenantScope) -> Response:
         [item_id] = await enqueue_items(session, scope, queue_id=queue_id, items=[given_item(body)])

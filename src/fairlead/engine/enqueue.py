@@ -64,7 +64,7 @@ made as (
         {items}
     ) n
     cross join queue q
-    returning organization_id, queue_id, ordering_key
+    returning organization_id, queue_id, ordering_key, created_at
 ),
 turned as (
     insert into ordering_turns (organization_id, queue_id, ordering_key)
@@ -72,6 +72,7 @@ turned as (
 )
 insert into item_counters (organization_id, queue_id, waiting)
 select :organization_id, :queue_id, count(*) from made having count(*) > 0
+returning (select q.max_attempts from queue q), (select max(m.created_at) from made m)
 """,
     columns=COLUMNS,
     values=VALUES,
@@ -100,6 +101,13 @@ class NewItem(NamedTuple):
     unique_seconds: float | None = None
 
 
+class Entered(NamedTuple):
+    """What the queue and the database's clock gave to items that entered, where they had nothing of their own."""
+
+    max_attempts: int
+    created_at: datetime
+
+
 def parameters(scope: TenantScope, queue_id: str, items: Sequence[NewItem]) -> dict[str, Any]:
     """Return what ENQUEUE binds; values that are not given are left out of the JSON."""
     return {
@@ -109,18 +117,22 @@ def parameters(scope: TenantScope, queue_id: str, items: Sequence[NewItem]) -> d
     }
 
 
-async def enqueue(session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[NewItem]) -> bool:
-    """Enqueue `items`, none of them unique; False when there is no such queue here, or its depth is limited."""
-    return bool(await session.row_count(ENQUEUE, parameters(scope, queue_id, items)))
+async def enqueue(session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[NewItem]) -> Entered | None:
+    """Enqueue `items`, none of them unique; None when there is no such queue here, or its depth is limited."""
+    return _entered(await session.run(ENQUEUE, parameters(scope, queue_id, items)))
 
 
 async def enqueue_payloads(
     session: Session, scope: TenantScope, *, queue_id: str, payloads: Mapping[str, dict[str, Any]]
-) -> bool:
+) -> Entered | None:
     """Enqueue items of which, by their ids, only the payload is given: as `enqueue` does, for less of our own time."""
     items = [{"id": item_id, "payload": payload} for item_id, payload in payloads.items()]
     named = {"organization_id": scope.organization_id, "queue_id": queue_id, "items": orjson.dumps(items).decode()}
-    return bool(await session.row_count(ENQUEUE, named))
+    return _entered(await session.run(ENQUEUE, named))
+
+
+def _entered(rows: Sequence[tuple[Any, ...]]) -> Entered | None:
+    return Entered(*rows[0]) if rows else None
 
 
 def written(item: NewItem) -> dict[str, Any]:

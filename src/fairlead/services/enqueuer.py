@@ -24,8 +24,9 @@ from fairlead.db.session import Database
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
 from fairlead.domain.ids import is_id, new_ids
-from fairlead.errors import NotFound, ValidationFailed
-from fairlead.services.each_item import Answer, enqueue_each
+from fairlead.engine.enqueue import Entered
+from fairlead.errors import NotFound, RequestError, ValidationFailed
+from fairlead.services.each_item import enqueue_each
 from fairlead.services.item_rules import ItemInput, check_items
 from fairlead.services.items import enqueue_plainly, new_items
 from fairlead.services.shared_work import refuse
@@ -44,12 +45,19 @@ class _Lane(NamedTuple):
     queue_id: str
 
 
+class Put(NamedTuple):
+    """The id of an item that was put in, or of its key's holder; `entered` where nothing was limited or unique."""
+
+    id: str
+    entered: Entered | None
+
+
 class _Waiting(NamedTuple):
-    """An item, how large it is, and who waits for its id."""
+    """An item, how large it is, and who waits for what becomes of it."""
 
     item: ItemInput
     size: int
-    answer: asyncio.Future[str]
+    answer: asyncio.Future[Put]
 
 
 class Enqueuer:
@@ -68,6 +76,10 @@ class Enqueuer:
 
         A caller that is cancelled while its item still waits has enqueued nothing; later, the item may be there.
         """
+        return (await self.put(scope, queue_id=queue_id, item=item)).id
+
+    async def put(self, scope: TenantScope, *, queue_id: str, item: ItemInput) -> Put:
+        """Enqueue one item as `enqueue` does, and tell what it got by entering."""
         if self._closed:
             raise EnqueuerClosed("This enqueuer is closed; it takes no more items.")
         check_items([item])
@@ -130,26 +142,28 @@ class Enqueuer:
         else:
             self._tell(lane.queue_id, batch, answers)
 
-    def _tell(self, queue_id: str, batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
-        if self._on_enqueued is not None and any(isinstance(answer, str) for answer in answers):
+    def _tell(self, queue_id: str, batch: Sequence[_Waiting], answers: Sequence[Put | RequestError]) -> None:
+        if self._on_enqueued is not None and any(isinstance(answer, Put) for answer in answers):
             self._on_enqueued(queue_id)
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.answer.done():
                 continue  # its caller was cancelled
-            if isinstance(answer, str):
+            if isinstance(answer, Put):
                 waiting.answer.set_result(answer)
             else:
                 waiting.answer.set_exception(answer)
 
-    async def _enqueued(self, lane: _Lane, items: Sequence[ItemInput]) -> Sequence[Answer]:
+    async def _enqueued(self, lane: _Lane, items: Sequence[ItemInput]) -> Sequence[Put | RequestError]:
         """Enqueue items in one message where neither they nor their queue ask for more, else in a unit of work."""
         scope, queue_id = lane
         ids = new_ids(len(items))
-        if await enqueue_plainly(self._database.alone(scope), scope, queue_id=queue_id, ids=ids, items=items):
-            return ids
+        alone = self._database.alone(scope)
+        if entered := await enqueue_plainly(alone, scope, queue_id=queue_id, ids=ids, items=items):
+            return [Put(item_id, entered) for item_id in ids]
         new, policies = new_items(ids, items), [item.on_conflict for item in items]
         async with self._database.unit_of_work(scope) as session:
-            return await enqueue_each(session, scope, queue_id=queue_id, items=new, policies=policies)
+            answers = await enqueue_each(session, scope, queue_id=queue_id, items=new, policies=policies)
+        return [Put(answer, None) if isinstance(answer, str) else answer for answer in answers]
 
 
 def _next_batch(waiting: deque[_Waiting]) -> Sequence[_Waiting]:

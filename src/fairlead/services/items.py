@@ -17,7 +17,7 @@ from fairlead.domain.item_status import FINISHED, LIVE, ItemStatus
 from fairlead.domain.versions import version_by
 from fairlead.engine.cancel import Cancelled, cancel
 from fairlead.engine.delete import DeletedItem, delete
-from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
+from fairlead.engine.enqueue import Entered, NewItem, enqueue, enqueue_payloads
 from fairlead.engine.enqueue_limited import room_for
 from fairlead.engine.retry import Retried, retry
 from fairlead.engine.update import ItemChanges, update
@@ -55,16 +55,16 @@ async def enqueue_items(
 
 async def enqueue_plainly(
     session: Session, scope: TenantScope, *, queue_id: str, ids: Sequence[str], items: Sequence[ItemInput]
-) -> bool:
+) -> Entered | None:
     """Enqueue items that were checked, under these ids, in the one statement that does where nothing is limited.
 
-    False, and nothing is done, when one of them is to be unique, the depth is limited, or there is no such queue here.
+    None, and nothing is done, when one of them is to be unique, the depth is limited, or there is no such queue here.
     """
     if all(map(has_only_payload, items)):  # most batches; the rest costs three times as much
         payloads = {item_id: item.payload for item_id, item in zip(ids, items, strict=True)}
         return await enqueue_payloads(session, scope, queue_id=queue_id, payloads=payloads)
     if any(item.unique_key is not None for item in items):
-        return False
+        return None
     return await enqueue(session, scope, queue_id=queue_id, items=new_items(ids, items))
 
 

@@ -21,7 +21,7 @@ made as (
         unique_while text, unique_seconds double precision)
     ) n
     cross join queue q
-    returning organization_id, queue_id, ordering_key
+    returning organization_id, queue_id, ordering_key, created_at
 ),
 turned as (
     insert into ordering_turns (organization_id, queue_id, ordering_key)
@@ -29,3 +29,4 @@ turned as (
 )
 insert into item_counters (organization_id, queue_id, waiting)
 select %(organization_id)s, %(queue_id)s, count(*) from made having count(*) > 0
+returning (select q.max_attempts from queue q), (select max(m.created_at) from made m)
