@@ -31,6 +31,7 @@ from fairlead.toolkit.plugin.sequences import freed, is_serial
 from fairlead.toolkit.plugin.statements import steps
 from fairlead.toolkit.reflection import NAMED, generated
 from fairlead.toolkit.target import Target, noted
+from fairlead.toolkit.unforeseen import told_as
 
 _BEFORE_TABLES: Final = (Kind.SCHEMA, Kind.EXTENSION, Kind.COMPOSITE, Kind.RANGE, Kind.DOMAIN, Kind.FUNCTION)
 _CALLING: Final = (Kind.DOMAIN, Kind.COLUMN, Kind.CONSTRAINT, Kind.INDEX)
@@ -59,15 +60,17 @@ def place_of(directory: Path, *, schemas: tuple[str, ...] = (), version_table: s
     )
 
 
+@told_as(OperatorError, "The models of the database cannot be written: {}.")
 def pull(url: str, server_url: str, place: Target) -> Pulled:
     """Return the models of the database; `place` says the schemas and the version table, which is left out.
 
     What comes in one round may show what the next has to bring; a thing is tried once.
-    Raises OperatorError when the extra `toolkit` is not installed or the models cannot be made.
+    Raises OperatorError when a schema is not there, the extra `toolkit` is not installed or the models cannot be made.
     """
     tried, named = set[tuple[Key, Action]](), set[Key]()
     with connected(url) as connection:
         found, administered = _of_no_superuser(read_catalogue(connection, place), connection)
+        _insist_there(place, found)
         models, before = generated(connection, place, found), list(_before(found))
         after = list(_descending(found))
         while True:
@@ -96,6 +99,12 @@ def _of_no_superuser(found: Catalogue, connection: Connection) -> tuple[Catalogu
     }
     gaps = (f"The owner of {thing.title} is {thing.facts['owner']}, a superuser." for thing in theirs.values())
     return {**found, **bare}, tuple(gaps)
+
+
+def _insist_there(place: Target, found: Catalogue) -> None:
+    missing = [schema for schema in place.schemas if Key(Kind.SCHEMA, schema, "", schema) not in found]
+    if missing:
+        raise OperatorError(f"The database has no schema {', '.join(missing)}: mend --schema, or `schemas`.")
 
 
 def _before(found: Catalogue) -> Iterator[str]:

@@ -11,6 +11,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Collection
+from keyword import iskeyword
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -109,8 +110,13 @@ def _prepared(table: Table, found: Catalogue, named: Collection[Key]) -> None:
         del table.dialect_options["postgresql"]["inherits"]
     for column in table.columns:
         key = key_of(column)
-        if key in found and (key in named or _is_unknown(column.type)):
+        if key not in found:
+            continue
+        if key in named or _is_unknown(column.type):
             column.type = Named(found[key].facts["type"])
+        if "default" not in found[key].facts and isinstance(column.server_default, DefaultClause):
+            column.server_default = None  # its domain's
+        column.nullable = found[key].facts["nullable"]
 
 
 def key_of(column: Column[Any]) -> Key:
@@ -141,11 +147,18 @@ def _is_natural_key(column: Column[Any]) -> bool:
     return alone and column.autoincrement is not True and column.server_default is None and column.default is None
 
 
+def _class_name(enum: str) -> str:
+    """Return what the class of an enum is called; its name may be none that a class can have."""
+    name = "".join(part.capitalize() for part in re.split(r"[\W_]+", enum))
+    return name if name.isidentifier() and not iskeyword(name) else f"Enum{name}"
+
+
 def _generator(generators: Any) -> Any:
     """Return the class that writes the models."""
 
     class Generator(generators.DeclarativeGenerator):  # type: ignore[misc]  # it may be missing
         natural = False  # whether the column at work is such a key
+        _enum_name_to_class_name = staticmethod(_class_name)
 
         def fix_column_types(self, table: Table) -> None:
             checks = {each for each in table.constraints if isinstance(each, CheckConstraint)}

@@ -202,6 +202,14 @@ def test_an_identity_gets_another_type(pets: Connection, kinds: tuple[type[TypeE
     _walk(pets, *(_visits(Identity(), kind=kind) for kind in kinds))
 
 
+def test_an_identity_becomes_a_serial(pets: Connection) -> None:
+    """An identity that becomes a serial goes on where it was, both ways, and its sequence keeps its name."""
+    _walk(pets, _visits(Identity(start=7)), _visits())
+    with pets.begin():
+        assert pets.exec_driver_sql("insert into pet default values returning id").scalar_one() == 8
+        assert pets.exec_driver_sql("select pg_get_serial_sequence('pet', 'id')").scalar_one() == "public.pet_id_seq"
+
+
 def test_a_sequence_becomes_an_identity(pets: Connection) -> None:
     """A default that calls a sequence becomes an identity and is one again; the numbers go on where they were."""
     before = _visits(Sequence("pet_seq", start=100, increment=10), default=_SEQUENCE)

@@ -12,14 +12,15 @@ from typing import Final, TypeAlias
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy.sql.elements import conv
 
-from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing
+from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Catalogue, Key, Kind, Thing, qualified
 from fairlead.toolkit.change import Action, Change
+from fairlead.toolkit.naming import quoted
 from fairlead.toolkit.plugin import columns, enums, stock
 from fairlead.toolkit.plugin.dependents import Order, in_the_way, needs_relations, places
 from fairlead.toolkit.plugin.indexes import create_index, drop_index
 from fairlead.toolkit.plugin.operation import CatalogueOp
 from fairlead.toolkit.plugin.remaking import is_of_another_type, made_anew
-from fairlead.toolkit.plugin.sequences import freed, is_serial
+from fairlead.toolkit.plugin.sequences import aside, freed, is_serial
 from fairlead.toolkit.plugin.statements import steps, whole
 
 _Placed: TypeAlias = tuple[int, int, MigrateOperation]
@@ -76,7 +77,7 @@ def planned(
             absent = off | {one.key for one in by_key.values() if _is_off(one)}
             placed.extend(_type(change, found, declared, absent=absent))
         else:
-            placed.extend(_placed(rest, order))
+            placed.extend(_placed(rest, order, by_key))
     placed.sort(key=lambda one: one[:2])
     return [operation for _, _, operation in placed if not _is_nothing(operation)]
 
@@ -223,9 +224,9 @@ def _must_part(change: Change, changes: stock.Changes) -> bool:
     )
 
 
-def _placed(change: Change, order: Order) -> Iterator[_Placed]:
+def _placed(change: Change, order: Order, changes: stock.Changes) -> Iterator[_Placed]:
     if change.kind is Kind.SEQUENCE and change.action is not Action.ALTER and change.thing.facts.get("owned by"):
-        yield from _owned(change)
+        yield from _owned(change, changes)
         return
     if change.kind is Kind.INDEX and set(change.facts) != {"comment"}:
         yield from _index(change)
@@ -290,15 +291,30 @@ def _type(change: Change, found: Catalogue, declared: Catalogue, *, absent: Coll
         yield (_TAKEN_AWAY, -_ORDER[Kind.ENUM], CatalogueOp(replace(change, found=both), way, back))
 
 
-def _owned(change: Change) -> Iterator[_Placed]:
+def _owned(change: Change, changes: stock.Changes) -> Iterator[_Placed]:
     """Yield the operations on a sequence that is there before its column, and as long as that draws from it."""
     free = freed(change.thing)
     if change.action is Action.ADD:
-        yield (_TYPES, _ORDER[Kind.SEQUENCE], _catalogue_op(replace(change, declared=free)))
+        yield (
+            _TYPES,
+            _ORDER[Kind.SEQUENCE],
+            _made_beside(replace(change, declared=free), aside(change.thing, changes.values())),
+        )
         yield (_CODE, 0, _catalogue_op(replace(change, found=free)))
     else:
         yield (_TAKEN_OFF, 0, _catalogue_op(replace(change, declared=free)))
         yield (_TAKEN_AWAY, -_ORDER[Kind.SEQUENCE], _catalogue_op(replace(change, found=free)))
+
+
+def _made_beside(change: Change, aside: str | None) -> CatalogueOp:
+    """Return what makes a sequence where the one that has its name until then is called `aside` meanwhile."""
+    made = _catalogue_op(change)
+    if aside is None:
+        return made
+    name = change.thing.identity
+    there = f"alter sequence {name} rename to {quoted(aside)}"
+    back = f"alter sequence {qualified(change.schema, aside)} rename to {quoted(change.name)}"
+    return CatalogueOp(change, (there, *made.statements), (*made.back, back))
 
 
 def _index(change: Change) -> Iterator[_Placed]:
