@@ -84,9 +84,9 @@ def test_what_a_way_back_gives(depot: Clinic) -> None:
             down = [*draft.down.alone, *draft.down.together]
             assert sorted(impossible(down, driver)) == ["bay.code", "bay.label", "bay.yard_id"]
             assert sorted(loss.sentence for loss in invented(down, driver)) == [
-                "bay.docks comes back without its values: 0 for each row: 2 row(s)",
-                "bay.kind comes back without its values: 'wide' for each row: 2 row(s)",
-                "bay.spare comes back without its values: '' for each row: 2 row(s)",
+                "the values of bay.docks, in whose place each row gets 0: 2 row(s)",
+                "the values of bay.kind, in whose place each row gets 'wide': 2 row(s)",
+                "the values of bay.spare, in whose place each row gets '': 2 row(s)",
             ]
             changed.do("delete from bay")
             assert (impossible(down, driver), invented(down, driver)) == ([], [])

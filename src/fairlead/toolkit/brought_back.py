@@ -45,7 +45,7 @@ class _Column:
 def invented(statements: Iterable[str], driver: psycopg.Connection[tuple[Any, ...]]) -> list[Loss]:
     """Return the columns that come back with the same value for every row, as losses: what was there is gone."""
     found = [
-        Loss(f"{column.path} comes back without its values: {column.value} for each row", *told, column.statement)
+        Loss(f"the values of {column.path}, in whose place each row gets {column.value}", *told, column.statement)
         for column in _columns(statements)
         if column.value is not None and (told := _rows(driver, column)) is not None
     ]

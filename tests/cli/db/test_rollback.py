@@ -43,7 +43,7 @@ def test_values_that_nobody_can_bring_back(in_shop: Run, shop: Shop, empty_url: 
     assert in_shop("db", "migrate").returncode == 0
     asked = in_shop("db", "rollback")
     assert asked.returncode == 3
-    assert "orders.note comes back without its values: 'x y' for each row: 1 row(s)" in asked.stderr
+    assert "the values of orders.note, in whose place each row gets 'x y': 1 row(s)" in asked.stderr
     shop.revision("three", "select 1", down=(added.format("").replace("note", "label"),))
     assert in_shop("db", "migrate").returncode == 0
     refused = in_shop("db", "rollback", "--to", "one", "--yes")

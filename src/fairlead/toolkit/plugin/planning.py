@@ -230,6 +230,8 @@ def _placed(change: Change, order: Order, changes: stock.Changes) -> Iterator[_P
         return
     if change.kind is Kind.INDEX and set(change.facts) != {"comment"}:
         yield from _index(change)
+    elif "definition" in change.facts and change.thing.facts.get("type") == "primary key":
+        yield from _key(change)
     elif change.kind is Kind.CONSTRAINT and change.thing.facts.get("type") == "check":
         yield from _check(change)
     elif change.thing.facts.get("type") == "exclusion" and "definition" in change.facts:
@@ -325,6 +327,17 @@ def _index(change: Change) -> Iterator[_Placed]:
         if change.declared.facts.get("comment"):
             bare = Thing(change.key, {**change.declared.facts, "comment": None})
             yield (_CODE, 0, _catalogue_op(replace(change, found=bare)))
+
+
+def _key(change: Change) -> Iterator[_Placed]:
+    """Yield both halves of a primary key that is on other columns: one of those may go, or come."""
+    off, on = replace(change, declared=None), replace(change, found=None)
+    yield (_TAKEN_OFF, 0, CatalogueOp(off, steps(off.found, None), steps(None, off.found), again=True))
+    yield (
+        _TABLES,
+        _ORDER[Kind.CONSTRAINT],
+        CatalogueOp(on, steps(None, on.declared), steps(on.declared, None), again=True),
+    )
 
 
 def _check(change: Change) -> Iterator[_Placed]:
