@@ -108,3 +108,11 @@ def test_triggers_that_a_backfill_fires(depot: Clinic) -> None:
         assert any("fires its trigger bay_touch" in warning for warning in draft.warnings)
         assert changed.rows("select size, touched from bay order by id") == [(1, None), (2, None)]
         changed.take_back()
+
+
+def test_a_column_that_is_generated_of_another_type(depot: Clinic) -> None:
+    """What was generated is no value of the type before: that the way back has nothing is said."""
+    for column, told in (("bought", "with nothing in it."), ("spare", "has no rows.")):
+        generated = (Integer(), Computed("docks * 2", persisted=True))
+        [draft] = depot.generated(depots(**{column: generated}), hints=Hints(drops=frozenset({f"bay.{column}"})))
+        assert any(warning.endswith(told) for warning in draft.warnings)

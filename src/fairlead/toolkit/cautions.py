@@ -44,7 +44,7 @@ _REFUSED: Final = (
 )
 _GENERATED: Final = (
     "{} is generated from now on: the values that it has go, and code of the release before cannot write it. "
-    "The downgrade makes it a plain column again, with what was generated in it."
+    "The downgrade makes it a plain column again, {}."
 )
 _PLAIN: Final = (
     "{} keeps the values that were generated. The downgrade generates them again; what was written into it goes."
@@ -80,7 +80,7 @@ def of_losses(leaves: Collection[ops.MigrateOperation], stand_ins: Mapping[str, 
     for column in sorted(gone & stand_ins.keys()):
         yield (_STAND_IN if stand_ins[column] else _NO_WAY_BACK).format(column=column, value=stand_ins[column])
     yield from (_VALUES.format(", ".join(gone_values)) for leaf in leaves if (gone_values := values_gone(leaf)))
-    yield from (_GENERATED.format(_column(leaf)) for leaf in leaves if becomes_generated(leaf))
+    yield from (_GENERATED.format(_column(leaf), _brought_back(leaf)) for leaf in leaves if becomes_generated(leaf))
     yield from (_PLAIN.format(_column(leaf)) for leaf in leaves if is_generated_no_more(leaf))
 
 
@@ -100,6 +100,15 @@ def of_rewrites(tables: Iterable[str]) -> Iterator[str]:
 def of_triggers(fired: Iterable[Fired]) -> Iterator[str]:
     """Yield what is said of the application's triggers that fire."""
     yield from (_FIRES.format(one.table, one.sentence) for one in fired)
+
+
+def _brought_back(leaf: ops.MigrateOperation) -> str:
+    """Say what is in a column that was generated when it is plain again."""
+    made = [one for one in leaf.back if " add column " in one] if isinstance(leaf, CatalogueOp) else []
+    if not made:
+        return "with what was generated in it"
+    never = any(one.endswith(" not null") for one in made)
+    return "and only while its table has no rows" if never else "with nothing in it"
 
 
 def _column(leaf: ops.MigrateOperation) -> str:
