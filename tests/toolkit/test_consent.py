@@ -112,7 +112,10 @@ def test_triggers_that_a_backfill_fires(depot: Clinic) -> None:
 
 def test_a_column_that_is_generated_of_another_type(depot: Clinic) -> None:
     """What was generated is no value of the type before: that the way back has nothing is said."""
-    for column, told in (("bought", "with nothing in it."), ("spare", "has no rows.")):
-        generated = (Integer(), Computed("docks * 2", persisted=True))
-        [draft] = depot.generated(depots(**{column: generated}), hints=Hints(drops=frozenset({f"bay.{column}"})))
+    first, second = ((Integer(), Computed("docks * 2", persisted=True)) for _ in range(2))
+    for models, column, told in (
+        (depots(bought=first), "bay.bought", "with nothing in it."),
+        (depots(spare=second), "bay.spare", "only while its table has no rows."),
+    ):
+        [draft] = depot.generated(models, hints=Hints(drops=frozenset({column})))
         assert any(warning.endswith(told) for warning in draft.warnings)
