@@ -381,6 +381,7 @@ WITHOUT_CASE: Final[dict[str, str]] = {
     "services.audit.record_change": "is handed the row it writes about; `record`, which it ends in, has a case",
     "services.delivery.hand_over": "talks to a mail server, and to no database",
     "services.examples.ensure_example": "opens its own transactions, for the organization it makes itself",
+    "services.item_batches.enqueue_batch": "opens its own transactions for two functions that have cases",
     "services.trials.make_trial": "opens its own transactions, for the organization it makes itself",
     "services.trials.erase_trial": "erases the trial it is handed by whoever made it",
     "queries.page.read_page": "is told the conditions by each list, which has a case",

@@ -23,6 +23,7 @@ from fairlead.queries.items import Item, ItemFilters, get_item, get_item_slice
 from fairlead.services.access import require_item
 from fairlead.services.enqueuer import Enqueuer
 from fairlead.services.entered_items import as_entered
+from fairlead.services.item_batches import enqueue_batch
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import enqueue_items, version_of_item
 from fairlead.services.shared_reads import SharedReads
@@ -99,12 +100,16 @@ async def enqueue_many(once: Once, caller: Producer, queue_id: QueueId, body: En
 
     As NDJSON, one item a line and none of them unique, it may be any number of them, up to 50 MiB.
     """
+    given = [given_item(item) for item in body.items]
 
     async def work(session: Session, scope: TenantScope) -> Response:
-        ids = await enqueue_items(session, scope, queue_id=queue_id, items=[given_item(item) for item in body.items])
-        return one(Enqueued(ids=ids), Enqueued, status=201)
+        return _ids(await enqueue_items(session, scope, queue_id=queue_id, items=given))
 
-    answered = await once.answer(caller, work, queue_id=queue_id)
+    if once.attempt is None:
+        scope = caller.scope(queue_id=queue_id)
+        answered = _ids(await enqueue_batch(caller.resources.database, scope, queue_id=queue_id, items=given))
+    else:
+        answered = await once.answer(caller, work, queue_id=queue_id)
     caller.resources.notifier.announce(queue_id)
     return answered
 
@@ -142,6 +147,10 @@ async def _total(session: Session, scope: TenantScope, queue_id: str, filters: I
     if filters.keys() - {"status"}:
         return None
     return (await get_depth(session, scope, queue_id=queue_id)).count(filters.get("status"))
+
+
+def _ids(ids: list[str]) -> Response:
+    return one(Enqueued(ids=ids), Enqueued, status=201)
 
 
 def _made(caller: Caller, item: Item) -> Response:
