@@ -12,8 +12,8 @@ def filled_url(empty_url: str) -> str:
     """A database with three orders, two of which have a note."""
     do(
         empty_url,
-        "create table orders (id int, note text)",
-        "insert into orders values (1, 'a'), (2, 'b'), (3, null)",
+        "create table orders (id int, note text, more json)",
+        """insert into orders values (1, 'a', '{"a":1}'), (2, 'b', null), (3, null, null)""",
         "create table parts (id int) partition by list (id)",
         "create table part partition of parts default",
         "create type color as enum ('red')",
@@ -53,6 +53,7 @@ def test_what_is_thrown_away(filled_url: str, statement: str, what: str) -> None
         "drop type color",
         "alter table orders alter column id type smallint",
         "alter table orders alter column note type varchar(1)",
+        "alter table orders alter column more type jsonb using more::jsonb",
         "drop table part",
         "alter table parts drop column id",
         "create table invoices (id int)",

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import DDL
 from tests.fixtures.databases import as_login, database_of
 from tests.fixtures.doctor import do
@@ -332,6 +334,14 @@ def test_a_column_that_is_computed_from_one_whose_type_changes(empty_url: str) -
     assert rows(empty_url, "select twice from users") == [(Decimal("3.0"),)]
     pushed(empty_url, _users(_text("total")), casts={"users.total": "total::text"}, allowed=["users.twice"])
     assert rows(empty_url, "select total from users") == [("1.5",)]
+
+
+def test_a_type_that_cannot_be_compared(empty_url: str) -> None:
+    """Values of JSON, which has no equality, are held against what becomes of them all the same."""
+    pushed(empty_url, _users(Column("more", JSON)))
+    _filled(empty_url, """1, '{"a":1}'""", columns="id, more")
+    pushed(empty_url, _users(Column("more", JSONB)))
+    assert rows(empty_url, "select more from users") == [({"a": 1},)]
 
 
 def test_a_column_that_begins_and_ends_to_be_generated(empty_url: str) -> None:

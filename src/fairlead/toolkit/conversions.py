@@ -83,6 +83,15 @@ def narrowings(shadow: Shadow, operations: Operations, casts: Collection[str]) -
             yield from (changed or found)[:1]
 
 
+def comparable(expression: str, kind: str) -> str:
+    """Return an expression of a type as one that can be compared: some types have no equality."""
+    name, array = kind.removesuffix("[]"), "[]" * kind.endswith("[]")
+    return f"cast({expression} as {_COMPARED[name]}{array})" if name in _COMPARED else expression
+
+
+_COMPARED: Final = {"json": "jsonb", "xml": "text", "point": "text", "polygon": "text"}
+
+
 def _retypings(operations: Operations, metadata: MetaData) -> Iterator[Retyping]:
     for leaf in operations:
         if isinstance(leaf, ops.AlterColumnOp) and leaf.modify_type is not None:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fairlead.toolkit.catalogue import DEFAULT_SCHEMA, Kind
 from fairlead.toolkit.change import Change
+from fairlead.toolkit.conversions import comparable
 from fairlead.toolkit.environment import first_line
 from fairlead.toolkit.hints import value_option
 from fairlead.toolkit.naming import for_driver, literal, path_of, quoted
@@ -156,10 +157,10 @@ def _retyped(
     name, table, column = path_of(*place), quoted(*place[:2]), quoted(place[2])
     present = _present_type(connection, table, place[2])
     there = casts.get(name, f"cast({column} as {wanted})")
-    back = f"cast(cast({there} as {wanted}) as {present})"
+    before, back = comparable(column, present), comparable(f"cast(cast({there} as {wanted}) as {present})", present)
     try:
         with _counting(connection, table):
-            rows = _value(connection, f"select count(*) from {table} where {column} is distinct from {back}")  # noqa: S608
+            rows = _value(connection, f"select count(*) from {table} where {before} is distinct from {back}")  # noqa: S608
     except DBAPIError as error:
         yield Obstacle(
             name,

@@ -14,6 +14,7 @@ from typing import Any, Final
 import psycopg
 
 from fairlead.db.migrating.wording import bare
+from fairlead.toolkit.conversions import comparable
 from fairlead.toolkit.naming import NAME, PATH
 
 _COUNTED: Final = 100_000  # rows; beyond it the server's estimate is told
@@ -161,7 +162,9 @@ def _conditions(driver: psycopg.Connection[tuple[Any, ...]], target: _Target) ->
     elif target.new_type is not None:
         row = driver.execute(_TYPE_OF, [target.table, target.column.strip('"')]).fetchone()
         wanted = f"cast({target.using or target.column} as {target.new_type})"
-        yield f"{there} and {target.column} is distinct from cast({wanted} as {row[0] if row else target.new_type})"
+        present = row[0] if row else str(target.new_type)
+        before, back = (comparable(one, present) for one in (target.column, f"cast({wanted} as {present})"))
+        yield f"{there} and {before} is distinct from {back}"
     yield there
 
 
