@@ -1,4 +1,4 @@
-"""What comes of a change whose way back PostgreSQL refuses: a way there, and a word about the other."""
+"""What comes of a change that PostgreSQL would refuse one way: the order that it takes, or a word about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Enum, Integer, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, Enum, Index, Integer, MetaData, Table, Text, text
 
 from fairlead.errors import MigrationFailed
 from fairlead.toolkit.check import check
@@ -27,6 +27,17 @@ def _trips(folder: Path, *states: str) -> Target:
     state: Column[str] = Column("state", Enum(*states, name="state"), primary_key=True)
     Table("trip", metadata, Column("id", Integer, primary_key=True), state, postgresql_partition_by="LIST (state)")
     return Target("trips", metadata, folder, "alembic_version")
+
+
+def _doors(folder: Path, kind: Enum | Text) -> Target:
+    """Return an application with a check and an index that name a value."""
+    metadata = MetaData()
+    door = Table(
+        "door", metadata, Column("id", Integer, primary_key=True), Column("state", kind, server_default="shut")
+    )
+    door.append_constraint(CheckConstraint("state <> 'open' or id > 1", name="door_first"))
+    Index("door_shut", door.c.id, unique=True, postgresql_where=text("state = 'shut'"))
+    return Target("doors", metadata, folder, "alembic_version")
 
 
 def _generated(target: Target, url: str, message: str) -> list[Draft]:
@@ -51,3 +62,11 @@ def test_no_way_back(workshop_url: str, tmp_path: Path) -> None:
         upgrade(target, connection)
         with pytest.raises(MigrationFailed, match="because it is part of the partition key"):
             downgrade(target, connection, "20261126_first")
+
+
+def test_what_casts_to_a_type_that_goes(workshop_url: str, tmp_path: Path) -> None:
+    """A check and an index that name a value of an enum are off while it becomes text, and come back."""
+    (tmp_path / "versions").mkdir()
+    _generated(_doors(tmp_path, Enum("open", "shut", name="state")), workshop_url, "First")
+    drafts = _generated(_doors(tmp_path, Text()), workshop_url, "Second")
+    assert [draft.irreversible for draft in drafts] == ["", ""]

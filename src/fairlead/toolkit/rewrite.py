@@ -22,11 +22,12 @@ from alembic.operations import ops
 from fairlead.toolkit.catalogue import Kind
 from fairlead.toolkit.change import Action
 from fairlead.toolkit.naming import key_of, quoted
-from fairlead.toolkit.operations import flat
+from fairlead.toolkit.operations import flat, statements
 from fairlead.toolkit.plugin.operation import CatalogueOp
-from fairlead.toolkit.safe_ddl import Facts, name_of, part_of, plain, table_of
+from fairlead.toolkit.safe_ddl import Facts, Table, name_of, part_of, plain, table_of
 
 Leaves: TypeAlias = list[ops.MigrateOperation]
+Names: TypeAlias = set[tuple[Table | None, str]]
 _BUILDING: Final = (ops.CreateIndexOp, ops.AddConstraintOp)
 _ON_COLUMNS: Final = (ops.AddColumnOp, ops.AlterColumnOp, *_BUILDING)
 _DROPPING: Final = (ops.DropIndexOp, ops.DropConstraintOp)
@@ -50,8 +51,10 @@ def rewrite(operations: Iterable[ops.MigrateOperation], facts: Facts) -> Rewritt
     leaves = _in_order(leaves, ops.DropTableOp, backwards=True)
     leaves = _in_order(leaves, ops.CreateTableOp, backwards=False)
     facts = _knowing_all(leaves, facts)
+    apart = {name_of(leaf) for leaf in leaves if _cannot_stay(leaf, facts)}
+    facts = replace(facts, replaced=facts.replaced - apart)
     waiting = [leaf for leaf in leaves if _has_to_wait(leaf, facts)]
-    leaves, waiting = _without_drops_for_another(leaves, facts, waiting)
+    leaves, waiting = _without_drops_for_another(leaves, facts, waiting, apart=apart)
     built = {table_of(leaf) for leaf in leaves if leaf not in waiting and part_of(leaf, facts).alone}
     parts = []
     for leaf in leaves:
@@ -146,13 +149,23 @@ def _has_to_wait(leaf: ops.MigrateOperation, facts: Facts) -> bool:
     return bool(tables & unready)
 
 
-def _without_drops_for_another(leaves: Leaves, facts: Facts, waiting: Leaves) -> tuple[Leaves, Leaves]:
-    """Leave out drops of what drops the old one by itself; where that is built later, the old one stays till then."""
+def _cannot_stay(leaf: ops.MigrateOperation, facts: Facts) -> bool:
+    """Say whether an index or a check casts to what may be the type that its table's column has no more."""
+    if not isinstance(leaf, _DROPPING) or table_of(leaf) not in facts.retyped or not getattr(leaf, "_reverse", None):
+        return False
+    return any("::" in statement for statement in statements(leaf.reverse(), facts.metadata))
+
+
+def _without_drops_for_another(leaves: Leaves, facts: Facts, waiting: Leaves, *, apart: Names) -> tuple[Leaves, Leaves]:
+    """Leave out drops of what drops the old one by itself; where that is built later, the old one stays till then.
+
+    What is `apart` goes at once, since it cannot stay.
+    """
     anew = {
         name_of(leaf)
         for leaf in leaves
         if isinstance(leaf, _DROPS_ITSELF) and part_of(leaf, facts).alone and (facts.forward or leaf not in waiting)
-    }
-    late = {name_of(leaf) for leaf in waiting if isinstance(leaf, (*_REPLACED, *_DROPS_ITSELF))}
+    } - apart
+    late = {name_of(leaf) for leaf in waiting if isinstance(leaf, (*_REPLACED, *_DROPS_ITSELF))} - apart
     kept = [leaf for leaf in leaves if not (isinstance(leaf, _DROPPING) and name_of(leaf) in anew - late)]
     return kept, [leaf for leaf in kept if leaf in waiting or (isinstance(leaf, _DROPPING) and name_of(leaf) in late)]
