@@ -55,6 +55,7 @@ def _tried(shadow: Shadow, was: str, now: str) -> list[Narrowing]:
         ("timestamp", "timestamp(0)", "2001-02-03 04:05:06.789012", "2001-02-03 04:05:07"),
         ("timestamp", "time", "2001-02-03 04:05:06.789012", "04:05:06.789012"),
         ("inet", "cidr", "10.1.2.3/8", "10.0.0.0/8"),
+        ("text", "char(5)", "a ", "a"),
     ],
 )
 def test_what_changes_values(shadow: Shadow, was: str, now: str, value: str, becomes: str) -> None:

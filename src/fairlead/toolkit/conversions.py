@@ -194,7 +194,7 @@ _TYPE: Final = text("""
     where a.attrelid = to_regclass(:table) and a.attname = :column
 """)
 _DIGITS: Final = re.compile(r"numeric\((\d+),(\d+)\)")
-_WORD, _TIME = ("x" * 1000,), ("2001-02-03 04:05:06.789012+00",)
+_WORD, _TIME = ("a ", "x" * 1000), ("2001-02-03 04:05:06.789012+00",)
 _TELLING: Final = {
     "smallint": ("32767",),
     "integer": ("2147483647",),
