@@ -10,7 +10,7 @@ from sqlalchemy import MetaData
 from tests.fixtures.doctor import do, superuser_of
 from tests.fixtures.pushes import rows
 
-from fairlead.errors import OperatorError
+from fairlead.errors import OperatorError, TargetInvalid
 from fairlead.toolkit.catalogue import read_catalogue
 from fairlead.toolkit.change import changes
 from fairlead.toolkit.decisions import Deciding
@@ -198,5 +198,5 @@ def test_nothing_but_tables_without_a_key(empty_url: str) -> None:
 
 def test_a_schema_that_is_not_there(empty_url: str) -> None:
     """A schema that the database does not have is a mistake, and not an application without tables."""
-    with pytest.raises(OperatorError, match="has no schema nope"):
+    with pytest.raises(TargetInvalid, match="has no schema nope"):
         _pulled(empty_url, "public", "nope")

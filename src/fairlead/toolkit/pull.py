@@ -20,7 +20,7 @@ from typing import Final
 
 from sqlalchemy import Connection, MetaData
 
-from fairlead.errors import OperatorError
+from fairlead.errors import OperatorError, TargetInvalid
 from fairlead.toolkit.catalogue import Catalogue, Key, Kind, Thing, read_catalogue
 from fairlead.toolkit.change import Action, Change, changes, telling
 from fairlead.toolkit.difference import declared_catalogue
@@ -65,7 +65,8 @@ def pull(url: str, server_url: str, place: Target) -> Pulled:
     """Return the models of the database; `place` says the schemas and the version table, which is left out.
 
     What comes in one round may show what the next has to bring; a thing is tried once.
-    Raises OperatorError when a schema is not there, the extra `toolkit` is not installed or the models cannot be made.
+    Raises TargetInvalid when a schema is not there, OperatorError without the extra `toolkit` or for models that cannot
+    be made.
     """
     tried, named = set[tuple[Key, Action]](), set[Key]()
     with connected(url) as connection:
@@ -104,7 +105,7 @@ def _of_no_superuser(found: Catalogue, connection: Connection) -> tuple[Catalogu
 def _insist_there(place: Target, found: Catalogue) -> None:
     missing = [schema for schema in place.schemas if Key(Kind.SCHEMA, schema, "", schema) not in found]
     if missing:
-        raise OperatorError(f"The database has no schema {', '.join(missing)}: mend --schema, or `schemas`.")
+        raise TargetInvalid(f"The database has no schema {', '.join(missing)}: mend --schema, or `schemas`.")
 
 
 def _before(found: Catalogue) -> Iterator[str]:
