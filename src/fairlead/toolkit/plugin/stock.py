@@ -191,7 +191,7 @@ def _of_old_table(operation: ops.DropTableOp, changes: Changes) -> Covered:
 def _made_apart(thing: Thing, made: Collection[str]) -> bool:
     """Tell whether it does not come with its table when that is made again."""
     kind = thing.facts["type"] if thing.kind is Kind.CONSTRAINT else None
-    return kind == "exclusion" or (kind == "foreign key" and thing.name not in made)
+    return kind == "exclusion" or (kind in {"check", "foreign key"} and thing.name not in made)
 
 
 def _of_altered_column(operation: ops.AlterColumnOp, changes: Changes) -> Covered:

@@ -1,6 +1,6 @@
 """What of a table that is made, or that goes, as a whole has an operation of its own.
 
-The types of its columns are there before. A check without a name comes after, by the name that PostgreSQL gives it, and
+The types of its columns are there before. A check without a name, or of a table that comes back, comes after, and
 so does a foreign key of tables that refer to each other, of which none could be made first.
 """
 
@@ -58,11 +58,17 @@ def made_by(operation: Any) -> ops.CreateTableOp:
 def leave_alone(operation: Any, apart: Collection[Constraint]) -> None:
     """Keep a table or a column from making what has an operation of its own."""
     if isinstance(operation, ops.DropTableOp | ops.DropColumnOp) and operation._reverse is not None:  # noqa: SLF001 - what `reverse` gives back
-        leave_alone(operation._reverse, apart)  # noqa: SLF001 - same
+        leave_alone(operation._reverse, {*apart, *_reflected_checks(operation._reverse)})  # noqa: SLF001 - same
     if isinstance(operation, ops.CreateTableOp):
         operation.columns = [_bare(item) for item in operation.columns if not _comes_after(item, apart)]
     if isinstance(operation, ops.AddColumnOp):
         operation.column = _bare(operation.column)
+
+
+def _reflected_checks(made: Any) -> Iterator[Constraint]:
+    """Yield the checks of a table that goes, whose parentheses reflection leaves out; the catalogue has them."""
+    if isinstance(made, ops.CreateTableOp):
+        yield from (item for item in made.columns if isinstance(item, CheckConstraint))
 
 
 def _comes_after(item: SchemaItem, apart: Collection[Constraint]) -> bool:
