@@ -107,7 +107,10 @@ async def stream_is_idle(stream: Stream) -> None:
 
 
 async def test_who_comes_back_is_told_what_it_missed(app: FastAPI, key: Key, database: Database, ours: Tenant) -> None:
-    """With the last id, at another process: what changed meanwhile, and nothing of what did not."""
+    """With the last id, at another process: what changed meanwhile, and not everything anew.
+
+    What was open on the server when the id was told, in any database, may have it told again what came just before.
+    """
     still = await call(database, ours.scope, create_queue, name="still")
     await enqueue_some(database, Tenant(ours.organization_id, still.id), 1)
     await enqueue_some(database, ours, 1)
@@ -117,11 +120,14 @@ async def test_who_comes_back_is_told_what_it_missed(app: FastAPI, key: Key, dat
     await enqueue_some(database, ours, 4)
     headers = {**key.headers, "Last-Event-ID": str(events[-1].id)}
     async with another_app(app, database) as another, listening(another, headers) as stream:
-        missed = await stream.next()
+        missed = [await stream.next()]
+        while missed[-1].data.get("queueId") != ours.queue_id:
+            missed.append(await stream.next())
 
     assert [event.id is None for event in events] == [True, False]
-    assert (missed.kind, missed.data["queueId"], missed.data["waiting"]) == ("queue", ours.queue_id, 5)
-    assert missed.id
+    assert {event.kind for event in missed} == {"queue"}
+    assert missed[-1].data["waiting"] == 5
+    assert missed[-1].id
 
 
 async def test_who_lost_the_stream_in_between_is_told_all_of_it_again(

@@ -118,7 +118,7 @@ async def test_answer_leaves_only_after_the_commit(
     path = f"/api/queues/{ours.queue_id}/items"
     monkeypatch.setattr(session_module, "_end", failing)
 
-    answer = await client.post(f"{path}/batch", json={"items": [{"payload": {}}]})
+    answer = await client.post(f"{path}/batch", json={"items": [{"payload": {}, "uniqueKey": "u"}]})  # no one message
 
     assert answer.status_code == 503
     assert (await client.get(path)).json()["data"] == []
