@@ -14,7 +14,9 @@ from fairlead.toolkit.hints import Hints
 
 __all__ = ["depot"]
 
-NARROW = depots(area=(Numeric(10, 0),), since=(Date(),), bought=(Date(), Computed("'2020-02-02'::date")))
+NARROW = depots(
+    area=(Numeric(10, 0),), since=(Date(),), bought=(Date(), Computed("'2020-02-02'::date", persisted=True))
+)
 
 
 def test_what_would_be_changed_for_good_is_asked(depot: Clinic) -> None:
