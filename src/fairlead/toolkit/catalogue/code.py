@@ -10,6 +10,10 @@ from typing import Final
 from fairlead.toolkit.catalogue.tables import OWNER
 from fairlead.toolkit.catalogue.thing import Kind
 
+# When a rule or a trigger fires.
+_FIRES: Final = """case {enabled} when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
+        else 'always' end"""
+
 _FUNCTIONS: Final = """
 select n.nspname, '', format('%%I(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)), jsonb_build_object(
     'definition', case when p.prokind <> 'a' then rtrim(pg_get_functiondef(p.oid), E'\\n') end,
@@ -50,25 +54,24 @@ where c.relkind in ('v', 'm') and n.nspname = any (%(schemas)s)
 _RULES: Final = """
 select n.nspname, c.relname, r.rulename, jsonb_build_object(
     'definition', rtrim(pg_get_ruledef(r.oid), ';'),
-    'fires', case r.ev_enabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
-        else 'always' end,
+    'fires', {fires},
     'comment', obj_description(r.oid, 'pg_rewrite'))
 from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
 where r.rulename <> '_RETURN' and n.nspname = any (%(schemas)s)
-"""
+""".replace("{fires}", _FIRES.replace("{enabled}", "r.ev_enabled"))
 
 _TRIGGERS: Final = """
 select n.nspname, c.relname, t.tgname, jsonb_build_object(
     'definition', pg_get_triggerdef(t.oid),
-    'fires', case t.tgenabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
-        else 'always' end,
-    'inherited', case when p.oid is not null then jsonb_build_object('fires', case p.tgenabled when 'O' then 'enabled'
-        when 'D' then 'disabled' when 'R' then 'on replicas only' else 'always' end) end,
+    'fires', {fires},
+    'inherited', case when p.oid is not null then jsonb_build_object('fires', {inherited}) end,
     'comment', obj_description(t.oid, 'pg_trigger'))
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
 left join pg_trigger p on p.oid = t.tgparentid
 where not t.tgisinternal and (p.oid is null or p.tgenabled <> t.tgenabled) and n.nspname = any (%(schemas)s)
-"""
+""".replace("{fires}", _FIRES.replace("{enabled}", "t.tgenabled")).replace(
+    "{inherited}", _FIRES.replace("{enabled}", "p.tgenabled")
+)
 
 # What models hardly ever declare; that it is there at all is what can be compared.
 _OTHERS: Final = """
@@ -95,14 +98,13 @@ select '', '', e.evtname, jsonb_build_object(
     'definition', format('create event trigger %%I on %%s%%s execute function %%s', e.evtname, e.evtevent,
         (select ' when tag in (' || string_agg(quote_literal(t), ', ' order by t) || ')' from unnest(e.evttags) t),
         e.evtfoid::regprocedure),
-    'fires', case e.evtenabled when 'O' then 'enabled' when 'D' then 'disabled' when 'R' then 'on replicas only'
-        else 'always' end,
+    'fires', {fires},
     'comment', obj_description(e.oid, 'pg_event_trigger'))
 from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid join pg_namespace n on n.oid = p.pronamespace
 where n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_event_trigger'::regclass and objid = e.oid
         and deptype = 'e')
-"""
+""".replace("{fires}", _FIRES.replace("{enabled}", "e.evtenabled"))
 
 _PUBLICATIONS: Final = """
 select '', '', p.pubname, jsonb_build_object(
