@@ -150,20 +150,35 @@ def pages_read(connection: psycopg.Connection[Any], sent: Sent, *, generic: bool
     `generic` runs it with the plan that serves all values. What a part of it changes after its last row has come is
     counted where it is done.
     """
+    top, *below = _analyzed(connection, sent, "analyze, buffers", generic=generic)
+    return _pages(top) + sum(_pages(node) for node in below if node["Node Type"] == "ModifyTable")
+
+
+def most_rows(connection: psycopg.Connection[Any], sent: Sent, *, generic: bool) -> int:
+    """Run a statement and return how many rows the busiest node of its plan handled, those it threw away among them."""
+    return max(_rows(node) for node in _analyzed(connection, sent, "analyze", generic=generic))
+
+
+def _analyzed(connection: psycopg.Connection[Any], sent: Sent, options: str, *, generic: bool) -> list[dict[str, Any]]:
+    """Run a statement with the plan for its own values, or for all values, and return the plan's nodes."""
     if generic:
         names = list(dict.fromkeys(_PARAMETER.findall(sent.text)))
         numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", sent.text).replace("%%", "%")
         connection.execute(f"prepare measured as {numbered}".encode())
         given = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
         cursor = ClientCursor(connection)
-        cursor.execute(f"explain (analyze, buffers, format json) execute measured {given}".encode(), sent.parameters)
+        cursor.execute(f"explain ({options}, format json) execute measured {given}".encode(), sent.parameters)
         rows = cursor.fetchall()
         connection.execute("deallocate measured")
     else:
-        text = f"explain (analyze, buffers, format json) {sent.text}"
+        text = f"explain ({options}, format json) {sent.text}"
         rows = connection.execute(text.encode(), sent.parameters).fetchall()
-    top, *below = _walk(rows[0][0][0]["Plan"])
-    return _pages(top) + sum(_pages(node) for node in below if node["Node Type"] == "ModifyTable")
+    return list(_walk(rows[0][0][0]["Plan"]))
+
+
+def _rows(node: dict[str, Any]) -> int:
+    left_out = sum(node.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter", "Index Recheck"))
+    return int((node["Actual Rows"] + left_out) * node["Actual Loops"])
 
 
 def _pages(node: dict[str, Any]) -> int:

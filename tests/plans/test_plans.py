@@ -157,10 +157,10 @@ def test_items_are_read_by_key(seeded_url: str, role: str, organization_id: str,
 def test_a_repeated_report_is_looked_up_by_key(
     seeded_url: str, role: str, organization_id: str, statistics: str
 ) -> None:
-    """Whether an item was completed before is asked of each partition's primary key."""
+    """Whether an item was completed before is asked of each leaf's primary key."""
     plan = _plan(seeded_url, COMPLETED_BEFORE, role=role, organization_id=organization_id, statistics=statistics)
-    assert plan.scans_of(FINISHED) == {"Index Scan queue_items_finished_pkey"}
-    assert plan.scans_of(LIVE) == {"Index Scan queue_items_live_pkey"}
+    assert plan.found_by(FINISHED) == {"queue_items_finished_pkey"}
+    assert plan.found_by(LIVE) == {"queue_items_live_pkey"}
 
 
 @pytest.mark.parametrize("statistics", ["analyzed", "unknown"])

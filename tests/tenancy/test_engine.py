@@ -30,7 +30,7 @@ from fairlead.engine.advance import advance
 from fairlead.engine.cancel import cancel
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.clear import clear, empty, forget
-from fairlead.engine.complete import Completion, complete, completed_before
+from fairlead.engine.complete import Completion, complete, complete_by_queue, completed_before
 from fairlead.engine.delete import delete
 from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.enqueue import NewItem, enqueue, enqueue_payloads
@@ -191,6 +191,10 @@ async def _complete(session: Session, scope: Scope, victim: Victim) -> object:
     return await complete(session, scope, completions=[Completion(lease, {"stolen": True}) for lease in leases])
 
 
+async def _complete_by_queue(session: Session, scope: Scope, victim: Victim) -> object:
+    return await complete_by_queue(session, scope, completions=[Completion(victim.held, {"stolen": True})])
+
+
 async def _completed_before(session: Session, scope: Scope, victim: Victim) -> object:
     return await completed_before(session, scope, leases=[victim.completed])
 
@@ -253,6 +257,7 @@ TENANT_ATTACKS: dict[str, Attack] = {
     "claim": _claim,
     "clear": _clear,
     "complete": _complete,
+    "complete_by_queue": _complete_by_queue,
     "completed_before": _completed_before,
     "count_late": _count_late,
     "delete": _delete,

@@ -96,6 +96,12 @@ class ClaimedItem(NamedTuple):
     ordering_key: str | None
     lease_seconds: int
     counted: bool
+    scheduled_for: datetime | None = None
+    started_at: datetime | None = None  # never None of what was just claimed
+    unique_key: str | None = None
+    error_message: str | None = None
+    errors: list[dict[str, Any]] | None = None  # None for none
+    progress: dict[str, Any] | None = None
 
     @property
     def lease(self) -> Lease:

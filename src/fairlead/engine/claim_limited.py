@@ -112,7 +112,7 @@ def _statement(*, walks: bool) -> Statement:
         slices="19",
         kept="19",
         source=SOURCE,
-        claimed=claimed("(select * from room where take > 0 order by place)", limited="s.limited", walks=walks),
+        claimed=claimed("(select * from room where take > 0 order by place)", walks=walks),
         counters=counters_of("claimed", waiting="-count(*)", processing="count(*)"),
         answer=ANSWER.replace("{again}", _AGAIN),
         opening=_OPENING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Final
 
 # What is asked for, with the rules of its queue and organization, one probe each; `take` is at most how many items.
@@ -24,14 +25,20 @@ source as materialized (
     ) o
 )""".strip()
 
-# Locks up to `take` items of each of `{sources}`, and claims them.
+# Locks up to `take` items of each of `{sources}`, and claims them. The terms of their queues are looked up, not joined:
+# of a tenant's items the planner expects one, and would compare each with each. A queue asked twice has one term.
 _CLAIMED: Final = """
 picked as materialized (
-    select i.row, s.lease_seconds, {limited} as limited
+    select i.row
     from {sources} s
     cross join lateral (
         {items}
     ) i
+),
+terms as materialized (
+    select jsonb_object_agg(s.organization_id || '/' || s.queue_id, jsonb_build_array(s.lease_seconds, s.limited))
+        as of_queue
+    from source s
 ),
 claimed as (
     update queue_items_live i
@@ -39,13 +46,14 @@ claimed as (
         attempts = i.attempts + 1,
         claims = i.claims + 1,
         started_at = statement_timestamp(),
-        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        lease_expires_at = statement_timestamp() + make_interval(secs => cast({of_queue} -> 0 as integer)),
         worker_id = :worker_id,
-        counted = p.limited
-    from picked p
-    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+        counted = {limited}
+    where i.ctid = any (array(select p.row from picked p))
     returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
-        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key,
+        cast({of_queue} -> 0 as integer) as lease_seconds, i.counted,
+        i.scheduled_for, i.started_at, i.unique_key, i.error_message, nullif(i.errors, '[]'), i.progress
 )""".strip()
 
 _WHOLE: Final = """
@@ -73,10 +81,14 @@ select i.row
         limit s.take""".strip()
 
 
-def claimed(sources: str, *, limited: str, walks: bool) -> str:
+_OF_QUEUE: Final = "(select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id)"
+
+
+def claimed(sources: str, *, limited: str = f"cast({_OF_QUEUE} -> 1 as boolean)", walks: bool) -> str:
     """Return the parts that pick and claim items of `sources`, in their `walks` or from their whole order."""
     items = _WALKS if walks else _WHOLE
-    return _CLAIMED.replace("{items}", items).replace("{sources}", sources).replace("{limited}", limited)
+    parts = {"{items}": items, "{sources}": sources, "{limited}": limited, "{of_queue}": _OF_QUEUE}
+    return reduce(lambda text, part: text.replace(*part), parts.items(), _CLAIMED)
 
 
 # The claimed, and for each of `{again}` a row that is no item and names its queue.
@@ -84,6 +96,7 @@ ANSWER: Final = """
 select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null
 from {again} a
 """.strip()

@@ -42,7 +42,7 @@ finished as (
     from taken t
     join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
 )
-select h.organization_id, h.id, t.id is not null
+select h.organization_id, h.id, t.id is not null, h.of_queue
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
@@ -64,11 +64,18 @@ def _statement(slots: str) -> Statement:
 COMPLETE: Final = _statement(slots_of("taken") + ",\n")
 COMPLETE_KEEPING_SLOTS: Final = _statement("")
 
-# Rare: asked only for reports that found no current lease.
+# Rare: asked only for reports that found no current lease. One probe of each leaf's key a report: a join, or a
+# condition on finished_at, would read all that the organization has finished as long as nobody analyzed those leaves.
 COMPLETED_BEFORE: Final = Statement("""
-select i.id
+select i.id, i.queue_id
 from jsonb_to_recordset(:reports) as r (organization_id text, id text, claims integer)
-join queue_items i on i.organization_id = r.organization_id and i.id = r.id
+cross join lateral (
+    select i.id, i.queue_id, i.status, i.claims
+    from queue_items i
+    where i.organization_id = r.organization_id and i.id = r.id
+    order by i.finished_at desc
+    limit 1
+) i
 where i.status = 'completed' and i.claims = r.claims
 """)
 
@@ -100,16 +107,24 @@ async def complete(
 
     `keeps_slots` is for a transaction that others are not to wait for; who calls it sees to `correct_slots` afterwards.
     """
+    return set(await complete_by_queue(session, scope, completions=completions, keeps_slots=keeps_slots))
+
+
+async def complete_by_queue(
+    session: Session, scope: Scope, *, completions: Sequence[Done], keeps_slots: bool = False
+) -> dict[str, str]:
+    """Do the same, and tell the queue of each item that was accepted."""
     own = [done for done in completions if scope.organization_id in {"", done.lease.organization_id}]
     reports = [lease_report(done.lease, result=done.result) for done in own]
     statement = COMPLETE_KEEPING_SLOTS if keeps_slots else COMPLETE
-    accepted = {row[1] for row in await run_fenced(session, statement, {}, reports=reports)}
+    rows = await run_fenced(session, statement, {}, reports=reports)
+    accepted = {row[1]: row[3] for row in rows}
     if len(accepted) < len(own) and (missed := [done.lease for done in own if done.lease.id not in accepted]):
         accepted |= await completed_before(session, scope, leases=missed)
     return accepted
 
 
-async def completed_before(session: Session, scope: Scope, *, leases: Sequence[Leased]) -> set[str]:
-    """Return the ids of the items that were completed under these very leases; changes nothing."""
+async def completed_before(session: Session, scope: Scope, *, leases: Sequence[Leased]) -> dict[str, str]:
+    """Return the ids of the items that were completed under these very leases, and their queues; changes nothing."""
     own = [lease_report(lease) for lease in leases if scope.organization_id in {"", lease.organization_id}]
-    return {row[0] for row in await session.run(COMPLETED_BEFORE, {"reports": orjson.dumps(own).decode()})}
+    return dict(await session.run(COMPLETED_BEFORE, {"reports": orjson.dumps(own).decode()}))

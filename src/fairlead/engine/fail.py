@@ -17,28 +17,28 @@ from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
 from fairlead.domain.item_status import ItemStatus
 from fairlead.engine.accounts import counters_of, slots_of, turns_of
-from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN, Leased, held, lease_report, run_fenced
+from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN, SAID_OF_ITEM, Leased, held, lease_report, run_fenced, said
 
 # Adds an error to the last ones kept; `-` with a number drops the oldest of a JSON array.
 ERRORS_KEPT: Final = """(
             case when jsonb_array_length({item}.errors) >= 10 then {item}.errors - 0 else {item}.errors end
             || jsonb_build_object('attempt', {item}.attempts, 'at', statement_timestamp(), 'error', {error}))"""
+_ERROR_OF_AGAIN: Final = f"({SAID_OF_ITEM} ->> 'error')"
 
 FAIL: Final = Statement(
     """
 with {held},
+{said},
 again as (
     update queue_items_live i
     set status = 'waiting',
-        ready = h.delay_seconds <= 0,
-        scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
+        ready = {delay_seconds} <= 0,
+        scheduled_for = statement_timestamp() + make_interval(secs => {delay_seconds}),
         seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null, counted = false,
-        error_message = h.error,
+        error_message = {error_of_again},
         errors = {errors_of_again}
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current and c.attempts_left and not c.give_up))
-        and i.ctid = h.row and h.current
+    where i.ctid = any (array(select h.row from held h where h.current and h.attempts_left and not h.give_up))
     returning i.organization_id, i.id
 ),
 taken as (
@@ -75,6 +75,9 @@ left join changed c on c.organization_id = h.organization_id and c.id = h.id
 where h.current
 """,
     held=held(", error text, delay_seconds double precision, give_up boolean", finishes=True),
+    said=said("delay_seconds", "error"),
+    delay_seconds=f"cast({SAID_OF_ITEM} -> 'delay_seconds' as double precision)",
+    error_of_again=_ERROR_OF_AGAIN,
     slots=slots_of("left_off"),
     turns=turns_of("(select * from left_off where status = 'failed')"),
     counters=counters_of(
@@ -85,7 +88,7 @@ where h.current
     ),
     kept=KEPT,
     kept_of_taken=KEPT_OF_TAKEN,
-    errors_of_again=ERRORS_KEPT.replace("{item}", "i").replace("{error}", "h.error"),
+    errors_of_again=ERRORS_KEPT.replace("{item}", "i").replace("{error}", _ERROR_OF_AGAIN),
     errors_of_taken=ERRORS_KEPT.replace("{item}", "t").replace("{error}", "h.error"),
 )
 

@@ -13,18 +13,18 @@ from typing import Any, Final
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
-from fairlead.engine.reports import Leased, held, lease_report, run_fenced
+from fairlead.engine.reports import SAID_OF_ITEM, Leased, held, lease_report, run_fenced, said
 
 RENEW: Final = Statement(
     """
 with {held},
+{said},
 renewed as (
     update queue_items_live i
     set lease_expires_at = greatest(
             i.lease_expires_at, statement_timestamp() + make_interval(secs => :lease_seconds)),
-        progress = coalesce(h.progress, i.progress)
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
+        progress = coalesce(nullif({said_of_item} -> 'progress', 'null'), i.progress)
+    where i.ctid = any (array(select h.row from held h where h.current))
     returning i.organization_id, i.id, i.lease_expires_at
 )
 select h.organization_id, h.id, r.id is not null, r.lease_expires_at
@@ -33,6 +33,8 @@ left join renewed r on r.organization_id = h.organization_id and r.id = h.id
 where h.current
 """,
     held=held(", progress jsonb"),
+    said=said("progress"),
+    said_of_item=SAID_OF_ITEM,
 )
 
 

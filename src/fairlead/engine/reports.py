@@ -107,6 +107,22 @@ def held(said: str = "", *, finishes: bool = False, cancelled: bool = False) -> 
     )
 
 
+# What the current reports say, by item: looked up, not joined. Of a tenant's rows the planner expects one, whatever the
+# statistics say, and joins it to the batch by comparing each item with each: 250,000 comparisons for 500 of them.
+_SAID: Final = """
+said as materialized (
+    select jsonb_object_agg(h.organization_id || '/' || h.id, jsonb_build_object({pairs})) as of_item
+    from held h
+    where h.current
+)""".strip()
+SAID_OF_ITEM: Final = "(select s.of_item from said s) -> (i.organization_id || '/' || i.id)"
+
+
+def said(*columns: str) -> str:
+    """Return the part that keeps these columns of the current reports; SAID_OF_ITEM finds those of an item `i`."""
+    return _SAID.replace("{pairs}", ", ".join(f"'{column}', h.{column}" for column in columns))
+
+
 # Whether the queue of an item `i` is not deleted. A scalar sub-select is one probe whatever the statistics say.
 QUEUE_IS_THERE = (
     "(select q.deleted_at is null from queues q where q.organization_id = i.organization_id and q.id = i.queue_id)"

@@ -15,20 +15,20 @@ from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
 from fairlead.engine.accounts import counters_of, slots_of
-from fairlead.engine.reports import Leased, held, lease_report, run_fenced
+from fairlead.engine.reports import SAID_OF_ITEM, Leased, held, lease_report, run_fenced, said
 
 SNOOZE: Final = Statement(
     """
 with {held},
+{said},
 snoozed as (
     update queue_items_live i
     set status = 'waiting', attempts = i.attempts - 1,
-        ready = h.delay_seconds <= 0,
-        scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
+        ready = {delay_seconds} <= 0,
+        scheduled_for = statement_timestamp() + make_interval(secs => {delay_seconds}),
         seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null, counted = false
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
+    where i.ctid = any (array(select h.row from held h where h.current))
     returning i.organization_id, i.id
 ),
 left_off as materialized (
@@ -45,6 +45,8 @@ left join snoozed r on r.organization_id = h.organization_id and r.id = h.id
 where h.current
 """,
     held=held(", delay_seconds double precision"),
+    said=said("delay_seconds"),
+    delay_seconds=f"cast({SAID_OF_ITEM} -> 'delay_seconds' as double precision)",
     slots=slots_of("left_off"),
     counters=counters_of("left_off", waiting="count(*)", processing="-count(*)"),
 )

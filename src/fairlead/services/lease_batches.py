@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
@@ -20,7 +20,7 @@ from fairlead.domain import limits
 from fairlead.domain.ids import is_id
 from fairlead.domain.json_values import storable
 from fairlead.domain.retry import delay_seconds as backoff_delay_seconds
-from fairlead.engine.complete import Completion, complete
+from fairlead.engine.complete import Completion, complete_by_queue
 from fairlead.engine.end_cancelled import end_cancelled
 from fairlead.engine.fail import Failure, fail
 from fairlead.engine.release import release
@@ -45,6 +45,9 @@ class Report(Protocol):
     @property
     def lease(self) -> int:
         """The fencing number that its claim gave out."""
+
+
+Said = TypeVar("Said", bound=Report)
 
 
 class Completed(NamedTuple):
@@ -95,10 +98,17 @@ async def complete_items(
 ) -> Answers:
     """Accept the work on many items; `queue_ids` limits them to some queues'. Raises ValidationFailed."""
     _check(items, {"result": lambda item: result_problem(item.result)})
-    rules = await _rules(session, scope, items, queue_ids)
-    completions = [Completion(_lease(scope, item, rules), item.result) for item in items if item.item_id in rules]
-    accepted = await complete(session, scope, completions=completions) if completions else set()
-    return await _answered(session, scope, items=items, rules=rules, accepted=accepted)
+    known = None if queue_ids is None else await _rules(session, scope, items, queue_ids)
+    completions = [
+        Completion(Lease(scope.organization_id, item.item_id, item.lease), item.result)
+        for item in items
+        if is_id(item.item_id) and (known is None or item.item_id in known)
+    ]
+    accepted = await complete_by_queue(session, scope, completions=completions) if completions else {}
+    left = _left(items, accepted)
+    if known is None:  # as mostly: nothing has to be known of what was accepted
+        known = await _rules(session, scope, left, None) if left else {}
+    return await _answered(session, scope, left=left, rules=known, accepted=accepted)
 
 
 async def fail_items(
@@ -114,8 +124,9 @@ async def fail_items(
     )
     rules = await _rules(session, scope, items, queue_ids)
     failures = [_failure(scope, item, rules) for item in items if item.item_id in rules]
-    accepted = set(await fail(session, scope, failures=failures)) if failures else set()
-    return await _answered(session, scope, items=items, rules=rules, accepted=accepted)
+    failed = await fail(session, scope, failures=failures) if failures else {}
+    accepted = {item_id: rules[item_id].queue_id for item_id in failed}
+    return await _answered(session, scope, left=_left(items, accepted), rules=rules, accepted=accepted)
 
 
 async def renew_items(
@@ -138,7 +149,7 @@ async def renew_items(
     ends: dict[str, datetime] = {}
     for seconds in sorted(alike):
         ends |= await renew(session, scope, leases=alike[seconds], lease_seconds=seconds, progress=shown)
-    refused = await _refused(session, scope, items=items, rules=rules, accepted=ends.keys())
+    refused = await _refused(session, scope, left=_left(items, ends), rules=rules)
     return Renewals(ends, refused)
 
 
@@ -183,31 +194,32 @@ async def _answered(
     session: Session,
     scope: TenantScope,
     *,
-    items: Sequence[Report],
+    left: Sequence[Report],
     rules: Mapping[str, OutcomeRules],
-    accepted: Collection[str],
+    accepted: Mapping[str, str],
 ) -> Answers:
-    """Return what became of outcomes; those of items that are being cancelled end them: their worker has stopped."""
-    refused = await _refused(session, scope, items=items, rules=rules, accepted=accepted)
-    stopped = [item for item in items if isinstance(refused.get(item.item_id), ItemCancelled)]
+    """Return what became of outcomes: `accepted` for the queues named, and those of the items that are `left` refused.
+
+    Those of items that are being cancelled end them: their worker has stopped.
+    """
+    refused = await _refused(session, scope, left=left, rules=rules)
+    stopped = [item for item in left if isinstance(refused[item.item_id], ItemCancelled)]
     if stopped:
         await end_cancelled(session, scope, leases=[_lease(scope, item, rules) for item in stopped])
-    over = [*accepted, *(item.item_id for item in stopped)]
-    return Answers(sorted(accepted), refused, frozenset(rules[item_id].queue_id for item_id in over))
+    freed = {*accepted.values(), *(rules[item.item_id].queue_id for item in stopped)}
+    return Answers(sorted(accepted), refused, frozenset(freed))
 
 
 async def _refused(
-    session: Session,
-    scope: TenantScope,
-    *,
-    items: Sequence[Report],
-    rules: Mapping[str, OutcomeRules],
-    accepted: Collection[str],
+    session: Session, scope: TenantScope, *, left: Sequence[Report], rules: Mapping[str, OutcomeRules]
 ) -> dict[str, FairleadError]:
-    """Return why each item was refused; the database is asked only when one that is here was."""
-    left = [item for item in items if item.item_id not in accepted]
+    """Return why each item that is `left` was refused; the database is asked only when one of them is here."""
     here = [(scope.organization_id, item.item_id, item.lease) for item in left if item.item_id in rules]
     cancelled = await find_cancelled(session, scope, leases=here) if here else frozenset()
     reasons: dict[str, FairleadError] = {item.item_id: NotFound() for item in left}
     reasons |= {item_id: LeaseLost() for _, item_id, _ in here}
     return reasons | {item_id: ItemCancelled() for item_id in cancelled}
+
+
+def _left(items: Sequence[Said], accepted: Container[str]) -> list[Said]:
+    return [item for item in items if item.item_id not in accepted]

@@ -29,9 +29,10 @@ from fairlead.engine.reports import Lease
 from fairlead.engine.snooze import Snooze, snooze
 from fairlead.errors import ItemCancelled, LeaseLost, NotFound
 from fairlead.queries.cancelled import find_cancelled
-from fairlead.queries.items import Item, find_items, get_item, get_outcome_rules
+from fairlead.queries.items import Item, get_item, get_outcome_rules
 from fairlead.queries.queues import get_queue
 from fairlead.services.checks import no_text, range_problem, ranged, refuse, text_problem
+from fairlead.services.claimed_items import as_claimed
 from fairlead.services.item_rules import check_object, result_problem
 
 CLAIM_ITEMS: Final = 100  # at most this many a claim: each may be as large as a payload can be
@@ -74,9 +75,7 @@ async def claim_items(
     claimed = await claim(session, scope, sources=sources, worker_id=worker_id)
     if not claimed:
         await get_queue(session, scope, queue_id=queue_id)
-    ids = [held.id for held in claimed]
-    found = await find_items(session, scope, item_ids=ids, deleted=True) if claimed else {}
-    return [HeldItem(found[held.id], held.claims, held.lease_expires_at) for held in claimed]
+    return [HeldItem(as_claimed(held, worker_id=worker_id), held.claims, held.lease_expires_at) for held in claimed]
 
 
 async def renew_item(

@@ -17,7 +17,7 @@ with source as materialized (
     ) o
 ),
 picked as materialized (
-    select i.row, s.lease_seconds, false as limited
+    select i.row
     from (select * from source where not limited order by place) s
     cross join lateral (
         select i.ctid as row
@@ -29,19 +29,25 @@ picked as materialized (
         for update skip locked
     ) i
 ),
+terms as materialized (
+    select jsonb_object_agg(s.organization_id || '/' || s.queue_id, jsonb_build_array(s.lease_seconds, s.limited))
+        as of_queue
+    from source s
+),
 claimed as (
     update queue_items_live i
     set status = 'processing',
         attempts = i.attempts + 1,
         claims = i.claims + 1,
         started_at = statement_timestamp(),
-        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        lease_expires_at = statement_timestamp() + make_interval(secs => cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer)),
         worker_id = %(worker_id)s,
-        counted = p.limited
-    from picked p
-    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+        counted = false
+    where i.ctid = any (array(select p.row from picked p))
     returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
-        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key,
+        cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer) as lease_seconds, i.counted,
+        i.scheduled_for, i.started_at, i.unique_key, i.error_message, nullif(i.errors, '[]'), i.progress
 ),
 counted as (
     insert into item_counters (organization_id, queue_id, waiting, processing)
@@ -52,7 +58,8 @@ counted as (
 select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null
 from (select * from source where limited) a
 
 -- fairlead.engine.claim.CLAIM_WALKS
@@ -74,7 +81,7 @@ with source as materialized (
     ) o
 ),
 picked as materialized (
-    select i.row, s.lease_seconds, false as limited
+    select i.row
     from (select * from source where not limited order by place) s
     cross join lateral (
         select i.row
@@ -92,19 +99,25 @@ picked as materialized (
         limit s.take
     ) i
 ),
+terms as materialized (
+    select jsonb_object_agg(s.organization_id || '/' || s.queue_id, jsonb_build_array(s.lease_seconds, s.limited))
+        as of_queue
+    from source s
+),
 claimed as (
     update queue_items_live i
     set status = 'processing',
         attempts = i.attempts + 1,
         claims = i.claims + 1,
         started_at = statement_timestamp(),
-        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        lease_expires_at = statement_timestamp() + make_interval(secs => cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer)),
         worker_id = %(worker_id)s,
-        counted = p.limited
-    from picked p
-    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+        counted = false
+    where i.ctid = any (array(select p.row from picked p))
     returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
-        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key,
+        cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer) as lease_seconds, i.counted,
+        i.scheduled_for, i.started_at, i.unique_key, i.error_message, nullif(i.errors, '[]'), i.progress
 ),
 counted as (
     insert into item_counters (organization_id, queue_id, waiting, processing)
@@ -115,5 +128,6 @@ counted as (
 select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null
 from (select * from source where limited) a

@@ -76,7 +76,7 @@ room as materialized (
     ) s
 ),
 picked as materialized (
-    select i.row, s.lease_seconds, s.limited as limited
+    select i.row
     from (select * from room where take > 0 order by place) s
     cross join lateral (
         select i.ctid as row
@@ -88,19 +88,25 @@ picked as materialized (
         for update skip locked
     ) i
 ),
+terms as materialized (
+    select jsonb_object_agg(s.organization_id || '/' || s.queue_id, jsonb_build_array(s.lease_seconds, s.limited))
+        as of_queue
+    from source s
+),
 claimed as (
     update queue_items_live i
     set status = 'processing',
         attempts = i.attempts + 1,
         claims = i.claims + 1,
         started_at = statement_timestamp(),
-        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        lease_expires_at = statement_timestamp() + make_interval(secs => cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer)),
         worker_id = %(worker_id)s,
-        counted = p.limited
-    from picked p
-    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+        counted = cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 1 as boolean)
+    where i.ctid = any (array(select p.row from picked p))
     returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
-        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key,
+        cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer) as lease_seconds, i.counted,
+        i.scheduled_for, i.started_at, i.unique_key, i.error_message, nullif(i.errors, '[]'), i.progress
 ),
 counted as (
     insert into item_counters (organization_id, queue_id, waiting, processing)
@@ -128,7 +134,8 @@ taken as (
 select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null
 from (select organization_id, queue_id from wanted w where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a
 
 -- fairlead.engine.claim_limited.CLAIM_LIMITED_WALKS
@@ -209,7 +216,7 @@ room as materialized (
     ) s
 ),
 picked as materialized (
-    select i.row, s.lease_seconds, s.limited as limited
+    select i.row
     from (select * from room where take > 0 order by place) s
     cross join lateral (
         select i.row
@@ -227,19 +234,25 @@ picked as materialized (
         limit s.take
     ) i
 ),
+terms as materialized (
+    select jsonb_object_agg(s.organization_id || '/' || s.queue_id, jsonb_build_array(s.lease_seconds, s.limited))
+        as of_queue
+    from source s
+),
 claimed as (
     update queue_items_live i
     set status = 'processing',
         attempts = i.attempts + 1,
         claims = i.claims + 1,
         started_at = statement_timestamp(),
-        lease_expires_at = statement_timestamp() + make_interval(secs => p.lease_seconds),
+        lease_expires_at = statement_timestamp() + make_interval(secs => cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer)),
         worker_id = %(worker_id)s,
-        counted = p.limited
-    from picked p
-    where i.ctid = any (array(select p.row from picked p)) and i.ctid = p.row
+        counted = cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 1 as boolean)
+    where i.ctid = any (array(select p.row from picked p))
     returning i.id, i.organization_id, i.queue_id, i.payload, i.priority, i.attempts, i.max_attempts, i.claims,
-        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key, p.lease_seconds, i.counted
+        i.lease_expires_at, i.seq, i.task, i.created_at, i.tags, i.trace, i.ordering_key,
+        cast((select t.of_queue from terms t) -> (i.organization_id || '/' || i.queue_id) -> 0 as integer) as lease_seconds, i.counted,
+        i.scheduled_for, i.started_at, i.unique_key, i.error_message, nullif(i.errors, '[]'), i.progress
 ),
 counted as (
     insert into item_counters (organization_id, queue_id, waiting, processing)
@@ -267,5 +280,6 @@ taken as (
 select c.* from claimed c
 union all
 select null, a.organization_id, a.queue_id,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null
 from (select organization_id, queue_id from wanted w where w.queue_id <> '' and (select count(*) from wanted) > (select count(*) from slot)) a

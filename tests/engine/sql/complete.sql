@@ -77,7 +77,7 @@ finished as (
     from taken t
     join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
 )
-select h.organization_id, h.id, t.id is not null
+select h.organization_id, h.id, t.id is not null, h.of_queue
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
@@ -141,13 +141,19 @@ finished as (
     from taken t
     join held h on h.organization_id = t.organization_id and h.id = t.id and h.current
 )
-select h.organization_id, h.id, t.id is not null
+select h.organization_id, h.id, t.id is not null, h.of_queue
 from held h
 left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
 
 -- fairlead.engine.complete.COMPLETED_BEFORE
-select i.id
+select i.id, i.queue_id
 from jsonb_to_recordset(%(reports)s) as r (organization_id text, id text, claims integer)
-join queue_items i on i.organization_id = r.organization_id and i.id = r.id
+cross join lateral (
+    select i.id, i.queue_id, i.status, i.claims
+    from queue_items i
+    where i.organization_id = r.organization_id and i.id = r.id
+    order by i.finished_at desc
+    limit 1
+) i
 where i.status = 'completed' and i.claims = r.claims

@@ -31,20 +31,23 @@ held as materialized (
         for update
     ) i
 ),
+said as materialized (
+    select jsonb_object_agg(h.organization_id || '/' || h.id, jsonb_build_object('delay_seconds', h.delay_seconds, 'error', h.error)) as of_item
+    from held h
+    where h.current
+),
 again as (
     update queue_items_live i
     set status = 'waiting',
-        ready = h.delay_seconds <= 0,
-        scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
+        ready = cast((select s.of_item from said s) -> (i.organization_id || '/' || i.id) -> 'delay_seconds' as double precision) <= 0,
+        scheduled_for = statement_timestamp() + make_interval(secs => cast((select s.of_item from said s) -> (i.organization_id || '/' || i.id) -> 'delay_seconds' as double precision)),
         seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null, counted = false,
-        error_message = h.error,
+        error_message = ((select s.of_item from said s) -> (i.organization_id || '/' || i.id) ->> 'error'),
         errors = (
             case when jsonb_array_length(i.errors) >= 10 then i.errors - 0 else i.errors end
-            || jsonb_build_object('attempt', i.attempts, 'at', statement_timestamp(), 'error', h.error))
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current and c.attempts_left and not c.give_up))
-        and i.ctid = h.row and h.current
+            || jsonb_build_object('attempt', i.attempts, 'at', statement_timestamp(), 'error', ((select s.of_item from said s) -> (i.organization_id || '/' || i.id) ->> 'error')))
+    where i.ctid = any (array(select h.row from held h where h.current and h.attempts_left and not h.give_up))
     returning i.organization_id, i.id
 ),
 taken as (

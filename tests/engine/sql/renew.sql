@@ -18,13 +18,17 @@ held as materialized (
         for update
     ) i
 ),
+said as materialized (
+    select jsonb_object_agg(h.organization_id || '/' || h.id, jsonb_build_object('progress', h.progress)) as of_item
+    from held h
+    where h.current
+),
 renewed as (
     update queue_items_live i
     set lease_expires_at = greatest(
             i.lease_expires_at, statement_timestamp() + make_interval(secs => %(lease_seconds)s)),
-        progress = coalesce(h.progress, i.progress)
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
+        progress = coalesce(nullif((select s.of_item from said s) -> (i.organization_id || '/' || i.id) -> 'progress', 'null'), i.progress)
+    where i.ctid = any (array(select h.row from held h where h.current))
     returning i.organization_id, i.id, i.lease_expires_at
 )
 select h.organization_id, h.id, r.id is not null, r.lease_expires_at

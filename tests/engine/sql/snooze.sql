@@ -18,15 +18,19 @@ held as materialized (
         for update
     ) i
 ),
+said as materialized (
+    select jsonb_object_agg(h.organization_id || '/' || h.id, jsonb_build_object('delay_seconds', h.delay_seconds)) as of_item
+    from held h
+    where h.current
+),
 snoozed as (
     update queue_items_live i
     set status = 'waiting', attempts = i.attempts - 1,
-        ready = h.delay_seconds <= 0,
-        scheduled_for = statement_timestamp() + make_interval(secs => h.delay_seconds),
+        ready = cast((select s.of_item from said s) -> (i.organization_id || '/' || i.id) -> 'delay_seconds' as double precision) <= 0,
+        scheduled_for = statement_timestamp() + make_interval(secs => cast((select s.of_item from said s) -> (i.organization_id || '/' || i.id) -> 'delay_seconds' as double precision)),
         seq = nextval('queue_items_seq'),
         started_at = null, lease_expires_at = null, worker_id = null, counted = false
-    from held h
-    where i.ctid = any (array(select c.row from held c where c.current)) and i.ctid = h.row and h.current
+    where i.ctid = any (array(select h.row from held h where h.current))
     returning i.organization_id, i.id
 ),
 left_off as materialized (
