@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
@@ -88,6 +89,16 @@ async def refusal(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
 
 
+async def refused(reader: asyncio.StreamReader, status: int, code: str) -> None:
+    """Read the refusal that ends the connection, which is of the shape of every error."""
+    head, _, body = (await refusal(reader)).partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert told["code"] == code
+    assert told.keys() == {"error", "code", "details", "requestId"}
+    assert b"x-request-id: " + told["requestId"].encode() in head
+
+
 def pieces(kind: str) -> Iterator[bytes]:
     """Yield what somebody sends without end."""
     while True:
@@ -109,7 +120,7 @@ async def test_what_has_no_end_is_refused(port: int, *, kind: str) -> None:
                 assert sent < 50 * MOST_BYTES  # what lies in buffers on the way was sent, and never taken in
                 if reader.at_eof():
                     break
-            assert (await refusal(reader)).startswith(b"HTTP/1.1 400")
+            await refused(reader, 431, "HEADERS_TOO_LARGE")
 
 
 async def test_a_body_is_no_head(port: int) -> None:
@@ -142,16 +153,32 @@ async def test_a_few_requests_may_wait_for_each_other(port: int) -> None:
         assert [(await answer(reader))[:1] for _ in range(9)] == [b"%d" % number for number in range(9)]
 
 
-async def test_a_crowd_of_requests_is_refused(port: int, heard: list[str]) -> None:
-    """Whoever sends more than a few requests without waiting loses the connection, and the first of them is told."""
+async def test_a_crowd_of_requests_is_refused(port: int) -> None:
+    """Whoever sends more than a few requests without waiting loses the connection, after the answers to those few."""
     async with connected(port) as (reader, writer):
-        writer.write(b"GET /wait HTTP/1.1\r\n\r\n" * (MOST_WAITING + 2))
-        assert (await refusal(reader)).startswith(b"HTTP/1.1 400")
+        writer.write(HEAD.join([b"", *[b"\r\n"] * (MOST_WAITING + 2)]))
+        for _ in range(MOST_WAITING + 1):
+            await answer(reader)
+        await refused(reader, 400, "VALIDATION_FAILED")
 
-    async def over() -> bool:
-        return heard == ["http.disconnect"]
 
-    await until(over, what="the request that was being answered is told")
+@pytest.mark.parametrize("wrong", [b"GARBAGE\r\n\r\n", b"FOO / HTTP/1.1\r\n\r\n", HEAD + b"Content-Length: -5\r\n\r\n"])
+async def test_what_is_wrong_comes_after_the_answers_before_it(port: int, *, wrong: bytes) -> None:
+    """What cannot be read takes nobody's answer away: each request before it on the connection is answered first."""
+    async with connected(port) as (reader, writer):
+        writer.write(HEAD + b"\r\n" + HEAD + b"Content-Length: 1\r\n\r\nx" + wrong)
+        assert [(await answer(reader))[:2] for _ in range(2)] == [b" [", b"x "]
+        assert (await refusal(reader)).startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"], ids=["the first request", "the second"])
+async def test_a_body_that_goes_wrong_is_refused(port: int, *, before: bytes) -> None:
+    """A body whose end never comes, since what came cannot be read, is not waited for."""
+    async with connected(port) as (reader, writer):
+        writer.write(before + CHUNKED + b"zzz\r\n")
+        if before:
+            await answer(reader)
+        await refused(reader, 400, "VALIDATION_FAILED")
 
 
 async def test_who_hangs_up_is_not_worked_for(port: int, heard: list[str]) -> None:
@@ -177,10 +204,11 @@ async def test_an_upgrade_is_not_made_and_stops_nothing(port: int) -> None:
 
 
 async def test_an_upgrade_in_the_midst_is_refused(port: int) -> None:
-    """An offer that comes before the last request was answered ends the connection."""
+    """An offer that comes before the last request was answered ends the connection, after that answer."""
     async with connected(port) as (reader, writer):
-        writer.write(b"GET /wait HTTP/1.1\r\n\r\n" + HEAD + OFFER + b"\r\n")
-        assert (await refusal(reader)).startswith(b"HTTP/1.1 400")
+        writer.write(HEAD + b"\r\n" + HEAD + OFFER + b"\r\n")
+        await answer(reader)
+        await refused(reader, 400, "VALIDATION_FAILED")
 
 
 async def test_who_was_handed_over_has_the_same_limits(port: int) -> None:
@@ -191,7 +219,7 @@ async def test_who_was_handed_over_has_the_same_limits(port: int) -> None:
         with suppress(ConnectionError):
             writer.write(HEAD + b"X-Fill: " + b"x" * 2 * MOST_BYTES)
             await writer.drain()
-            assert (await refusal(reader)).startswith(b"HTTP/1.1 400")
+            await refused(reader, 400, "VALIDATION_FAILED")
 
 
 @pytest.mark.parametrize(
@@ -208,4 +236,4 @@ async def test_a_body_whose_end_is_not_clear_is_refused(port: int, *, lengths: b
     """What another server could take for the beginning of a next request is not guessed at."""
     async with connected(port) as (reader, writer):
         writer.write(HEAD + lengths + b"\r\nhello")
-        assert (await refusal(reader)).startswith(b"HTTP/1.1 400")
+        await refused(reader, 400, "VALIDATION_FAILED")

@@ -109,6 +109,8 @@ async def test_a_browser_shows_its_cookie(stranger: httpx.AsyncClient, database:
         ({"origin": "http://fairlead.test"}, 201),
         ({"origin": "http://evil.test"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://[::1"}, 403),
+        ({"origin": "http://a]b:c"}, 403),
         ({}, 403),
     ],
 )

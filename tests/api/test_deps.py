@@ -10,13 +10,16 @@ from tests.api.conftest import Key, make_key
 from tests.fixtures.items import FLEET
 from tests.fixtures.keys import knock
 from tests.fixtures.organizations import Tenant
+from tests.fixtures.people import call
 
+from fairlead.api import deps
 from fairlead.api.deps import Caller
 from fairlead.bootstrap import Resources
 from fairlead.db.session import Database
 from fairlead.domain.api_keys import new_key
 from fairlead.domain.ids import new_id
 from fairlead.domain.permissions import KEY_SCOPES, Permission
+from fairlead.services.api_keys import revoke_api_key
 from fairlead.services.audit import Actor
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +95,37 @@ async def test_key_is_asked_for_before_the_body_is_read(stranger: httpx.AsyncCli
 
     assert refused.status_code == 401
     assert not read
+
+
+async def test_who_loses_the_right_while_sending_does_nothing(
+    client: httpx.AsyncClient, key: Key, database: Database, ours: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that takes longer to come than a key is believed is looked at with the key as it is then."""
+    monkeypatch.setattr(deps, "LIFE_SECONDS", 0.0)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"payload": '
+        await call(database, ours.scope, revoke_api_key, api_key_id=key.id)
+        yield b"{}}"
+
+    refused = await client.post(
+        f"/api/queues/{ours.queue_id}/items", content=slowly(), headers={"Content-Type": "application/json"}
+    )
+
+    assert refused.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/audit", "/api/organization/usage"])
+async def test_a_key_for_some_queues_is_not_told_of_all(
+    stranger: httpx.AsyncClient, database: Database, ours: Tenant, *, path: str
+) -> None:
+    """What is of every queue is refused to a key that is for some, whatever its scopes, and says why."""
+    limited = await make_key(database, ours, queue_ids=[ours.queue_id])
+
+    refused = await stranger.get(path, headers=limited.headers)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
+    assert "some queues" in refused.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api.conftest import make_key
+from tests.api.conftest import Key, make_key
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
 
@@ -14,6 +14,7 @@ from fairlead.api import item_streams
 from fairlead.api.body import NDJSON
 from fairlead.db.session import Database
 from fairlead.domain import limits
+from fairlead.services.api_keys import revoke_api_key
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +124,23 @@ async def test_a_stream_has_a_limit(
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(413, "PAYLOAD_TOO_LARGE")] * 2
     assert await count(database) == 10
     assert limits.STREAM_BYTES == 50 * 1024 * 1024
+
+
+async def test_who_loses_the_right_while_sending_sends_nothing(
+    client: httpx.AsyncClient, key: Key, database: Database, ours: Tenant
+) -> None:
+    """A stream is looked at again when all of it has come: a key that was revoked meanwhile enqueues nothing."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield lines_of({"payload": {}})
+        async with database.unit_of_work(ours.scope) as session:
+            await revoke_api_key(session, ours.scope, api_key_id=key.id)
+        yield lines_of({"payload": {}})
+
+    refused = await sent(client, ours, slowly())
+
+    assert refused.status_code == 401
+    assert await count(database) == 0
 
 
 async def test_a_stream_asks_who_sends_it(stranger: httpx.AsyncClient, database: Database, ours: Tenant) -> None:

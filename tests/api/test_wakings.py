@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 from tests.api.conftest import Key
-from tests.fixtures.items import enqueue_some, row_of
+from tests.fixtures.items import FLEET, enqueue_some, row_of
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.waiting import until
 
@@ -69,6 +70,28 @@ async def test_a_wait_ends_with_its_time(client: httpx.AsyncClient, ours: Tenant
     """A claim that waited in vain answers an empty list."""
     answer = await client.post(f"/api/queues/{ours.queue_id}/claim", json={"limit": 1, "waitSeconds": 0.05})
     assert (answer.status_code, answer.json()) == (200, {"data": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ("update api_keys set revoked_at = now() where id = :key", 401),
+        ("update api_keys set scopes = '{items:enqueue}' where id = :key", 403),
+        ("update api_keys set queue_ids = '{}' where id = :key", 404),
+    ],
+    ids=["revoked", "without the scope", "for other queues"],
+)
+async def test_who_loses_the_right_while_waiting_is_refused(
+    app: FastAPI, client: httpx.AsyncClient, key: Key, database: Database, ours: Tenant, *, change: str, status: int
+) -> None:
+    """A claim that waits looks for nothing any more when what it showed does not let it in as things are by then."""
+    claim = asyncio.create_task(client.post(f"/api/queues/{ours.queue_id}/claim", json={"limit": 1, "waitSeconds": 20}))
+    await all_listening(app.state.wakings, ours.queue_id, 1)
+    async with database.unit_of_work(FLEET) as session:
+        await session.execute(text(change).bindparams(key=key.id))
+    app.state.wakings.hear(ours.queue_id)
+
+    assert (await asyncio.wait_for(claim, 10)).status_code == status
 
 
 async def test_a_client_that_goes_takes_nothing(

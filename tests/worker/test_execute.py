@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.fixtures.organizations import Tenant
 from tests.fixtures.waiting import until
@@ -140,6 +141,29 @@ async def test_exits_fail_the_attempt_only(database: Database, ours: Tenant, kin
 
     assert row["status"] == "failed"
     assert type(error).__name__ in row["error_message"]
+
+
+async def test_a_handler_that_cancels_its_own_task_has_failed(database: Database, ours: Tenant) -> None:
+    """Each such attempt counts, and costs the worker no runner: others are worked as before."""
+    app = App()
+
+    @app.handler("work")
+    async def leave(item: Item) -> None:
+        if item.payload:
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await anyio.lowlevel.checkpoint()
+
+    async with working(database, app, maintained=True, concurrency=1):
+        (item_id,) = await put(database, ours, {}, max_attempts=2)
+        row = await finished(database, ours, item_id)
+        (other,) = await put(database, ours, {"a": 1})
+        assert (await finished(database, ours, other))["status"] == "completed"
+
+    assert (row["status"], row["attempts"]) == ("failed", 2)
+    assert row["error_message"] == "The handler cancelled the task that it runs in."
 
 
 @_KINDS

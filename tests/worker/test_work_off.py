@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 
 import pytest
+from anyio.lowlevel import checkpoint
 from sqlalchemy import text
 from tests.fixtures.items import FLEET, enqueue_some, expire, row_of
 from tests.fixtures.organizations import Tenant, make_tenant
@@ -141,6 +142,22 @@ async def test_a_handler_that_cannot_be_stopped_is_abandoned(
     [item] = await asyncio.wait_for(work_off(database, app), 10)
     released.set()
     assert item.error_message == "The handler did not finish within 0.05 seconds."
+
+
+async def test_a_handler_that_cancels_its_own_task_has_failed(database: Database, ours: Tenant) -> None:
+    """That is the item's error, and nobody else is cancelled by it."""
+    app = App()
+
+    @app.handler("work")
+    async def leave(_item: Item) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await checkpoint()
+
+    await enqueue_some(database, ours)
+    [item] = await asyncio.wait_for(work_off(database, app, most=1), 10)
+    assert item.error_message == "The handler cancelled the task that it runs in."
 
 
 async def test_an_attempt_that_outlived_its_lease_is_an_error(database: Database, ours: Tenant) -> None:

@@ -19,7 +19,7 @@ from fairlead.wire.page import Data, SliceData
 from fairlead.wire.values import DueTime
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=TenantRoute)
-Reader = Annotated[Caller, may(Permission.AUDIT_READ)]
+Reader = Annotated[Caller, may(Permission.AUDIT_READ, of_every_queue=True)]
 _EVENT: Final = "/{eventId}"
 _WORDS: Final = NAME_CHARACTERS
 

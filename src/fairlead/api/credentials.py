@@ -79,10 +79,18 @@ def refuse_other_origins(request: Request) -> None:
         own = site in {"same-origin", "none"}
     else:
         resources: Resources = request.app.state.resources
-        ours = {request.headers.get("host"), urlsplit(resources.public_url or "").netloc} - {""}
-        own = urlsplit(request.headers.get("origin", "")).netloc in ours
+        ours = {request.headers.get("host"), _place(resources.public_url or "")} - {""}
+        own = _place(request.headers.get("origin", "")) in ours
     if not own:
         raise Forbidden("This request did not come from a page of this server.")
+
+
+def _place(url: str) -> str:
+    """Return the host and port that an address is of; "" for what is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 async def _member(request: Request, token: str, organization_id: str | None) -> Principal:

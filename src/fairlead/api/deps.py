@@ -6,9 +6,10 @@ strictly.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Path, Query
@@ -34,8 +35,9 @@ from fairlead.domain.names import name_problem
 from fairlead.domain.permissions import Permission
 from fairlead.errors import NotFound, ValidationFailed
 from fairlead.queries.page import LAST_PAGE, Window
-from fairlead.services.access import Person, Principal, belonging, require
+from fairlead.services.access import Person, Principal, belonging, require, require_every_queue
 from fairlead.services.audit import Actor
+from fairlead.services.key_cache import LIFE_SECONDS
 from fairlead.wire.values import EXAMPLE_ID
 
 
@@ -79,6 +81,15 @@ class Caller:
         scope = self.scope(queue_id=queue_id)
         async with self.resources.database.unit_of_work(scope) as session:
             yield session, scope
+
+    async def again(self, request: Request) -> Caller:
+        """Return the caller as they may ask now, some while after `request` came.
+
+        Raises Unauthenticated, NotFound and Forbidden when they may no more.
+        """
+        caller = replace(self, principal=await principal_of(request))
+        caller.scope()
+        return caller
 
     def at(self, path: str) -> str:
         """Return the address of `path`, such as `/queues/…`, for this caller."""
@@ -124,7 +135,10 @@ class CheckedRoute(APIRoute):
             if leaves_body:
                 return await answer(request)
             needed = field is not None and (field.field_info.is_required() or announces_body(request))
+            asked = time.monotonic()
             body, value = await read_json(request) if needed else (b"", None)
+            if time.monotonic() - asked > LIFE_SECONDS:  # whoever sends slowly may have lost the right meanwhile
+                request.state.who = await authenticate(request)
             return await answer(_ParsedRequest(request, body, value))
 
         return timed(handle)
@@ -174,12 +188,17 @@ class _ParsedRequest(Request):
         return self._value
 
 
-def may(permission: Permission) -> Any:
-    """Return the dependency that lets callers with `permission` in; raises Forbidden naming it."""
+def may(permission: Permission, *, of_every_queue: bool = False) -> Any:
+    """Return the dependency that lets callers with `permission` in; raises Forbidden naming it.
+
+    `of_every_queue` is for what tells of all queues: it keeps out keys that are for some only.
+    """
 
     async def check(request: Request) -> Caller:
         principal: Principal = request.state.who
         require(principal, permission)
+        if of_every_queue:
+            require_every_queue(principal)
         return _caller(request, permission)
 
     return Depends(check)

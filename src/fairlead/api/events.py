@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header
@@ -10,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fairlead.api.answers import Responses, reading
-from fairlead.api.credentials import principal_of
 from fairlead.api.deps import QueueReader, TenantRoute
 from fairlead.api.event_stream import EventStream
 from fairlead.api.watches import Watches
@@ -58,8 +56,6 @@ async def listen(request: Request, caller: QueueReader, last_event_id: LastEvent
     listener = await watches.listen(caller.scope(), queue_ids=queue_ids, place=last_event_id)
 
     async def check() -> Principal:
-        principal = await principal_of(request)
-        replace(caller, principal=principal).scope()
-        return principal
+        return (await caller.again(request)).principal
 
     return EventStream(listener, watches, check=check)

@@ -57,6 +57,7 @@ async def enqueue_lines(request: Request, caller: Producer, queue_id: QueueId, k
                 return answered
 
         async with request.app.state.streams:
+            caller = await caller.again(request)  # it may have taken its time to come
             answered = await once.answer(caller, work, queue_id=queue_id)
     caller.resources.notifier.announce(queue_id)
     return answered

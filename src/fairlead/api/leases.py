@@ -135,7 +135,10 @@ async def _reported(caller: Caller, item_id: str, *, lease: int) -> AsyncIterato
 
 
 async def _awaited(request: Request, caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:
-    """Claim until there is something, the time is up or the client has gone; what comes too late is given back."""
+    """Claim until there is something, the time is up or the client has gone; what comes too late is given back.
+
+    Whoever waits may lose the right to these items meanwhile, and is looked at again before each look for them.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + body.wait_seconds
     wakings: Wakings = request.app.state.wakings
@@ -150,6 +153,7 @@ async def _awaited(request: Request, caller: Caller, queue_id: str, *, body: Cla
                 if held or remaining <= 0:
                     break
                 await waiter.look_again(within=min(remaining, wakings.seconds_to_next_look()))
+                caller = await caller.again(request)
         if held and await request.is_disconnected():
             await _given_back(caller, queue_id, held)
     return held

@@ -28,6 +28,7 @@ from fairlead.wire.page import Data
 
 router = APIRouter(tags=["organizations"], route_class=TenantRoute)
 Reader = Annotated[Caller, may(Permission.ORGANIZATION_READ)]
+UsageReader = Annotated[Caller, may(Permission.ORGANIZATION_READ, of_every_queue=True)]
 Manager = Annotated[Caller, may(Permission.ORGANIZATION_MANAGE)]
 _ONE: Final = Data[OrganizationOut]
 _LIMITS: Final = Data[LimitsOut]
@@ -95,7 +96,7 @@ async def update_limits(caller: Manager, expected: Expected, body: UpdateLimits)
 
 
 @router.get("/usage", name="read_usage", response_model=Data[UsageOut], responses=reading())
-async def read_usage(caller: Reader) -> Response:
+async def read_usage(caller: UsageReader) -> Response:
     """Read how much of everything the organization has now. Scope: `organization:read`."""
     async with caller.unit_of_work() as (session, scope):
         usage = asdict(await get_usage(session, scope))

@@ -63,6 +63,12 @@ def require(principal: Principal, permission: Permission, *, queue_id: str | Non
     return tenant(principal.organization_id)
 
 
+def require_every_queue(principal: Principal) -> None:
+    """Raise Forbidden for a key that is for some queues, where what is told is of all of them."""
+    if principal.queue_ids is not None:
+        raise Forbidden("This API key is for some queues only, and this tells of all of them.")
+
+
 def belonging(principal: Principal) -> TenantScope:
     """Return the scope of a member for what everybody may do to themselves; raises Forbidden for an API key."""
     if principal.session_id is None:

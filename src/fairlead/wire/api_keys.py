@@ -18,7 +18,10 @@ _SCOPE_EXAMPLES: Final = ["items:enqueue", "items:read"]
 Scopes = Annotated[list[Annotated[Text, _SCOPE]], Field(max_length=100, examples=[_SCOPE_EXAMPLES])]
 QueueIds = Annotated[list[AnId], Field(max_length=limits.BATCH_ITEMS)]
 _Name = Annotated[Name, Field(examples=["backend"])]
-_QUEUES = Field(default=None, description="The queues it is for; null is every one.")
+_QUEUES = Field(
+    default=None,
+    description="The queues it is for; null is every one. A key for some reads neither audit trail nor usage.",
+)
 _END = Field(default=None, description="When it ends; null is never.")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -18,6 +18,7 @@ from fairlead.worker.held import CANCELS, Held
 from fairlead.worker.outcome import Confirmed, Outcome, Stopped, failed, raised, returned
 from fairlead.worker.registry import App, Handler
 
+CANCELLED_ITSELF: Final = "The handler cancelled the task that it runs in."
 _log = structlog.get_logger(__name__)
 
 
@@ -27,7 +28,7 @@ async def execute(app: App, held: Held, *, runner: asyncio.Task[Any] | None = No
     `runner` is the task this runs in, looked up when not given: that takes as long as a handler that does nothing.
 
     Whatever a handler raises becomes the item's error, SystemExit too; only the cancellation of the runner itself
-    passes, after which the item is to be released.
+    passes: whoever did that releases the item; when nobody did, the handler has cancelled its own task, and failed.
     """
     if held.is_stopped():
         return _stopped(held, None)

@@ -1,8 +1,9 @@
 """Runners: each takes the next item from the buffer, works it and hands its outcome on, one after the other.
 
-As many as handlers may run at once. A handler that swallows every cancellation is left behind, and another runner takes
-the place of its own. Runners of handlers that never wait go on without a pause for a few items, and wake each other one
-by one, so that the event loop, which hears of wake-ups and answers, has its turn between them.
+As many as handlers may run at once. A handler that swallows every cancellation is left behind, and one that cancels its
+own task takes its runner along; another takes that one's place. Runners of handlers that never wait go on without a
+pause for a few items, and wake each other one by one, so that the event loop, which hears of wake-ups and answers, has
+its turn between them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import structlog
 
 from fairlead.runtime.loop import Loop
 from fairlead.worker.buffer import Buffer
-from fairlead.worker.execute import abandoned, execute, stop_overdue
+from fairlead.worker.execute import CANCELLED_ITSELF, abandoned, execute, stop_overdue
 from fairlead.worker.held import Held
 from fairlead.worker.outcome import Outcome, Released, Stopped, failed
 from fairlead.worker.registry import App
@@ -110,7 +111,9 @@ class Runners:
             return await execute(self._app, held, runner=task)
         except asyncio.CancelledError:
             if not held.abandoned:
-                self._settle(held, Released(held))
+                self._settle(held, Released(held) if self._letting_go else failed(held, CANCELLED_ITSELF))
+                if not self._letting_go:
+                    self._replace()
             raise
         except Exception:  # noqa: BLE001 - a defect of ours must cost neither the item nor the runner
             _log.exception("attempt_not_judged", item_id=held.claimed.id)
@@ -137,6 +140,11 @@ class Runners:
         """Settle for a handler that cannot be stopped, and put another runner in the place of its own."""
         self._settle(held, abandoned(self._app, held))
         self._over(held)
+        self._replace()
+
+    def _replace(self) -> None:
+        """Put another runner in the place of one that ends."""
+        self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(self._run(), name="runner"))
 
     def _over(self, held: Held) -> None:

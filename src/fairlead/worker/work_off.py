@@ -19,9 +19,9 @@ from fairlead.engine.promote import promote
 from fairlead.errors import LeaseLost
 from fairlead.queries.items import Item, get_item
 from fairlead.queries.ready_sources import ReadyQueue, ready_sources
-from fairlead.worker.execute import abandoned, execute, stop_overdue
+from fairlead.worker.execute import CANCELLED_ITSELF, abandoned, execute, stop_overdue
 from fairlead.worker.held import Held
-from fairlead.worker.outcome import Outcome
+from fairlead.worker.outcome import Outcome, failed
 from fairlead.worker.registry import App
 from fairlead.worker.report import report
 from fairlead.worker.scout import ORGANIZATIONS_A_TURN, QUEUES_AN_ORGANIZATION
@@ -90,6 +90,6 @@ async def _outcome(app: App, held: Held) -> Outcome | None:
         while not (await asyncio.wait([runner], timeout=_WATCH_SECONDS))[0]:
             if stop_overdue([held]):
                 return abandoned(app, held)
-        return runner.result()
+        return failed(held, CANCELLED_ITSELF) if runner.cancelled() else runner.result()
     finally:
         runner.cancel()
