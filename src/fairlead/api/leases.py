@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fairlead.api.answers import changing, many, one
+from fairlead.api.answers import changing, one
 from fairlead.api.deps import Caller, Consumer, ItemId, QueueId, TenantRoute
 from fairlead.api.time_limits import allow_seconds
 from fairlead.api.wakings import Waiter, Wakings
@@ -36,6 +36,7 @@ from fairlead.services.leases import (
     renew_item,
     snooze_item,
 )
+from fairlead.wire.held_items import held_items
 from fairlead.wire.items import HeldItemOut, ItemOut
 from fairlead.wire.leases import ClaimItems, CompleteItem, FailItem, ReleaseItem, RenewItem, SnoozeItem
 from fairlead.wire.page import Data
@@ -56,7 +57,7 @@ async def claim(request: Request, caller: Consumer, queue_id: QueueId, body: Cla
         held = await _awaited(request, caller, queue_id, body=body)
     else:
         held = await _claimed(caller, queue_id, body=body)
-    return many([_held(one_held) for one_held in held], HeldItemOut)
+    return Response(held_items(held), media_type="application/json")
 
 
 @router.post(_ITEM + "/renew", name="renew_item", response_model=Data[HeldItemOut], responses=_OUTCOME)

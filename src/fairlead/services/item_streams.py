@@ -40,6 +40,7 @@ async def enqueue_stream(
         checked = _checked_async(items, told) if isinstance(items, AsyncIterable) else _checked(items, told)
         made = await enqueue_copy(session, scope, queue_id=queue_id, items=checked, room=room)
         if made is None:
+            await room_for(session, scope, queue_id=queue_id)  # raises when it is the queue that is gone
             raise QueueFull(f"This queue takes {max(room or 0, 0):,} more item(s) now, and these were more.")
         return made
 
