@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -140,6 +141,37 @@ async def test_who_loses_the_right_while_sending_sends_nothing(
     refused = await sent(client, ours, slowly())
 
     assert refused.status_code == 401
+    assert await count(database) == 0
+
+
+async def test_empty_lines_are_no_stream(client: httpx.AsyncClient, database: Database, ours: Tenant) -> None:
+    """Some empty lines between items are passed over, a body of nothing else is not read to its end."""
+    some = await sent(client, ours, b"\n" * 1000 + lines_of({"payload": {}}))
+    refused = await sent(client, ours, lines_of({"payload": {}}) + b" \n" * 1002)
+
+    assert some.status_code == 201
+    assert (refused.status_code, refused.json()["details"]) == (
+        400,
+        {"items": "are outnumbered by the empty lines between them by more than 1,000"},
+    )
+    assert await count(database) == 1
+
+
+@pytest.mark.parametrize("full", ["_laid_aside", "_Ids.add"])
+async def test_a_full_disk_is_no_defect(
+    client: httpx.AsyncClient, database: Database, ours: Tenant, monkeypatch: pytest.MonkeyPatch, *, full: str
+) -> None:
+    """Where a body, or its answer, finds no room, the client is told to come again, and nothing is enqueued."""
+
+    def no_room(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    owner, _, name = full.rpartition(".")
+    monkeypatch.setattr(getattr(item_streams, owner) if owner else item_streams, name, no_room)
+    refused = await sent(client, ours, lines_of({"payload": {}}))
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "BUSY")
+    assert int(refused.headers["retry-after"]) >= 1
     assert await count(database) == 0
 
 

@@ -42,6 +42,14 @@ async def test_every_answer_says_where_the_caller_stands(resources: Resources, k
     assert [answer.status_code for answer in answers] == [200, 401]
 
 
+async def test_the_least_left_is_told_whatever_the_limits_are(resources: Resources, key: Key) -> None:
+    """So many requests as are said to be left are let in, though another limit is nearer to its end in proportion."""
+    async with knocking(resources, per_key=60, per_organization=200) as client:
+        answer = await client.get("/api/queues", headers=key.headers)
+
+    assert (answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"]) == ("60", "59")
+
+
 async def test_at_and_over_the_limit_of_a_key(resources: Resources, database: Database, ours: Tenant) -> None:
     """The last request that the limit allows is served, the next refused, saying when another one makes sense."""
     first, second = await make_key(database, ours), await make_key(database, ours)

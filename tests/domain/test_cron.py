@@ -234,6 +234,8 @@ def test_years_of_minutes_are_not_walked_through(monkeypatch: pytest.MonkeyPatch
         ("* * * 13 *", "has a bad month"),
         ("* * * * 8", "has a bad day-of-week"),
         ("*/0 * * * *", "has a bad minute"),
+        ("*/61 * * * *", "has the step 61, beyond the end of its field"),
+        ("0 1-5/24 * * *", "has the step 24, beyond"),
         ("5-1 * * * *", "has a bad minute"),
         ("\N{FULLWIDTH DIGIT ONE} * * * *", "has a bad minute"),
         ("0 0 30 2 *", "never fires"),

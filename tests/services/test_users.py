@@ -153,6 +153,17 @@ async def test_no_change_changes_nothing(database: Database, ours: Tenant) -> No
         await call(database, ours.scope, update_user, user_id=new_id())
 
 
+@pytest.mark.parametrize(
+    "image", ["javascript:alert(1)", "data:image/png;base64,AA", "pictures/ada.png", "https://a b"]
+)
+async def test_a_picture_is_at_an_address(database: Database, ours: Tenant, *, image: str) -> None:
+    """What a browser would not fetch as a picture is not kept as one."""
+    made = await make_member(database, ours)
+    with pytest.raises(ValidationFailed) as refused:
+        await call(database, ours.scope, update_user, user_id=made.id, image=image)
+    assert refused.value.details.keys() == {"image"}
+
+
 async def test_every_wrong_field_is_named(database: Database, ours: Tenant) -> None:
     """Wrong types, nothing where something must be, and what cannot be changed are named at once."""
     made = await make_member(database, ours)

@@ -11,7 +11,7 @@ from fairlead.domain.api_keys import key_hash
 from fairlead.domain.item_status import ItemStatus
 from fairlead.queries import api_keys as key_queries
 from fairlead.queries import audit_events as audit_queries
-from fairlead.queries import cancelled, depths, due_work, item_summary, queue_states, relations
+from fairlead.queries import cancelled, current_leases, depths, due_work, item_summary, queue_states, relations
 from fairlead.queries import items as item_queries
 from fairlead.queries import organizations as organization_queries
 from fairlead.queries import queues as queue_queries
@@ -28,6 +28,11 @@ WITH_API_KEY: Final = relations.ApiKeyInclude(user=True, organization=True)
 WITH_ROLE: Final = relations.RoleInclude(users=True)
 
 TENANT_QUERIES: Final[dict[str, Case]] = {
+    "queries.current_leases.find_current": Case(
+        lambda s, scope, _, at: current_leases.find_current(
+            s, scope, leases=[(at.organization_id, at.held_id, claims) for claims in range(3)]
+        )
+    ),
     "queries.cancelled.find_cancelled": Case(
         lambda s, scope, _, at: cancelled.find_cancelled(
             s,

@@ -32,7 +32,9 @@ class Taken:
         self.buffer = Buffer()
         self.supplied: list[int] = []
         options = FetchOptions("worker", queues, concurrency, poll_seconds=3.0)
-        self.fetcher = Fetcher(database, self.held, self.buffer, options=options, supplied=self.supplied.append)
+        self.fetcher = Fetcher(
+            database, self.held, self.buffer, options=options, supplied=self.supplied.append, aside={}
+        )
         self.fetcher.known.sweeps.swept = lambda *_times: None  # type: ignore[method-assign]  # however busy we are
         self.ahead = 0  # in place of the pace at which a test finishes items
         self.fetcher._pace.ahead = lambda: self.ahead  # type: ignore[method-assign]

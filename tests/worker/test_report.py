@@ -54,9 +54,9 @@ class Reporting:
 async def reporting(database: Database) -> AsyncIterator[Reporting]:
     """A running reporter."""
     made = Reporting(database)
-    made.reporter.loop.start()
+    made.reporter.start()
     yield made
-    await made.reporter.loop.stop()
+    await made.reporter.stop()
 
 
 async def test_outcomes_go_in_batches(reporting: Reporting, ours: Tenant) -> None:

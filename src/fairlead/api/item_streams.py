@@ -9,12 +9,14 @@ be kept for the request's idempotency key.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, closing
-from tempfile import SpooledTemporaryFile
+from contextlib import ExitStack, closing, contextmanager
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, Final
 
+import structlog
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -29,7 +31,7 @@ from fairlead.api.time_limits import allow_seconds
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.limits import BODY_BYTES, STREAM_BYTES, STREAM_SECONDS
-from fairlead.errors import ValidationFailed
+from fairlead.errors import Busy, ValidationFailed
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.item_streams import enqueue_stream
 from fairlead.wire.items import EnqueueItem
@@ -38,6 +40,8 @@ router = APIRouter(route_class=StreamRoute)
 _IN_MEMORY: Final = 1024 * 1024
 _PART_BYTES: Final = 64 * 1024
 _AT_A_TIME: Final = 100  # items, after which others have their turn
+_EMPTY_LINES: Final = 1000  # that are passed over beside one for each item
+_log = structlog.get_logger(__name__)
 
 
 @router.post(OF_QUEUE + "/batch", name="enqueue_item_stream", status_code=201, include_in_schema=False)
@@ -45,7 +49,7 @@ async def enqueue_lines(request: Request, caller: Producer, queue_id: QueueId, k
     """Enqueue one item a line, up to 50 MiB of them, all or none; the ids come in order. Scope: `items:enqueue`."""
     caller.scope(queue_id=queue_id)
     allow_seconds(request, STREAM_SECONDS)
-    with _spool() as lines:
+    with _room(), _spool() as lines:
         once = once_of(request, key, await _laid_aside(request, lines))
 
         async def work(session: Session, scope: TenantScope) -> Response:
@@ -96,6 +100,18 @@ class _Ids:
                 yield part
 
 
+@contextmanager
+def _room() -> Iterator[None]:
+    """Raise Busy when the disk has no room for what is laid aside."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _log.error("no_room_for_a_body", directory=gettempdir())
+        raise Busy("The server has no room for this body right now; nothing was changed.") from error
+
+
 def _spool() -> SpooledTemporaryFile[bytes]:
     return SpooledTemporaryFile(max_size=_IN_MEMORY)
 
@@ -112,13 +128,18 @@ async def _laid_aside(request: Request, lines: IO[bytes]) -> bytes:
 
 async def _items(lines: IO[bytes]) -> AsyncIterator[ItemInput]:
     """Yield the items; raises ValidationFailed or RequestValidationError for the first line that is none."""
-    place = 0
+    place = empty = 0
     while line := lines.readline(BODY_BYTES + 1):
-        if not line.isspace():
-            yield _item(line, place)
-            place += 1
-            if place % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
+        if line.isspace():
+            empty += 1
+            if empty - place > _EMPTY_LINES:
+                problem = f"are outnumbered by the empty lines between them by more than {_EMPTY_LINES:,}"
+                raise ValidationFailed(details={"items": problem})
+            continue
+        yield _item(line, place)
+        place += 1
+        if place % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
 
 
 def _item(line: bytes, place: int) -> ItemInput:

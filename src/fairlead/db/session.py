@@ -15,6 +15,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import replace
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import psycopg
@@ -191,10 +193,17 @@ class Database:
         self.options = options
         patience = options.checkout_timeout_seconds
         self._pool = Pool(async_engine(options), size=options.pool_size, patience_seconds=patience)
-        self._limits = (
-            f"set local statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
-            f"set local lock_timeout = {int(options.lock_timeout_seconds * 1000)}"
-        )
+        self._limits = _limits(options)
+
+    def impatient(self, *, lock_timeout_seconds: float) -> Database:
+        """Return this database, on the same connections, for transactions that wait for no lock longer than that.
+
+        What would raises Busy, which says that it is `locked`. It is closed with this one.
+        """
+        hasty = copy(self)
+        hasty.options = replace(self.options, lock_timeout_seconds=lock_timeout_seconds)
+        hasty._limits = _limits(hasty.options)  # noqa: SLF001 - our own
+        return hasty
 
     @asynccontextmanager
     async def unit_of_work(self, scope: Scope, *, isolation: Isolation = "read committed") -> AsyncIterator[Session]:
@@ -258,6 +267,13 @@ class Database:
                 stale -= 1
             else:
                 return pooled
+
+
+def _limits(options: DatabaseOptions) -> str:
+    return (
+        f"set local statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
+        f"set local lock_timeout = {int(options.lock_timeout_seconds * 1000)}"
+    )
 
 
 async def _end(driver: AsyncConnection[Any]) -> None:

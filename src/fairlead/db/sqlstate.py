@@ -50,9 +50,10 @@ _GONE_CLASSES = (
     "25P04",
 )  # connection exceptions; the server ends, starts, crashed or lost patience
 _RETRY_STATES = {"40001": "serialization failure", "40P01": "deadlock"}  # the server has rolled back
+_LOCK_TIMEOUT = "55P03"
 _BUSY_STATES = {
+    _LOCK_TIMEOUT: "lock timeout",
     "53300": "too many connections",
-    "55P03": "lock timeout",
     "57014": "statement timeout",
 }
 _UNSTORABLE_STATES = {"22021", "22P05", "22P02", "22003"}  # bytes, escapes or numbers PostgreSQL cannot keep
@@ -82,7 +83,9 @@ def from_driver(error: psycopg.Error | UnicodeEncodeError) -> FairleadError | No
     if state in _RETRY_STATES:
         return TransactionConflict()
     if state in _BUSY_STATES:
-        return Busy()
+        busy = Busy()
+        busy.locked = state == _LOCK_TIMEOUT
+        return busy
     if state in _SCHEMA_STATES:
         return SchemaOutdated()
     return _from_row_state(state, error)

@@ -14,6 +14,7 @@ Ticks are instants in UTC on whole minutes of the zone's wall clock. Nothing her
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,8 @@ NICKNAMES: Final = {
     "@hourly": "0 * * * *",
 }
 _FIELDS: Final = 5
+_ENDS: Final = (59, 23, 31, 12, 7)
+_STEP: Final = re.compile(r"/(\d+)")
 _SHAPE: Final = "minute, hour, day of month, month and day of week, such as '30 6 * * MON-FRI'"
 _NOT_A_PLACE: Final = {"localtime", "Factory"}  # what they mean depends on the machine
 _SOMETIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall time
@@ -73,6 +76,8 @@ def cron_problem(expression: str) -> str | None:
     fields = _five_fields(expression).split()
     if len(fields) != _FIELDS:
         return f"must have five fields: {_SHAPE}; or be one of {', '.join(NICKNAMES)}"
+    if problem := _step_problem(fields):
+        return problem
     if (problem := _field_problem(fields)) is None:
         return None
     if problem == "Bad day-of-month" and _field_problem([*fields[:3], "*", fields[4]]) is None:
@@ -173,6 +178,15 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
 
 def _five_fields(expression: str) -> str:
     return NICKNAMES.get(expression.strip().lower(), " ".join(expression.split()))
+
+
+def _step_problem(fields: list[str]) -> str | None:
+    """Return why a step is unacceptable: one beyond its field's end is never taken, and means something else."""
+    for field, end in zip(fields, _ENDS, strict=True):
+        for step in _STEP.findall(field):
+            if int(step) > end:
+                return f"has the step {step}, beyond the end of its field; the fields are {_SHAPE}"
+    return None
 
 
 def _field_problem(fields: list[str]) -> str | None:

@@ -9,7 +9,8 @@ from fairlead.domain.limits import EMAIL_CHARACTERS, NAME_CHARACTERS, SLUG_CHARA
 
 _SLUG_OF_CHARACTERS = SLUG_CHARACTERS - 10  # leaves room for what makes it unique
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-_EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)*")
+# Plain addresses only: a comment, a quoted part, a group or a route would be other spellings of one mailbox.
+_EMAIL = re.compile(r"[^\s@()<>\[\]:;,\"\\]+@[^\s@()<>\[\]:;,\"\\.]+(?:\.[^\s@()<>\[\]:;,\"\\.]+)*")
 
 
 def canonical_email(text: str) -> str:

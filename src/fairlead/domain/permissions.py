@@ -35,7 +35,7 @@ MEANINGS: Final[dict[Permission, str]] = {
     Permission.QUEUES_READ: "Look at queues, the rules their items are worked under, and schedules.",
     Permission.QUEUES_MANAGE: "Make, change, delete and restore queues and schedules.",
     Permission.MEMBERS_READ: "Look at members and roles.",
-    Permission.MEMBERS_MANAGE: "Make, change and remove members and roles, and say who has which role.",
+    Permission.MEMBERS_MANAGE: "Make and remove members and roles, say who has which, and what people are called.",
     Permission.KEYS_MANAGE: "Make, change and revoke API keys.",
     Permission.ORGANIZATION_READ: "Look at the organization and its limits.",
     Permission.ORGANIZATION_MANAGE: "Change the organization or delete it, and decide who its owners are.",

@@ -42,9 +42,9 @@ class Standing:
     wait_seconds: int = 0
 
     @property
-    def left(self) -> float:
-        """The part of the limit that is left, and less than nothing for who has to wait."""
-        return -1.0 if self.wait_seconds else self.remaining / self.limit
+    def left(self) -> int:
+        """How many requests are left, and less than nothing for who has to wait."""
+        return -1 if self.wait_seconds else self.remaining
 
 
 class Stock:

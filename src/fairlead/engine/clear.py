@@ -4,8 +4,9 @@ waiting, processing and every finished status → -.  The caller holds the queue
 finishes or retries items of it.  A queue that is only emptied keeps its slots and its turn: a rate goes on counting
 what was started before.  Locks: its live items in the order of their ids, in a statement of their own, which waits for
 claims under way: the next one sees all that those did, be it slots that were opened by the first claim of all; then the
-organization's slots.  Index: queue_items_queue_idx cannot serve all of them, so the organization's part of the primary
-key is read; it takes as long as the organization is full.
+organization's slots, which other queues' claims wait for: last where the queue stays.
+Index: queue_items_queue_idx cannot serve all of them, so the organization's part of the primary key is read; it takes
+as long as the organization is full.
 """
 
 from __future__ import annotations
@@ -85,22 +86,18 @@ delete from ordering_turns t where t.organization_id = :organization_id
 async def clear(session: Session, scope: TenantScope, *, queue_id: str) -> None:
     """Remove what there is of a queue but its own row, which the caller has locked alone."""
     named = {"organization_id": scope.organization_id, "queue_id": queue_id}
-    await _clear_live(session, named)
+    await session.run(HOLD_LIVE, named)
+    await session.run(CLEAR_LIVE, named)
     await session.run(CLEAR_REST, named)
 
 
 async def empty(session: Session, scope: TenantScope, *, queue_id: str) -> int:
     """Remove all items of a queue that stays, whose row the caller has locked alone; return how many they were."""
     named = {"organization_id": scope.organization_id, "queue_id": queue_id}
-    live = await _clear_live(session, named)
-    [(finished,)] = await session.run(EMPTY_REST, named)
-    return live + int(finished)
-
-
-async def _clear_live(session: Session, named: dict[str, str]) -> int:
     await session.run(HOLD_LIVE, named)
+    [(finished,)] = await session.run(EMPTY_REST, named)
     [(live,)] = await session.run(CLEAR_LIVE, named)
-    return int(live)
+    return int(live) + int(finished)
 
 
 async def forget(session: Session, scope: Scope, *, organization_id: str) -> None:

@@ -87,16 +87,17 @@ held as materialized (
                 and i.lease_expires_at > statement_timestamp() and i.cancel_requested_at is {asked} as current
         from queue_items_live i
         where i.organization_id = r.organization_id and i.id = r.id{shared_first}
-        for update
+        for update{skips}
     ) i
 )""".strip()
 
 
-def held(said: str = "", *, finishes: bool = False, cancelled: bool = False) -> str:
+def held(said: str = "", *, finishes: bool = False, cancelled: bool = False, waits: bool = True) -> str:
     """Return the parts that read and lock a batch; `said` are a report's further columns, a comma before each.
 
     `finishes` says that items may be finished, for which their queues are shared first. A lease on an item that is
-    being cancelled is not current, unless the statement is about just those: `cancelled`.
+    being cancelled is not current, unless the statement is about just those: `cancelled`. Without `waits`, what
+    somebody else holds locked is left out, as if it were not there.
     """
     parts = [_REPORT, QUEUES_SHARED.replace("{items}", "queue_items_live"), _HELD] if finishes else [_REPORT, _HELD]
     return (
@@ -104,6 +105,7 @@ def held(said: str = "", *, finishes: bool = False, cancelled: bool = False) -> 
         .replace("{said}", said)
         .replace("{shared_first}", _SHARED_FIRST if finishes else "")
         .replace("{asked}", "not null" if cancelled else "null")
+        .replace("{skips}", "" if waits else " skip locked")
     )
 
 

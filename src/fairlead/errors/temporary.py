@@ -51,6 +51,7 @@ class Busy(TemporaryError):
     """The database was too busy to answer in time; nothing was changed."""
 
     code = "BUSY"
+    locked = False  # whether somebody holds rows locked that this needs
 
 
 class TransactionConflict(Busy):

@@ -7,6 +7,7 @@ one that somebody of another organization has is refused with the same words as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict, Unpack
 
@@ -55,7 +56,11 @@ class UserChanges(TypedDict, total=False):
 
 
 def _image_problem(value: Any) -> str | None:
-    return text_problem(value, most=URL_CHARACTERS)
+    if value is None:
+        return None
+    if problem := text_problem(value, most=URL_CHARACTERS):
+        return problem
+    return None if _PICTURE.fullmatch(value) else "must be an address that begins with https:// or http://"
 
 
 def _email_problem(value: Any) -> str | None:
@@ -64,6 +69,7 @@ def _email_problem(value: Any) -> str | None:
 
 _CHECKS: Final[dict[str, Check]] = {"email": _email_problem, "name": named, "image": _image_problem}
 
+_PICTURE: Final = re.compile(r"https?://[^\s]+")
 _NOTHING: Final = {"email": None, "name": None}  # what has to be given, and is refused when it is not
 
 

@@ -4,33 +4,43 @@ A turn shares what there is room for among the queues that are known to have som
 it. A few more than that may be held for organizations of which nothing is waiting here, and they are claimed on a
 connection of their own while a large claim is under way: so an item of a quiet organization is taken at once, however
 busy and full the worker is. Nothing is claimed after `close`.
+
+An organization whose rows somebody holds locked is left out of the others' claims, lest they wait with it: while its
+outcomes are set aside (`worker/report.py`), and while its slots are locked, after which it is tried alone.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Final
+
+import structlog
 
 from fairlead.db.apart import Apart
 from fairlead.db.session import Database
 from fairlead.db.tenancy import system
 from fairlead.engine.claim import ClaimedItem, Source, claim
+from fairlead.errors import Busy
 from fairlead.runtime.loop import Loop
 from fairlead.worker.buffer import Buffer
 from fairlead.worker.held import Held, HeldItems
 from fairlead.worker.known import Asked, KnownQueues
 from fairlead.worker.outcome import Completed, Outcome
 from fairlead.worker.pace import MOST_HELD, Pace
+from fairlead.worker.report import MOMENT_SECONDS
 from fairlead.worker.scout import Scout
 
 _LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothing to ask
+_AGAIN_SECONDS: Final = 0.5  # between tries for those whose slots somebody holds
 _IDLE_SECONDS: Final = 60.0  # whoever has something to tell wakes the loop
 MOST_A_CLAIM: Final = 500
 MOST_A_CLAIM_AMONG_OTHERS: Final = 200  # a large claim keeps whoever else has something waiting
 RESERVE: Final = 10  # items of organizations of which nothing waits here, held beyond what is held otherwise
 _SCOPE: Final = system("claim items of every organization")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Fetcher:
         *,
         options: FetchOptions,
         supplied: Callable[[int], None],
+        aside: Mapping[str, Sized],
     ) -> None:
         self.loop = Loop("fetch", self._turn)
         self.known = KnownQueues()
@@ -61,7 +72,10 @@ class Fetcher:
             database, self.known, names=options.queues, poll_seconds=options.poll_seconds, found=self._wake
         )
         self.express = Loop("express", self._express_turn)
-        self._database = database
+        self.locked = Loop("fetch_locked", self._locked_turn)
+        self._locked: dict[str, float] = {}  # organizations whose slots somebody holds, and when they last did
+        self._aside = aside
+        self._database = database.impatient(lock_timeout_seconds=MOMENT_SECONDS)
         self._held = held
         self._buffer = buffer
         self._options = options
@@ -103,8 +117,12 @@ class Fetcher:
             return 0
         most = MOST_A_CLAIM if self.known.is_alone else MOST_A_CLAIM_AMONG_OTHERS
         wanted = min(free + ahead - waiting, most)
-        room = min(wanted, MOST_HELD - len(self._held))
+        room = min(wanted, MOST_HELD - self._lively())
         return room if room >= wanted // 2 or waiting < free else 0  # more will be reported soon
+
+    def _lively(self) -> int:
+        """Return how many items are held whose outcomes are not stuck."""
+        return len(self._held) - sum(map(len, self._aside.values()))
 
     def _wake(self) -> None:
         """Claim soon; while a claim is under way, for those who have nothing waiting here."""
@@ -146,12 +164,47 @@ class Fetcher:
         worker_id = self._options.worker_id
         if not any(source.limited for source in sources):
             return await claim(Apart(self._database, _SCOPE), _SCOPE, sources=sources, worker_id=worker_id)
-        async with self._database.unit_of_work(_SCOPE) as session:
-            return await claim(session, _SCOPE, sources=sources, worker_id=worker_id)
+        try:
+            async with self._database.unit_of_work(_SCOPE) as session:
+                return await claim(session, _SCOPE, sources=sources, worker_id=worker_id)
+        except Busy as error:
+            if not error.locked:
+                raise
+            return await self._claim_apart(sources)
+
+    async def _claim_apart(self, sources: Sequence[Source]) -> list[ClaimedItem]:
+        """Claim from each organization alone; those that have to wait even so are left to `_locked_turn`."""
+        parts: defaultdict[str, list[Source]] = defaultdict(list)
+        for source in sources:
+            parts[source.organization_id].append(source)
+        items: list[ClaimedItem] = []
+        for organization_id, part in parts.items():
+            if len(parts) > 1:
+                items += await self._claim(part)
+                continue
+            if organization_id not in self._locked:
+                _log.warning("slots_locked", organization_id=organization_id)
+                self.locked.wake()
+            self._locked[organization_id] = time.monotonic()
+        return items
+
+    async def _locked_turn(self) -> float:
+        """Try those whose slots were locked, each alone."""
+        for organization_id, refused in list(self._locked.items()):
+            now = time.monotonic()
+            if asked := self.known.share(RESERVE, now=now, among=organization_id.__eq__):
+                await self._fetch(asked, now)
+                if self._locked[organization_id] == refused:  # and not again
+                    del self._locked[organization_id]
+                    self.loop.wake()
+        return _AGAIN_SECONDS if self._locked else _IDLE_SECONDS
+
+    def _is_free(self, organization_id: str) -> bool:
+        return organization_id not in self._aside and organization_id not in self._locked
 
     def _asked(self, now: float) -> list[Asked]:
         if (room := self._room()) > 0:
-            return self.known.share(room, now=now)
+            return self.known.share(room, now=now, among=self._is_free if self._aside or self._locked else None)
         return self._reserved(now)
 
     def _reserved(self, now: float) -> list[Asked]:
@@ -159,13 +212,13 @@ class Fetcher:
         ahead = self._pace.ahead()
         over = self._working + len(self._buffer) - self._options.concurrency - ahead
         reserve = min(RESERVE, ahead) - max(over, 0)  # none for a worker so slow that the item would only lie here
-        reserve = min(reserve, MOST_HELD + RESERVE - len(self._held))
+        reserve = min(reserve, MOST_HELD + RESERVE - self._lively())
         if self._closed or reserve <= 0 or self.known.is_alone:
             return []
         return self.known.share(reserve, now=now, among=self._lacks)
 
     def _lacks(self, organization_id: str) -> bool:
-        return not self._buffer.holds(organization_id)
+        return self._is_free(organization_id) and not self._buffer.holds(organization_id)
 
     def _pause(self, now: float) -> float:
         """Return how long to wait when there is nobody to ask, or no room."""

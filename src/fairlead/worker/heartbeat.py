@@ -4,7 +4,7 @@ A handler that blocks the event loop, or a pool without a free connection, there
 in batches when a third of them has passed, and at once when somebody says that the item was cancelled; whether items
 with a running handler, or held for a second, were is asked every second, because nobody has to say so. An item whose
 renewal is refused, or whose lease ended while the database could not be reached, is lost: its handler is stopped and
-its outcome will not be accepted.
+its outcome will not be accepted. What somebody holds locked is passed by: nobody else's leases end because of that.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from fairlead.db.tenancy import system
 from fairlead.domain.json_values import problem
 from fairlead.engine.renew import renew
 from fairlead.queries.cancelled import find_cancelled
+from fairlead.queries.current_leases import find_current
 from fairlead.runtime.loop import Loop
 from fairlead.worker.held import Held, HeldItems, Stop
 
@@ -107,13 +108,15 @@ class Heartbeat:
                 leases=[held.claimed for held in batch],
                 lease_seconds=lease_seconds,
                 progress=progress,
+                waits=False,
             )
-            refused = [_named(held) for held in batch if held.claimed.id not in renewed]
-            cancelled = await find_cancelled(session, _SCOPE, leases=refused) if refused else frozenset()
+            missing = [_named(held) for held in batch if held.claimed.id not in renewed]
+            locked = await find_current(session, _SCOPE, leases=missing) if missing else frozenset()
+            cancelled = await find_cancelled(session, _SCOPE, leases=missing) if missing else frozenset()
         for held in batch:
             if held.claimed.id in renewed:
                 held.renewed(sent)
-            else:
+            elif held.claimed.id not in locked:  # by somebody else: the next turn tries again
                 self._lost(held, "cancelled" if held.claimed.id in cancelled else "lease lost")
 
     def _lose_expired(self) -> None:

@@ -61,6 +61,7 @@ class Worker:
             self._buffer,
             options=FetchOptions(options.worker_id, self.options.queues, options.concurrency, options.poll_seconds),
             supplied=self._supplied,
+            aside=self._reporter.aside,
         )
         self._turns = Turns(resources.database, ready=self._ready)
         self._heartbeat = Heartbeat(
@@ -84,11 +85,12 @@ class Worker:
     async def start(self) -> None:
         """Begin to work."""
         self._heartbeat.start()
-        self._reporter.loop.start()
+        self._reporter.start()
         self._turns.loop.start()
         self._runners.start(self.options.concurrency)
         self._fetcher.loop.start()
         self._fetcher.express.start()
+        self._fetcher.locked.start()
         self._fetcher.scout.loop.start()
         self._listener = asyncio.create_task(self._listen(), name="listener")
         _log.info(
@@ -106,7 +108,7 @@ class Worker:
         deadline = self._loop.time() + self.options.drain_seconds
         self._fetcher.close()
         self._release_buffered()
-        fetching = (self._fetcher.scout.loop, self._fetcher.express, self._fetcher.loop)
+        fetching = (self._fetcher.scout.loop, self._fetcher.express, self._fetcher.locked, self._fetcher.loop)
         await asyncio.gather(*(loop.stop() for loop in fetching))
         await self._runners_idle(let_go, deadline)
         await self._runners.stop()
@@ -184,7 +186,7 @@ class Worker:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
-        stopping = asyncio.create_task(self._reporter.loop.stop())
+        stopping = asyncio.create_task(self._reporter.stop())
         await asyncio.wait([stopping], timeout=_LAST_REPORT_SECONDS)
         await self._turns.loop.stop()
         await asyncio.to_thread(self._heartbeat.stop)

@@ -290,6 +290,19 @@ async def test_another_sites_page_begins_nothing(visitor: httpx.AsyncClient) -> 
     assert refused.status_code == 403
 
 
+@pytest.mark.usefixtures("issuer")
+async def test_no_header_says_where_the_browser_comes_back(app: FastAPI, visitor: httpx.AsyncClient) -> None:
+    """While nobody has said where we are found, a sign-in begins at a loopback address and is refused elsewhere."""
+    app.state.resources = replace(app.state.resources, public_url=None)
+    path = f"/api/auth/providers/{NAME}/sign-in"
+    elsewhere = await visitor.post(path, json={}, headers={"Host": "evil.example"})
+    here = await visitor.post(path, json={}, headers={"Host": "localhost:8000"})
+
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (403, "FORBIDDEN")
+    assert "FAIRLEAD_PUBLIC_URL" in elsewhere.json()["error"]
+    assert here.status_code == 200
+
+
 def test_secrets_are_not_shown() -> None:
     """The representation of a provider, which may be logged, has no secret."""
     assert "hush" not in repr(ProviderOptions("x", ISSUER, "us", "hush"))

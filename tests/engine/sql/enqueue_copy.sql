@@ -5,6 +5,9 @@ select before, set_config('statement_timeout', '0', true) from limited
 -- fairlead.engine.enqueue_copy.LIMIT_AGAIN
 select set_config('statement_timeout', %(before)s, true)
 
+-- fairlead.engine.enqueue_copy.EMPTY_BATCH
+truncate pg_temp.fairlead_batch
+
 -- fairlead.engine.enqueue_copy.DROP_BATCH
 drop table if exists pg_temp.fairlead_batch
 

@@ -25,10 +25,10 @@ from fairlead.api.mounting import short_name
 from fairlead.bootstrap import Resources
 from fairlead.errors import (
     AccountNotLinked,
+    Forbidden,
     NotFound,
     ProviderUnavailable,
     SecondFactorNeeded,
-    SettingsInvalid,
     SignInFailed,
     TooManyAttempts,
 )
@@ -162,9 +162,12 @@ def _provider(request: Request, name: str) -> Provider:
 
 
 def _redirect_uri(request: Request, resources: Resources, provider: str) -> str:
-    """Return where the provider sends the browser back, which no header of the request decides."""
+    """Return where the provider sends the browser back, which no header of the request decides.
+
+    Raises Forbidden where only a header could tell.
+    """
     if resources.public_url is None and not is_loopback(request):
-        raise SettingsInvalid("Signing in with a provider needs FAIRLEAD_PUBLIC_URL.")
+        raise Forbidden("Until FAIRLEAD_PUBLIC_URL is set, this works on a loopback address only.")
     base = resources.public_url or f"{request.url.scheme}://{request.url.netloc}"
     return f"{base}/api/auth/providers/{provider}/callback"
 

@@ -1,0 +1,107 @@
+"""Rows of one organization that somebody holds locked, in a worker that works for others, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+import psycopg
+import pytest
+from structlog.testing import capture_logs
+from tests.fixtures.items import row_of
+from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.waiting import until
+from tests.fixtures.workers import finished, put, reaching, working
+
+from fairlead import App, Item
+from fairlead.db.session import Database
+
+pytestmark = pytest.mark.anyio
+
+LOCKS: Final = {
+    "the queue": "select from queues where organization_id = %s for update",
+    "the items": "select from queue_items_live where organization_id = %s for update",
+    "the slots": "select from slots where organization_id = %s for update",
+}
+LEASE_SECONDS: Final = 1
+
+
+@asynccontextmanager
+async def locked(superuser_url: str, kind: str, owner: Tenant) -> AsyncIterator[None]:
+    """Hold rows of an organization as a forgotten transaction does."""
+    async with await psycopg.AsyncConnection.connect(superuser_url) as connection:
+        found = await connection.execute(LOCKS[kind].encode(), [owner.organization_id])
+        assert found.rowcount > 0
+        yield
+        await connection.rollback()
+
+
+@pytest.fixture
+def superuser_url(server_url: str, database_url: str) -> str:
+    """The URL of this process's database for whoever may lock anything."""
+    return psycopg.conninfo.make_conninfo(server_url, dbname=psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
+
+
+@pytest.mark.parametrize("kind", LOCKS)
+async def test_nobody_waits_for_anothers_rows(database: Database, superuser_url: str, kind: str) -> None:
+    """Others' items are worked and reported meanwhile; the outcome that has to wait is accepted afterwards."""
+    ours, theirs = [await make_tenant(database, max_concurrency=5) for _ in range(2)]
+    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
+
+    @app.handler("work")
+    async def work(item: Item) -> None:
+        if item.organization_id == ours.organization_id:
+            begun.set()
+            await go_on.wait()
+
+    with capture_logs() as logs:
+        async with working(database, app, maintained=True):
+            (blocked,) = await put(database, ours, {})
+            await begun.wait()
+            async with locked(superuser_url, kind, ours):
+                go_on.set()
+                if kind == "the slots":
+                    await put(database, ours, {}, {})
+                for _ in range(10):
+                    (other,) = await put(database, theirs, {})
+                    assert (await finished(database, theirs, other, seconds=4))["claims"] == 1
+                assert (await row_of(database, ours, blocked))["status"] == "processing"
+            row = await finished(database, ours, blocked)
+
+    assert (row["status"], row["claims"]) == ("completed", 1)
+    said = [log["event"] for log in logs if log.get("organization_id") == ours.organization_id]
+    assert {"rows_locked", "rows_free"} <= set(said)
+    assert said.count("rows_locked") == 1
+
+
+async def test_nobodys_lease_ends_for_anothers_lock(database: Database, superuser_url: str) -> None:
+    """A lease is kept while the items of another organization cannot be renewed."""
+    ours, theirs = [await make_tenant(database, lease_seconds=LEASE_SECONDS) for _ in range(2)]
+    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
+
+    @app.handler("work")
+    async def work(item: Item) -> None:
+        if item.organization_id == ours.organization_id:
+            begun.set()
+        await go_on.wait()
+
+    async with working(database, app, maintained=True):
+        await put(database, ours, {})
+        await begun.wait()
+        async with locked(superuser_url, "the items", ours):
+            (other,) = await put(database, theirs, {})
+            first = await reaching(database, theirs, other, "processing")
+
+            async def kept() -> bool:
+                row = await row_of(database, theirs, other)
+                ends = [datetime.fromisoformat(one["lease_expires_at"]) for one in (row, first)]
+                return (ends[0] - ends[1]).total_seconds() > 3 * LEASE_SECONDS
+
+            await until(kept, what="the lease was renewed several times")
+            go_on.set()
+            row = await finished(database, theirs, other)
+
+    assert (row["status"], row["claims"]) == ("completed", 1)
