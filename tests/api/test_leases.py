@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from tests.api.conftest import make_key
 from tests.fixtures.items import FLEET, row_of
@@ -12,6 +13,7 @@ from tests.fixtures.organizations import Tenant, make_tenant
 from fairlead.db.session import Database
 from fairlead.domain import limits
 from fairlead.domain.ids import new_id
+from fairlead.engine.advance import advance
 from fairlead.services.items import cancel_items
 
 pytestmark = pytest.mark.anyio
@@ -222,6 +224,32 @@ async def test_renewing_extends_and_shows_progress(client: httpx.AsyncClient, ou
     assert held["leaseExpiresAt"] > item["leaseExpiresAt"]
     assert held | {"progress": {"percent": 5}, "lease": lease, "status": "processing"} == held
     assert shorter.json()["data"]["leaseExpiresAt"] == held["leaseExpiresAt"]
+
+
+@pytest.mark.parametrize("ordering_key", [None, "k"])
+@pytest.mark.parametrize(("verb", "body"), [("complete", {}), ("fail", {"error": "no", "retry": False})])
+async def test_the_end_of_an_ordered_item_is_news(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    database: Database,
+    ours: Tenant,
+    *,
+    ordering_key: str | None,
+    verb: str,
+    body: dict[str, Any],
+) -> None:
+    """When an item of an ordering key is over, whoever brings the next one forward is told; else nobody needs to be."""
+    await enqueued(client, ours, **({} if ordering_key is None else {"orderingKey": ordering_key}))
+    async with database.unit_of_work(FLEET) as session:
+        await advance(session, FLEET, most=9)
+    [item] = await claimed(client, ours)
+    told: list[str] = []
+    app.state.resources.notifier.overheard = told.append
+
+    ended = await client.post(f"/api/items/{item['id']}/{verb}", json={"lease": item["lease"], **body})
+
+    assert ended.status_code == 200
+    assert told == ([] if ordering_key is None else [ours.queue_id])
 
 
 @pytest.mark.parametrize(("verb", "body"), OUTCOMES)

@@ -24,6 +24,7 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.limits import REQUEST_SECONDS
 from fairlead.errors import ItemCancelled, LeaseLost, NotFound
+from fairlead.queries.items import Item
 from fairlead.services.access import require_item
 from fairlead.services.lease_batches import release_items
 from fairlead.services.leases import (
@@ -81,6 +82,7 @@ async def complete(caller: Consumer, item_id: ItemId, body: CompleteItem) -> Res
     """Report success; repeating an accepted report answers the same. Scope: `items:claim`."""
     async with _reported(caller, item_id, lease=body.lease) as (session, scope):
         item = await complete_item(session, scope, item_id=item_id, lease=body.lease, result=body.result)
+    _tell(caller, item)
     return one(item, ItemOut)
 
 
@@ -97,6 +99,7 @@ async def fail(caller: Consumer, item_id: ItemId, body: FailItem) -> Response:
             retry=body.retry,
             delay_seconds=body.delay_seconds,
         )
+    _tell(caller, item)
     return one(item, ItemOut)
 
 
@@ -133,6 +136,12 @@ async def _reported(caller: Caller, item_id: str, *, lease: int) -> AsyncIterato
             item = await end_cancelled_item(session, scope, item_id=item_id, lease=lease)
         caller.resources.notifier.announce(item.queue_id)  # its slot is free
         raise
+
+
+def _tell(caller: Caller, item: Item) -> None:
+    """Say that an item's lease is over where another item waits for that: the next one of its ordering key."""
+    if item.ordering_key is not None:
+        caller.resources.notifier.announce(item.queue_id)
 
 
 async def _awaited(request: Request, caller: Caller, queue_id: str, *, body: ClaimItems) -> list[HeldItem]:

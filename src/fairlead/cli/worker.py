@@ -87,11 +87,13 @@ async def run_maintenance(
 ) -> list[Loop | Upkeep]:
     """Start the loops that every long-running process of ours carries, and stop them with the stack.
 
-    They hear the wake-ups that the process's worker hears.
+    They hear the wake-ups that the process's worker hears, without one those that the process itself sends.
     """
     upkeep = Upkeep(resources)
     if worker is not None:
         worker.also_hears = upkeep.hear
+    else:
+        resources.notifier.overheard = upkeep.hear
     loops: list[Loop | Upkeep] = [upkeep, scheduler(resources)]
     for loop in loops:
         loop.start()

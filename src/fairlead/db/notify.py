@@ -11,6 +11,7 @@ The same way workers are told of an item that was cancelled under them, which th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -36,6 +37,7 @@ class Notifier:
     """Sends wake-ups in the background; `announce` never waits and never fails."""
 
     def __init__(self, options: DatabaseOptions) -> None:
+        self.overheard: Callable[[str], None] = lambda _queue_id: None  # what this process itself announces
         self._options = options
         self._messages: dict[tuple[str, str], None] = {}  # in the order of the announcements
         self._news = asyncio.Event()
@@ -46,6 +48,7 @@ class Notifier:
     def announce(self, queue_id: str) -> None:
         """Say that a queue has ready items; call it after the commit, from the event loop's thread."""
         self._add(READY, queue_id)
+        self.overheard(queue_id)
 
     def announce_cancelled(self, item_id: str) -> None:
         """Say that an item was cancelled that somebody was working on; call it as `announce`."""
