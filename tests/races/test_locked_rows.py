@@ -10,8 +10,9 @@ from typing import Final
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
-from tests.fixtures.items import row_of
+from tests.fixtures.items import FLEET, row_of
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.waiting import until
 from tests.fixtures.workers import finished, put, reaching, working
@@ -75,6 +76,38 @@ async def test_nobody_waits_for_anothers_rows(database: Database, superuser_url:
     said = [log["event"] for log in logs if log.get("organization_id") == ours.organization_id]
     assert {"rows_locked", "rows_free"} <= set(said)
     assert said.count("rows_locked") == 1
+
+
+async def test_a_transaction_of_a_handlers_own_waits_for_nobodys_slots(database: Database, superuser_url: str) -> None:
+    """What a handler's own transaction completed is confirmed while another organization's slots are locked."""
+    ours, theirs = [await make_tenant(database, max_concurrency=5) for _ in range(2)]
+    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
+
+    @app.handler("work")
+    async def work(item: Item) -> None:
+        if item.organization_id == ours.organization_id:
+            begun.set()
+            await go_on.wait()
+            return
+        async with database.unit_of_work(theirs.scope) as session:
+            await item.complete(session)
+
+    async with working(database, app, maintained=True) as worker:
+
+        async def confirmed() -> bool:
+            return len(worker._held) == 1
+
+        await put(database, ours, {})
+        await begun.wait()
+        async with database.unit_of_work(FLEET) as session:  # there is something to correct
+            wrong = text("update slots set taken = taken + 1 where organization_id = :ours")
+            await session.execute(wrong.bindparams(ours=ours.organization_id))
+        async with locked(superuser_url, "the slots", ours):
+            for _ in range(3):
+                (other,) = await put(database, theirs, {})
+                assert (await finished(database, theirs, other))["claims"] == 1
+                await until(confirmed, what="the worker holds nothing but what is locked", seconds=4)
+        go_on.set()
 
 
 async def test_nobodys_lease_ends_for_anothers_lock(database: Database, superuser_url: str) -> None:

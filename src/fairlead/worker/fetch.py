@@ -23,7 +23,7 @@ from fairlead.db.apart import Apart
 from fairlead.db.session import Database
 from fairlead.db.tenancy import system
 from fairlead.engine.claim import ClaimedItem, Source, claim
-from fairlead.errors import Busy
+from fairlead.errors import Busy, TemporaryError
 from fairlead.runtime.loop import Loop
 from fairlead.worker.buffer import Buffer
 from fairlead.worker.held import Held, HeldItems
@@ -180,7 +180,12 @@ class Fetcher:
         items: list[ClaimedItem] = []
         for organization_id, part in parts.items():
             if len(parts) > 1:
-                items += await self._claim(part)
+                try:
+                    items += await self._claim(part)
+                except TemporaryError:
+                    if not items:
+                        raise
+                    break  # what the others gave is kept
                 continue
             if organization_id not in self._locked:
                 _log.warning("slots_locked", organization_id=organization_id)

@@ -196,7 +196,9 @@ async def _confirm(session: Session, batch: Sequence[Confirmed]) -> set[str]:
     """Ask which were completed, and give back the slots that the handlers' transactions kept."""
     accepted = set(await completed_before(session, _SCOPE, leases=[one.held.claimed for one in batch]))
     if any(one.held.claimed.counted and one.held.claimed.id in accepted for one in batch):
-        await correct_slots(session, _SCOPE)
+        with suppress(Busy):  # somebody holds slots, perhaps of others: the next reconciliation gives these back
+            async with session.savepoint():
+                await correct_slots(session, _SCOPE)
     return accepted
 
 
