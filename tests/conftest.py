@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import psycopg
@@ -19,6 +20,9 @@ from tests.fixtures.databases import LOGIN, as_login, database_of, in_memory, le
 from tests.fixtures.pooler import SERVER_CONNECTIONS, pooler, through
 
 pytest_plugins = ["tests.fixtures.organizations"]
+# Tests write a migration again and again in one second, and Python would take what it compiled of the one before.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 @pytest.fixture(scope="session")

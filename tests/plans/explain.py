@@ -28,6 +28,7 @@ STATISTICS = {
     "empty": (_CLAIM_EMPTY, _FORGET),
     "unknown": (_CLAIM_UNKNOWN, _FORGET),
     "new": (_ALL_UNKNOWN, _FORGET_ALL),
+    "new but for the live leaf": (_ALL_UNKNOWN, _FORGET_ALL, _CLAIM_EMPTY),
     "analyzed": (),
 }
 

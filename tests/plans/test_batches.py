@@ -44,7 +44,7 @@ Change: TypeAlias = Callable[[Session, TenantScope, Sequence[str]], Awaitable[ob
 BATCH: Final = 200
 EACH: Final = 12  # rows that one step of a plan handles for an item, those it throws away among them
 WALKS: Final = (Walk(highest=2, lowest=2, above=7), Walk(highest=1))
-STATISTICS = pytest.mark.parametrize("statistics", ["unknown", "empty"])
+STATISTICS = pytest.mark.parametrize("statistics", ["new", "new but for the live leaf"])
 BOTH_WAYS = pytest.mark.parametrize("generic", [False, True], ids=["new", "prepared"])
 
 REPORTS: Final[dict[str, Report]] = {
