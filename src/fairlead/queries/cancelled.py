@@ -26,15 +26,16 @@ where i.claims = r.claims
 """)
 
 
+def named(scope: Scope, leases: Sequence[tuple[str, str, int]]) -> str:
+    """Return leases as JSON, each an organization, an item, its claims; of a tenant's scope its own only."""
+    own = [lease for lease in leases if scope.organization_id in {"", lease[0]}]
+    return orjson.dumps([{"organization_id": of, "id": id_, "claims": claims} for of, id_, claims in own]).decode()
+
+
 async def find_cancelled(session: Session, scope: Scope, *, leases: Sequence[tuple[str, str, int]]) -> frozenset[str]:
     """Return the ids of the items that are or were cancelled under these leases: an organization, an item, its claims.
 
     A tenant hears of its own only.
     """
-    asked = [
-        {"organization_id": lease[0], "id": lease[1], "claims": lease[2]}
-        for lease in leases
-        if scope.organization_id in {"", lease[0]}
-    ]
-    rows = await session.run(CANCELLED, {"leases": orjson.dumps(asked).decode()})
+    rows = await session.run(CANCELLED, {"leases": named(scope, leases)})
     return frozenset(row[0] for row in rows)

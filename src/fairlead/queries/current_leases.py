@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import orjson
-
 from fairlead.db.session import Session
 from fairlead.db.statement import Statement
 from fairlead.db.tenancy import Scope
+from fairlead.queries.cancelled import named
 
 CURRENT: Final = Statement("""
 select i.id
@@ -30,10 +29,5 @@ async def find_current(session: Session, scope: Scope, *, leases: Sequence[tuple
 
     A tenant hears of its own only.
     """
-    asked = [
-        {"organization_id": lease[0], "id": lease[1], "claims": lease[2]}
-        for lease in leases
-        if scope.organization_id in {"", lease[0]}
-    ]
-    rows = await session.run(CURRENT, {"leases": orjson.dumps(asked).decode()})
+    rows = await session.run(CURRENT, {"leases": named(scope, leases)})
     return frozenset(row[0] for row in rows)

@@ -16,7 +16,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from itertools import islice, takewhile
+from itertools import groupby, islice
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -139,8 +139,8 @@ class Reporter:
         for organization_id, waiting in list(self.aside.items()):
             with suppress(Busy):  # locked still, or too busy: it is tried again soon
                 while waiting:
-                    kind = type(waiting[0])
-                    batch = list(islice(takewhile(lambda outcome: type(outcome) is kind, waiting), BATCH))  # noqa: B023 - called here only
+                    kind, alike = next(groupby(waiting, key=type))
+                    batch = list(islice(alike, BATCH))
                     await self._report(kind, batch)
                     _take_out(waiting, batch)
                     self._answered(batch)
