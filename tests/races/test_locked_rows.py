@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -40,6 +40,25 @@ async def locked(superuser_url: str, kind: str, owner: Tenant) -> AsyncIterator[
         await connection.rollback()
 
 
+class Work:
+    """Handlers of which the organization that is locked later waits to be told, and others do something else."""
+
+    def __init__(self, ours: Tenant, *, others: Callable[[Item], Awaitable[object]]) -> None:
+        self.app, self.begun, self.go_on = App(), asyncio.Event(), asyncio.Event()
+
+        @self.app.handler("work")
+        async def work(item: Item) -> None:
+            if item.organization_id != ours.organization_id:
+                await others(item)
+                return
+            self.begun.set()
+            await self.go_on.wait()
+
+
+async def nothing(_item: Item) -> None:
+    """Be done at once."""
+
+
 @pytest.fixture
 def superuser_url(server_url: str, database_url: str) -> str:
     """The URL of this process's database for whoever may lock anything."""
@@ -50,20 +69,14 @@ def superuser_url(server_url: str, database_url: str) -> str:
 async def test_nobody_waits_for_anothers_rows(database: Database, superuser_url: str, kind: str) -> None:
     """Others' items are worked and reported meanwhile; the outcome that has to wait is accepted afterwards."""
     ours, theirs = [await make_tenant(database, max_concurrency=5) for _ in range(2)]
-    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
-
-    @app.handler("work")
-    async def work(item: Item) -> None:
-        if item.organization_id == ours.organization_id:
-            begun.set()
-            await go_on.wait()
+    work = Work(ours, others=nothing)
 
     with capture_logs() as logs:
-        async with working(database, app, maintained=True):
+        async with working(database, work.app, maintained=True):
             (blocked,) = await put(database, ours, {})
-            await begun.wait()
+            await work.begun.wait()
             async with locked(superuser_url, kind, ours):
-                go_on.set()
+                work.go_on.set()
                 if kind == "the slots":
                     await put(database, ours, {}, {})
                 for _ in range(10):
@@ -81,24 +94,20 @@ async def test_nobody_waits_for_anothers_rows(database: Database, superuser_url:
 async def test_a_transaction_of_a_handlers_own_waits_for_nobodys_slots(database: Database, superuser_url: str) -> None:
     """What a handler's own transaction completed is confirmed while another organization's slots are locked."""
     ours, theirs = [await make_tenant(database, max_concurrency=5) for _ in range(2)]
-    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
 
-    @app.handler("work")
-    async def work(item: Item) -> None:
-        if item.organization_id == ours.organization_id:
-            begun.set()
-            await go_on.wait()
-            return
+    async def complete(item: Item) -> None:
         async with database.unit_of_work(theirs.scope) as session:
             await item.complete(session)
 
-    async with working(database, app, maintained=True) as worker:
+    work = Work(ours, others=complete)
+
+    async with working(database, work.app, maintained=True) as worker:
 
         async def confirmed() -> bool:
             return len(worker._held) == 1
 
         await put(database, ours, {})
-        await begun.wait()
+        await work.begun.wait()
         async with database.unit_of_work(FLEET) as session:  # there is something to correct
             wrong = text("update slots set taken = taken + 1 where organization_id = :ours")
             await session.execute(wrong.bindparams(ours=ours.organization_id))
@@ -107,23 +116,22 @@ async def test_a_transaction_of_a_handlers_own_waits_for_nobodys_slots(database:
                 (other,) = await put(database, theirs, {})
                 assert (await finished(database, theirs, other))["claims"] == 1
                 await until(confirmed, what="the worker holds nothing but what is locked", seconds=4)
-        go_on.set()
+        work.go_on.set()
 
 
 async def test_nobodys_lease_ends_for_anothers_lock(database: Database, superuser_url: str) -> None:
     """A lease is kept while the items of another organization cannot be renewed."""
     ours, theirs = [await make_tenant(database, lease_seconds=LEASE_SECONDS) for _ in range(2)]
-    app, begun, go_on = App(), asyncio.Event(), asyncio.Event()
+    go_on = asyncio.Event()
 
-    @app.handler("work")
-    async def work(item: Item) -> None:
-        if item.organization_id == ours.organization_id:
-            begun.set()
+    async def wait(_item: Item) -> None:
         await go_on.wait()
 
-    async with working(database, app, maintained=True):
+    work = Work(ours, others=wait)
+
+    async with working(database, work.app, maintained=True):
         await put(database, ours, {})
-        await begun.wait()
+        await work.begun.wait()
         async with locked(superuser_url, "the items", ours):
             (other,) = await put(database, theirs, {})
             first = await reaching(database, theirs, other, "processing")
@@ -135,6 +143,7 @@ async def test_nobodys_lease_ends_for_anothers_lock(database: Database, superuse
 
             await until(kept, what="the lease was renewed several times")
             go_on.set()
+            work.go_on.set()
             row = await finished(database, theirs, other)
 
     assert (row["status"], row["claims"]) == ("completed", 1)
