@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import anyio
+import psycopg
 import pytest
+from psycopg import IsolationLevel
 from sqlalchemy import text
 from tests.fixtures.accounts import differences
 from tests.fixtures.items import FLEET, claim_some, enqueue_some
@@ -17,6 +20,7 @@ from fairlead.db.session import Database, Isolation, Session
 from fairlead.domain.ids import new_id
 from fairlead.engine.complete import Completion, complete
 from fairlead.errors import QueueFull
+from fairlead.producer import enqueueing
 from fairlead.services.item_rules import ItemInput
 from fairlead.services.items import cancel_items, enqueue_items, retry_items
 
@@ -68,11 +72,34 @@ def _in_a_larger_one(isolation: Isolation) -> Attempt:
     return attempt
 
 
+def _outside(level: IsolationLevel) -> Attempt:
+    async def attempt(database: Database, owner: Tenant, number: int) -> bool:
+        """Enqueue on a connection that is not ours, which tries again when it met another."""
+        items = [ItemInput({"n": number})] * (1 + number % 3)
+        while True:
+            connection = await psycopg.AsyncConnection.connect(database.options.url)
+            await connection.set_isolation_level(level)
+            with suppress(psycopg.errors.SerializationFailure):
+                try:
+                    async with connection:
+                        for step in enqueueing(owner.scope, queue_id=owner.queue_id, items=items).statements:
+                            await connection.execute(*step)
+                except psycopg.Error as error:
+                    if error.sqlstate != "FL429":
+                        raise
+                    return False
+                return True
+
+    return attempt
+
+
 ATTEMPTS: dict[str, Attempt] = {
     "alone": _alone,
     "read committed": _in_a_larger_one("read committed"),
     "repeatable read": _in_a_larger_one("repeatable read"),
     "serializable": _in_a_larger_one("serializable"),
+    "outside, read committed": _outside(IsolationLevel.READ_COMMITTED),
+    "outside, repeatable read": _outside(IsolationLevel.REPEATABLE_READ),
 }
 
 

@@ -222,3 +222,18 @@ async def test_a_result_that_cannot_be_stored(database: Database, ours: Tenant) 
             await item.complete(session, result={1, 2})
     with pytest.raises(ValidationFailed, match="cannot be stored"):
         item.completion({1, 2})
+
+
+async def test_statements_outside_a_transaction(database: Database, ours: Tenant) -> None:
+    """On a connection that commits after each statement the first ones say so, and the item is not completed."""
+    item = await _held(database, ours)
+
+    def work() -> None:
+        with psycopg.connect(database.options.url, autocommit=True) as connection:
+            for statement, parameters in item.completion().statements:
+                connection.execute(statement, parameters)
+
+    with pytest.raises(psycopg.errors.NoActiveSqlTransaction):
+        work()
+
+    assert (await row_of(database, ours, item.id))["status"] == "processing"

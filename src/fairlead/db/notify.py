@@ -28,9 +28,15 @@ select pg_notify(n.channel, n.payload)
 from lightly
 cross join unnest(%s::text[], %s::text[]) n (channel, payload)
 """
+_WAKE_UP: Final = b"select pg_notify('" + READY.encode() + b"', %(queue_id)s)"
 _RECONNECT_SECONDS: Final = 1.0
 _LAST_WORDS_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
+
+
+def wake_up(queue_id: str) -> tuple[bytes, dict[str, str]]:
+    """Return the statement that says so on somebody else's connection, with its parameters."""
+    return _WAKE_UP, {"queue_id": queue_id}
 
 
 class Notifier:

@@ -38,7 +38,7 @@ order by n.queue_id
 on conflict (organization_id, queue_id) do update set turn = depth_turns.turn + 1
 """)
 
-ROOM: Final = Statement("""
+HOW_MUCH_ROOM: Final = """
 select least(
     q.max_depth - (
         select coalesce(sum(c.waiting + c.processing), 0) from item_counters c
@@ -49,7 +49,8 @@ select least(
 from queues q
 join organizations o on o.id = q.organization_id
 where q.organization_id = :organization_id and q.id = :queue_id and q.deleted_at is null
-""")
+""".strip()
+ROOM: Final = Statement(HOW_MUCH_ROOM)
 
 ENQUEUE_UNIQUE: Final = Statement(
     """

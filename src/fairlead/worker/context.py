@@ -12,7 +12,8 @@ from fairlead.db.session import Session
 from fairlead.db.tenancy import tenant
 from fairlead.domain.json_values import problem
 from fairlead.engine.complete import Completion, complete
-from fairlead.engine.complete_outside import HandedOut, complete_outside
+from fairlead.engine.complete_outside import complete_outside
+from fairlead.engine.outside import HandedOut
 from fairlead.engine.reports import Lease
 from fairlead.errors import ItemCancelled, LeaseLost, ValidationFailed
 from fairlead.queries.cancelled import find_cancelled
