@@ -18,4 +18,4 @@ async def test_every_block_runs_as_it_stands(fresh_url: str, monkeypatch: pytest
     await run(PAGE, on_block=ran.append)
 
     assert ran == list(blocks(PAGE))
-    assert len(ran) == 7
+    assert len(ran) == 8
