@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import psycopg
@@ -109,9 +109,14 @@ def add_finished(url: str, queue: QueueKey, items: int) -> None:
 
 
 def settle(url: str) -> None:
-    """Vacuum and analyze, so that nobody measures the loading's aftermath."""
+    """Vacuum, analyze and, where that is allowed, checkpoint, so that nobody measures the loading's aftermath.
+
+    The checkpoint also leaves files of the write-ahead log to be written again, as a server has that runs for a while.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"vacuum (analyze) {', '.join(_TABLES)}")
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute("checkpoint")
 
 
 def _batches(items: int) -> Iterator[dict[str, object]]:

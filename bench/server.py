@@ -30,6 +30,7 @@ _SETTINGS = (
     "server_version",
     "shared_buffers",
     "max_wal_size",
+    "min_wal_size",
     "checkpoint_timeout",
     "wal_level",
     "wal_sync_method",
@@ -76,6 +77,7 @@ class Server:
                         sql.Identifier(database), sql.Identifier(owner or "postgres")
                     )
                 )
+                connection.execute(sql.SQL("grant pg_checkpoint to {}").format(sql.Identifier(owner or "postgres")))
             # Nobody pays for the pages that the one before dirtied.
             with suppress(psycopg.errors.InsufficientPrivilege):
                 connection.execute("checkpoint")

@@ -13,8 +13,9 @@ from tests.fixtures.waiting import until
 from fairlead.db.session import Database
 from fairlead.services.organizations import restore_organization, soft_delete_organization
 from fairlead.worker.buffer import Buffer
-from fairlead.worker.fetch import RESERVE, Fetcher, FetchOptions
+from fairlead.worker.fetch import MOST_A_CLAIM, MOST_A_CLAIM_AMONG_FEW, RESERVE, Fetcher, FetchOptions
 from fairlead.worker.held import Held, HeldItems
+from fairlead.worker.known import PORTIONS
 from fairlead.worker.outcome import returned
 from fairlead.worker.scout import ORGANIZATIONS_A_TURN
 
@@ -91,6 +92,39 @@ async def test_small_organizations_are_served_at_once(database: Database, taken:
 
     assert [got[owner.organization_id] for owner in small] == [5, 5]
     assert got[large.organization_id] > 0
+
+
+@pytest.mark.parametrize(
+    ("organizations", "most"), [(1, MOST_A_CLAIM), (2, MOST_A_CLAIM_AMONG_FEW), (PORTIONS, MOST_A_CLAIM)]
+)
+async def test_a_claim_is_large_where_it_keeps_nobody_waiting(
+    database: Database, organizations: int, most: int
+) -> None:
+    """A claim takes as much as one may, but less when it would be of a few organizations only."""
+    for _ in range(organizations):
+        await enqueue_some(database, await make_tenant(database), 1200 // organizations)
+    taken = Taken(database, concurrency=600)
+    await taken.look()
+    while taken.fetcher.scout._after:
+        await taken.look()
+
+    assert len(await taken.claim()) == most
+
+
+async def test_a_crowd_gets_two_claims_at_once(database: Database) -> None:
+    """While a claim of a crowd is under way another is made like it, for the room that the first leaves."""
+    for _ in range(PORTIONS):
+        await enqueue_some(database, await make_tenant(database), 10)
+    taken = Taken(database, concurrency=300)
+    await taken.look()
+    while taken.fetcher.scout._after:
+        await taken.look()
+
+    assert await taken.fetcher._express_turn() > 0  # nothing is under way
+    assert len(taken.held) == 0
+    taken.fetcher._claiming, taken.fetcher._coming = True, 100
+    assert await taken.fetcher._express_turn() == 0
+    assert len(taken.held) == 200
 
 
 async def test_what_others_do_not_need_goes_to_the_rest(database: Database, taken: Taken, ours: Tenant) -> None:

@@ -37,6 +37,7 @@ _SETTINGS = {
     "full_page_writes": "on",
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
+    "min_wal_size": "512MB",  # files kept to be written again: making a new one holds up every commit for some 50 ms
     "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -3,7 +3,8 @@
 A turn shares what there is room for among the queues that are known to have something (`worker/known.py`) and claims
 it. A few more than that may be held for organizations of which nothing is waiting here, and they are claimed on a
 connection of their own while a large claim is under way: so an item of a quiet organization is taken at once, however
-busy and full the worker is. Nothing is claimed after `close`.
+busy and full the worker is. In a crowd, where most have nothing waiting here and a claim of many queues takes longer,
+that connection makes claims like the others instead. Nothing is claimed after `close`.
 
 An organization whose rows somebody holds locked is left out of the others' claims, lest they wait with it: while its
 outcomes are set aside (`worker/report.py`), and while its slots are locked, after which it is tried alone.
@@ -37,7 +38,7 @@ _LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothi
 _AGAIN_SECONDS: Final = 0.5  # between tries for those whose slots somebody holds
 _IDLE_SECONDS: Final = 60.0  # whoever has something to tell wakes the loop
 MOST_A_CLAIM: Final = 500
-MOST_A_CLAIM_AMONG_OTHERS: Final = 200  # a large claim keeps whoever else has something waiting
+MOST_A_CLAIM_AMONG_FEW: Final = 200  # the large claim of one organization keeps the others waiting
 RESERVE: Final = 10  # items of organizations of which nothing waits here, held beyond what is held otherwise
 _SCOPE: Final = system("claim items of every organization")
 _log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ class Fetcher:
         self._pace = Pace()
         self._working = 0
         self._claiming = False
+        self._coming = 0  # items asked for, at most
         self._closed = False
 
     def close(self) -> None:
@@ -111,13 +113,13 @@ class Fetcher:
     def _room(self) -> int:
         """Return how many items to claim now: nothing until half of those held ahead have been taken."""
         ahead = self._pace.ahead()
-        waiting = len(self._buffer)
+        waiting = len(self._buffer) + self._coming
         free = max(0, self._options.concurrency - self._working)
         if self._closed or (waiting > ahead // 2 and waiting >= free):
             return 0
-        most = MOST_A_CLAIM if self.known.is_alone else MOST_A_CLAIM_AMONG_OTHERS
-        wanted = min(free + ahead - waiting, most)
-        room = min(wanted, MOST_HELD - self._lively())
+        among_few = not (self.known.is_alone or self.known.is_crowded)
+        wanted = min(free + ahead - waiting, MOST_A_CLAIM_AMONG_FEW if among_few else MOST_A_CLAIM)
+        room = min(wanted, MOST_HELD - self._lively() - self._coming)
         return room if room >= wanted // 2 or waiting < free else 0  # more will be reported soon
 
     def _lively(self) -> int:
@@ -136,6 +138,8 @@ class Fetcher:
         if not asked:
             return self._pause(now)
         self._claiming = True
+        if self.known.is_crowded:
+            self.express.wake()
         try:
             await self._fetch(asked, now)
         finally:
@@ -144,12 +148,20 @@ class Fetcher:
 
     async def _express_turn(self) -> float:
         now = time.monotonic()
-        if self._claiming and (asked := self._reserved(now)):
+        if not self._claiming:
+            return _IDLE_SECONDS
+        asked = self._asked(now) if self.known.is_crowded else self._reserved(now)
+        if asked:
             await self._fetch(asked, now)
-        return _IDLE_SECONDS
+        return 0 if asked and self.known.is_crowded else _IDLE_SECONDS
 
     async def _fetch(self, asked: Sequence[Asked], now: float) -> None:
-        items = await self._claim([one.source for one in asked])
+        coming = sum(one.take for one in asked)
+        self._coming += coming
+        try:
+            items = await self._claim([one.source for one in asked])
+        finally:
+            self._coming -= coming
         self.known.settle(asked, items, began=now, ended=time.monotonic())
         queues = {one.known.queue.queue_id: one.known.queue for one in asked}
         for item in items:
@@ -218,8 +230,8 @@ class Fetcher:
         over = self._working + len(self._buffer) - self._options.concurrency - ahead
         reserve = min(RESERVE, ahead) - max(over, 0)  # none for a worker so slow that the item would only lie here
         reserve = min(reserve, MOST_HELD + RESERVE - self._lively())
-        if self._closed or reserve <= 0 or self.known.is_alone:
-            return []
+        if self._closed or reserve <= 0 or self.known.is_alone or self.known.is_crowded:
+            return []  # of a crowd most have nothing waiting here, and get their turn
         return self.known.share(reserve, now=now, among=self._lacks)
 
     def _lacks(self, organization_id: str) -> bool:

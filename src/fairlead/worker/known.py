@@ -98,6 +98,11 @@ class KnownQueues:
         """Whether no more than one organization was seen lately."""
         return len(self._organizations) <= 1
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many organizations have something that none of them gets more than a portion of a claim."""
+        return len(self._active) >= PORTIONS
+
     def announce(self, queue_id: str, *, now: float) -> bool:
         """Hear that a queue may have something; tell whether it is known, else its rules have to be read first."""
         known = self._queues.get(queue_id)
