@@ -109,10 +109,7 @@ def add_finished(url: str, queue: QueueKey, items: int) -> None:
 
 
 def settle(url: str) -> None:
-    """Vacuum, analyze and, where that is allowed, checkpoint, so that nobody measures the loading's aftermath.
-
-    The checkpoint also leaves files of the write-ahead log to be written again, as a server has that runs for a while.
-    """
+    """Vacuum, analyze and, where that is allowed, checkpoint, so that nobody measures the loading's aftermath."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"vacuum (analyze) {', '.join(_TABLES)}")
         with suppress(psycopg.errors.InsufficientPrivilege):

@@ -21,10 +21,10 @@ from fairlead.engine.fail import FAIL
 from fairlead.engine.fold import FOLD
 from fairlead.engine.promote import PROMOTE
 from fairlead.engine.prune import PRUNE, PRUNE_PERIODS
-from fairlead.engine.reconcile import CORRECT, COUNT_LATE
+from fairlead.engine.reconcile import CORRECT, CORRECT_BESIDE, COUNT_LATE
 from fairlead.engine.release import RELEASE
 from fairlead.engine.renew import RENEW
-from fairlead.engine.rescue import RESCUE
+from fairlead.engine.rescue import RESCUE, RESCUE_BESIDE
 from fairlead.engine.retry import RETRY
 from fairlead.engine.snooze import SNOOZE
 from fairlead.engine.update import UPDATE
@@ -172,9 +172,10 @@ def test_a_promotion_finds_the_due_by_their_index(seeded_url: str, statistics: s
 
 
 @ANY_STATISTICS
-def test_a_rescue_finds_the_expired_by_their_index(seeded_url: str, statistics: str) -> None:
+@pytest.mark.parametrize("statement", [RESCUE, RESCUE_BESIDE], ids=["all", "beside what is locked"])
+def test_a_rescue_finds_the_expired_by_their_index(seeded_url: str, statement: Statement, statistics: str) -> None:
     """A rescue walks the index of leases from the longest expired, without a sort."""
-    plan = _plan(seeded_url, RESCUE, statistics=statistics)
+    plan = _plan(seeded_url, statement, statistics=statistics)
     assert plan.scans_of(LIVE) == {"Index Scan queue_items_status_idx", "Tid Scan"}
     assert LIVE not in plan.sorted_inputs()
     assert plan.scans_of("queues") == {QUEUE_KEY}
@@ -214,9 +215,10 @@ def test_counting_late_reads_what_is_worked_on(
 
 
 @ANY_STATISTICS
-def test_a_correction_reads_what_is_worked_on(seeded_url: str, statistics: str) -> None:
+@pytest.mark.parametrize("statement", [CORRECT, CORRECT_BESIDE], ids=["all", "beside what is locked"])
+def test_a_correction_reads_what_is_worked_on(seeded_url: str, statement: Statement, statistics: str) -> None:
     """The slots are compared with the items that are worked on, and no other item is read."""
-    plan = _plan(seeded_url, CORRECT, statistics=statistics)
+    plan = _plan(seeded_url, statement, statistics=statistics)
     assert {index for index in plan.indexes() if index.startswith("queue_items")} == {"queue_items_status_idx"}
     assert "Seq Scan" not in plan.scans_of(LIVE)
 

@@ -12,13 +12,20 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
-from tests.fixtures.items import FLEET, row_of
+from tests.fixtures.accounts import differences
+from tests.fixtures.items import FLEET, claimed, expire, row_of
 from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.people import tell
 from tests.fixtures.waiting import until
-from tests.fixtures.workers import finished, put, reaching, working
+from tests.fixtures.workers import finished, put, reaching, resources_on, working
 
 from fairlead import App, Item
 from fairlead.db.session import Database
+from fairlead.engine.reconcile import reconcile
+from fairlead.maintenance import rescuer as rescuer_module
+from fairlead.maintenance.lookout import Lookout
+from fairlead.maintenance.reconciler import reconciler
+from fairlead.maintenance.rescuer import rescuer
 
 pytestmark = pytest.mark.anyio
 
@@ -147,3 +154,55 @@ async def test_nobodys_lease_ends_for_anothers_lock(database: Database, superuse
             row = await finished(database, theirs, other)
 
     assert (row["status"], row["claims"]) == ("completed", 1)
+
+
+@pytest.mark.parametrize("late", [1, 30], ids=["few", "more than a batch"])
+async def test_nobodys_rescue_waits_for_anothers_slots(
+    database: Database, superuser_url: str, monkeypatch: pytest.MonkeyPatch, *, late: int
+) -> None:
+    """Items of others are taken back while the slots of an organization are locked, and its own items afterwards."""
+    monkeypatch.setattr(rescuer_module, "BATCH", 10)
+    ours, theirs = [await make_tenant(database, max_concurrency=50) for _ in range(2)]
+    await expire(database, *await claimed(database, ours, late))
+    await expire(database, *await claimed(database, theirs, 15))
+
+    async with resources_on(database) as resources:
+        loop = rescuer(resources, Lookout(database))
+        async with locked(superuser_url, "the slots", ours):
+            while await loop._turn() == 0:
+                pass
+            assert await statuses(database, theirs) == {"waiting": 15}
+            assert await statuses(database, ours) == {"processing": late}
+        while await loop._turn() == 0:
+            pass
+
+    assert await statuses(database, ours) == {"waiting": late}
+    assert await differences(database) == []
+
+
+async def test_nobodys_slots_stay_wrong_for_anothers(database: Database, superuser_url: str) -> None:
+    """What is wrong with the slots of others is put right while those of an organization are locked."""
+    ours, theirs = [await make_tenant(database, max_concurrency=5) for _ in range(2)]
+    for owner in (ours, theirs):
+        await claimed(database, owner, 2)
+    await tell(database, "update slots set taken = taken + 1")
+
+    async with resources_on(database) as resources:
+        async with locked(superuser_url, "the slots", ours):
+            await reconciler(resources)._turn()
+            assert sorted(wrong[1] for wrong in await differences(database)) == ["", ours.queue_id]
+        async with database.unit_of_work(FLEET) as session:
+            await reconcile(session, FLEET)
+
+    assert await differences(database) == []
+
+
+async def statuses(database: Database, owner: Tenant) -> dict[str, int]:
+    """Return how many items of an organization there are by status."""
+    counted = text(
+        "select cast(status as text) as status, count(*) as number from queue_items "
+        "where organization_id = :organization_id group by 1"
+    )
+    async with database.unit_of_work(FLEET) as session:
+        found = await session.execute(counted.bindparams(organization_id=owner.organization_id))
+        return {row.status: row.number for row in found}

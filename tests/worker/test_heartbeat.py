@@ -126,6 +126,29 @@ async def test_progress_rides_along(database: Database, brief: Tenant) -> None:
         seen.set()
 
 
+async def test_the_next_attempt_sees_how_far_the_last_one_came(database: Database, brief: Tenant) -> None:
+    """An attempt has the progress that an earlier one reported, and how each of them ended."""
+    app, seen = App(), list[tuple[Any, list[tuple[int, str]]]]()
+
+    @app.handler("work", backoff=lambda _attempt, _error: 0)
+    async def work(item: Item) -> None:
+        seen.append((item.progress, [(one["attempt"], one["error"].splitlines()[0]) for one in item.errors]))
+        if item.attempt == 1:
+            item.report_progress(done=7)
+
+            async def stored() -> bool:
+                return bool((await row_of(database, brief, item.id))["progress"])
+
+            await until(stored, what="the progress is stored")
+            raise ConnectionError("away")
+
+    async with working(database, app):
+        (item_id,) = await put(database, brief, {})
+        assert (await finished(database, brief, item_id))["status"] == "completed"
+
+    assert seen == [(None, []), ({"done": 7}, [(1, "ConnectionError: away")])]
+
+
 async def test_impossible_progress_costs_nobody_a_lease(database: Database, brief: Tenant) -> None:
     """Progress that cannot be stored is refused where it is reported; put there by hand it is left out."""
     app, seen = App(), asyncio.Event()

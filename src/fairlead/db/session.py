@@ -43,6 +43,7 @@ _BEGIN: Final[dict[Isolation, str]] = {
 }
 
 
+_MOMENT_SECONDS: Final = 0.25  # how long what is of many organizations waits for a lock
 _NOT_ALONE: Final = "This session is for one engine statement alone; open a unit of work"
 
 
@@ -195,13 +196,14 @@ class Database:
         self._pool = Pool(async_engine(options), size=options.pool_size, patience_seconds=patience)
         self._limits = _limits(options)
 
-    def impatient(self, *, lock_timeout_seconds: float) -> Database:
-        """Return this database, on the same connections, for transactions that wait for no lock longer than that.
+    def impatient(self) -> Database:
+        """Return this database, on the same connections, for transactions of many organizations: ADR 0031.
 
-        What would raises Busy, which says that it is `locked`. It is closed with this one.
+        They wait for a lock a moment only; what would wait longer raises Busy, which says that it is `locked`. It is
+        closed with this one.
         """
         hasty = copy(self)
-        hasty.options = replace(self.options, lock_timeout_seconds=lock_timeout_seconds)
+        hasty.options = replace(self.options, lock_timeout_seconds=_MOMENT_SECONDS)
         hasty._limits = _limits(hasty.options)  # noqa: SLF001 - our own
         return hasty
 

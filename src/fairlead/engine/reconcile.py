@@ -62,7 +62,7 @@ select a.organization_id, a.queue_id, a.slots from added a order by a.organizati
 on conflict (organization_id, queue_id) do update set taken = slots.taken + excluded.taken
 """)
 
-CORRECT: Final = Statement("""
+_CORRECT: Final = """
 with held as materialized (
     select i.organization_id, i.queue_id, count(*) as slots
     from queue_items_live i
@@ -84,14 +84,16 @@ locked as materialized (
     select d.*
     from (select * from drift order by organization_id, queue_id) d
     cross join lateral (
-        select from slots s where s.organization_id = d.organization_id and s.queue_id = d.queue_id for update
+        select from slots s where s.organization_id = d.organization_id and s.queue_id = d.queue_id {locking}
     ) s
 )
 update slots s set taken = s.taken + l.difference
 from locked l
 where s.organization_id = l.organization_id and s.queue_id = l.queue_id
 returning s.organization_id, s.queue_id, l.difference
-""")
+"""
+CORRECT: Final = Statement(_CORRECT, locking="for update")
+CORRECT_BESIDE: Final = Statement(_CORRECT, locking="for update skip locked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,14 @@ async def count_late(session: Session, scope: Scope) -> None:
     await session.run(COUNT_LATE, {"organization_id": scope.organization_id})
 
 
-async def correct_slots(session: Session, _scope: SystemScope) -> list[Correction]:
-    """Make the slots agree with the leases that are counted; return what was wrong."""
+async def correct_slots(session: Session, _scope: SystemScope, *, beside_locked: bool = False) -> list[Correction]:
+    """Make the slots agree with the leases that are counted; return what was wrong.
+
+    It waits for slots that somebody holds, unless it is `beside_locked`: then they are passed by.
+    """
     await session.run(ONE_AT_A_TIME, {})
-    return [Correction(row[0], row[1], int(row[2])) for row in await session.run(CORRECT, {})]
+    rows = await session.run(CORRECT_BESIDE if beside_locked else CORRECT, {})
+    return [Correction(row[0], row[1], int(row[2])) for row in rows]
 
 
 async def reconcile(session: Session, scope: SystemScope) -> list[Correction]:

@@ -5,7 +5,8 @@ cancelled → cancelled.  The attempt counts, so an item that kills its workers 
 together, and the killer may be among it: the first time all are ready at once, from the second time on at moments
 spread over ten seconds (drawn from id and claims), so that they are not held together, and lost together, again.
 Locks: a share of the queues, skipping one that is being deleted; the picked items, skipping what is locked; the slots
-given back.  Index: queue_items_status_idx, from the longest expired, or from a time before which nothing is left
+given back, which RESCUE waits for, and RESCUE_BESIDE takes first, skipping what is locked.
+Index: queue_items_status_idx, from the longest expired, or from a time before which nothing is left
 (`queries/due_work.py`): its entries move with every renewal.
 The lease alone decides: no worker's row is asked.
 """
@@ -24,6 +25,7 @@ from fairlead.engine.accounts import counters_of, slots_of, turns_of
 from fairlead.engine.fail import ERRORS_KEPT
 from fairlead.engine.reports import KEPT, KEPT_OF_TAKEN
 
+BESIDE: Final = 20  # times as many items are looked at for those whose slots are free
 _ERROR = "'the lease ran out: worker ' || coalesce({item}.worker_id, '?') || ' did not report in time'"
 
 
@@ -31,16 +33,47 @@ def _of(fragment: str, item: str) -> str:
     return fragment.replace("{item}", item)
 
 
-RESCUE: Final = Statement(
-    """
-with late as materialized (
+_LATE: Final = """
+late as materialized (
     select i.ctid as row, i.organization_id, i.queue_id
     from queue_items_live i
     where i.status = 'processing' and i.lease_expires_at <= statement_timestamp()
         and i.lease_expires_at >= coalesce(cast(:since as timestamptz), '-infinity')
     order by i.lease_expires_at
     limit :most
+)""".strip()
+# The same, without those of an organization or a queue whose slots somebody holds, but the others of a longer list.
+_LATE_BESIDE: Final = """
+{late},
+kept as materialized (
+    select distinct l.organization_id, k.queue_id
+    from (select distinct l.organization_id, l.queue_id from looked_at l) l
+    cross join lateral (values (l.queue_id), ('')) k (queue_id)
+    cross join lateral (
+        select from slots s where s.organization_id = l.organization_id and s.queue_id = k.queue_id limit 1
+    ) s
 ),
+free as materialized (
+    select s.*
+    from kept k
+    cross join lateral (
+        select s.organization_id, s.queue_id from slots s
+        where s.organization_id = k.organization_id and s.queue_id = k.queue_id
+        for update skip locked
+    ) s
+),
+late as materialized (
+    select l.*
+    from looked_at l
+    where not exists (
+        select from kept k
+        where k.organization_id = l.organization_id and k.queue_id in (l.queue_id, '')
+            and (k.organization_id, k.queue_id) not in (select f.organization_id, f.queue_id from free f))
+    limit :most
+)""".strip().replace("{late}", _LATE.replace("late as", "looked_at as").replace(":most", f":most * {BESIDE}"))
+
+_RESCUE: Final = """
+with {late},
 queue as materialized (
     select q.*
     from (select distinct l.organization_id, l.queue_id from late l order by 1, 2) l
@@ -105,26 +138,36 @@ left_off as materialized (
 {turns},
 {counters}
 select organization_id, queue_id, id, status from changed
-""",
-    slots=slots_of("left_off"),
-    turns=turns_of("left_off"),
-    counters=counters_of(
-        "left_off",
-        waiting="count(*) filter (where m.status = 'waiting')",
-        processing="-count(*)",
-        failed="count(*) filter (where m.status = 'failed')",
-        cancelled="count(*) filter (where m.status = 'cancelled')",
-    ),
-    ended_as="case when t.cancel_requested_at is null then 'failed' else 'cancelled' end",
-    spread_from="2",
-    spread="make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0)",
-    kept=KEPT,
-    kept_of_taken=KEPT_OF_TAKEN,
-    error_of_again=_of(_ERROR, "i"),
-    error_of_taken=_of(_ERROR, "t"),
-    errors_of_again=_of(ERRORS_KEPT.replace("{error}", _ERROR), "i"),
-    errors_of_taken=_of(ERRORS_KEPT.replace("{error}", _ERROR), "t"),
-)
+"""
+
+
+def _statement(late: str) -> Statement:
+    return Statement(
+        _RESCUE,
+        late=late,
+        slots=slots_of("left_off"),
+        turns=turns_of("left_off"),
+        counters=counters_of(
+            "left_off",
+            waiting="count(*) filter (where m.status = 'waiting')",
+            processing="-count(*)",
+            failed="count(*) filter (where m.status = 'failed')",
+            cancelled="count(*) filter (where m.status = 'cancelled')",
+        ),
+        ended_as="case when t.cancel_requested_at is null then 'failed' else 'cancelled' end",
+        spread_from="2",
+        spread="make_interval(secs => 10 * (hashtext(i.id || i.claims) & 1023) / 1024.0)",
+        kept=KEPT,
+        kept_of_taken=KEPT_OF_TAKEN,
+        error_of_again=_of(_ERROR, "i"),
+        error_of_taken=_of(_ERROR, "t"),
+        errors_of_again=_of(ERRORS_KEPT.replace("{error}", _ERROR), "i"),
+        errors_of_taken=_of(ERRORS_KEPT.replace("{error}", _ERROR), "t"),
+    )
+
+
+RESCUE: Final = _statement(_LATE)
+RESCUE_BESIDE: Final = _statement(_LATE_BESIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +180,12 @@ class Rescued:
     status: ItemStatus
 
 
-async def rescue(session: Session, _scope: SystemScope, *, most: int, since: datetime | None = None) -> list[Rescued]:
-    """Take back up to `most` items whose leases ran out (`since` then); call again while it returns that many."""
-    rows = await session.run(RESCUE, {"most": most, "since": since})
+async def rescue(
+    session: Session, _scope: SystemScope, *, most: int, since: datetime | None = None, beside_locked: bool = False
+) -> list[Rescued]:
+    """Take back up to `most` items whose leases ran out (`since` then); call again while it returns that many.
+
+    It waits for slots that somebody holds, unless it is `beside_locked`: then whose slots are locked is passed by.
+    """
+    rows = await session.run(RESCUE_BESIDE if beside_locked else RESCUE, {"most": most, "since": since})
     return [Rescued(row[0], row[1], row[2], ItemStatus(row[3])) for row in rows]

@@ -2,6 +2,7 @@
 
 Nothing is wrong as long as nobody moves items past the engine, but for the moment between the commit of a handler's own
 transaction and its worker's report, or when that worker died just then: a correction is worth a look.
+Slots that somebody holds are left to the next time, and the others put right without them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import structlog
 
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
-from fairlead.engine.reconcile import reconcile
+from fairlead.engine.reconcile import Correction, correct_slots, reconcile
+from fairlead.errors import Busy
 from fairlead.maintenance.duty import duty
 from fairlead.runtime.loop import Loop
 
@@ -23,10 +25,20 @@ _log = structlog.get_logger(__name__)
 
 def reconciler(resources: Resources) -> Loop:
     """Return the loop that reconciles."""
+    database = resources.database.impatient()
+
+    async def corrected() -> list[Correction]:
+        try:
+            async with database.unit_of_work(_SCOPE) as session:
+                return await reconcile(session, _SCOPE)
+        except Busy as error:
+            if not error.locked:
+                raise
+        async with database.unit_of_work(_SCOPE) as session:
+            return await correct_slots(session, _SCOPE, beside_locked=True)
 
     async def work() -> bool:
-        async with resources.database.unit_of_work(_SCOPE) as session:
-            corrections = await reconcile(session, _SCOPE)
+        corrections = await corrected()
         for correction in corrections:
             _log.warning(
                 "slots_corrected",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,8 @@ from fairlead.worker.result import written
 class Item:
     """One attempt at one item. `attempt` is 1 the first time; `lease` is the fencing number for stores of your own.
 
+    `progress` is what was last reported and sent, at first by an earlier attempt: this one can go on from there.
+    `errors` are what the earlier attempts ended with, the last ten, oldest first: each has `attempt`, `at`, `error`.
     Do your work so that doing it twice is harmless: an item is delivered at least once.
     """
 
@@ -40,6 +43,7 @@ class Item:
     created_at: datetime
     lease: int
     progress: dict[str, Any] | None = None
+    errors: Sequence[dict[str, Any]] = ()
     _stop: str | None = field(default=None, repr=False)
     _finishing: bool = field(default=False, repr=False)  # whether a transaction of the handler's completes it
 

@@ -31,7 +31,6 @@ from fairlead.worker.held import Held, HeldItems
 from fairlead.worker.known import Asked, KnownQueues
 from fairlead.worker.outcome import Completed, Outcome
 from fairlead.worker.pace import MOST_HELD, Pace
-from fairlead.worker.report import MOMENT_SECONDS
 from fairlead.worker.scout import Scout
 
 _LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothing to ask
@@ -76,7 +75,7 @@ class Fetcher:
         self.locked = Loop("fetch_locked", self._locked_turn)
         self._locked: dict[str, float] = {}  # organizations whose slots somebody holds, and when they last did
         self._aside = aside
-        self._database = database.impatient(lock_timeout_seconds=MOMENT_SECONDS)
+        self._database = database.impatient()
         self._held = held
         self._buffer = buffer
         self._options = options

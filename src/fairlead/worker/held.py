@@ -54,6 +54,8 @@ class Held:
             claimed.tags,
             claimed.created_at,
             claimed.claims,
+            claimed.progress,
+            claimed.errors or (),
         )
 
     @property

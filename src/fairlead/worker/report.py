@@ -37,7 +37,6 @@ from fairlead.worker.outcome import Completed, Confirmed, Failed, Outcome, Relea
 
 BATCH: Final = 500
 LINGER_SECONDS: Final = 0.003  # how long a batch that is not full waits for company
-MOMENT_SECONDS: Final = 0.25  # how long what is of many organizations waits for a lock
 _AGAIN_SECONDS: Final = 0.1  # between tries for those that are set aside
 _SCOPE: Final = system("report outcomes of every organization")
 _log = structlog.get_logger(__name__)
@@ -56,7 +55,7 @@ class Reporter:
     ) -> None:
         self.aside: dict[str, deque[Outcome]] = {}
         self._loops = (Loop("report", self._turn), Loop("report_aside", self._aside_turn))
-        self._database = database.impatient(lock_timeout_seconds=MOMENT_SECONDS)
+        self._database = database.impatient()
         self._held = held
         self._on_reported = on_reported
         self._outcomes: dict[type[Outcome], deque[Outcome]] = {kind: deque() for kind in VERBS}

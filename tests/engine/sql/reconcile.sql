@@ -69,3 +69,33 @@ update slots s set taken = s.taken + l.difference
 from locked l
 where s.organization_id = l.organization_id and s.queue_id = l.queue_id
 returning s.organization_id, s.queue_id, l.difference
+
+-- fairlead.engine.reconcile.CORRECT_BESIDE
+with held as materialized (
+    select i.organization_id, i.queue_id, count(*) as slots
+    from queue_items_live i
+    where i.status = 'processing' and i.counted
+    group by i.organization_id, i.queue_id
+),
+leased as materialized (
+    select organization_id, queue_id, slots from held
+    union all
+    select organization_id, '', sum(slots)::bigint from held group by organization_id
+),
+drift as materialized (
+    select s.organization_id, s.queue_id, coalesce(l.slots, 0) - s.taken as difference
+    from slots s
+    left join leased l on l.organization_id = s.organization_id and l.queue_id = s.queue_id
+    where s.taken <> coalesce(l.slots, 0)
+),
+locked as materialized (
+    select d.*
+    from (select * from drift order by organization_id, queue_id) d
+    cross join lateral (
+        select from slots s where s.organization_id = d.organization_id and s.queue_id = d.queue_id for update skip locked
+    ) s
+)
+update slots s set taken = s.taken + l.difference
+from locked l
+where s.organization_id = l.organization_id and s.queue_id = l.queue_id
+returning s.organization_id, s.queue_id, l.difference
