@@ -162,3 +162,18 @@ async def test_closing_waits_for_nobody(pool: Pool) -> None:
     await pool.give_back(used)
     assert used.driver.closed
     await pool.close()
+
+
+async def test_one_organization_leaves_a_connection(database_url: str) -> None:
+    """While one organization has as many connections as it may and waits for more, another gets one at once."""
+    pool = Pool(async_engine(DatabaseOptions(url=database_url)), size=5, patience_seconds=60)
+    own = [await pool.take("ours") for _ in range(4)]
+    waiting = asyncio.create_task(pool.take("ours"))
+    await checkpoint()
+    async with asyncio.timeout(10):
+        await pool.give_back(await pool.take("theirs"))
+    assert not waiting.done()
+    await pool.give_back(own.pop())
+    for pooled in (*own, await waiting):
+        await pool.give_back(pooled)
+    await pool.close()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.fixtures.failing import everything_in, failing
-from tests.fixtures.items import FLEET, claim_some
+from tests.fixtures.items import FLEET, claim_some, enqueue_some
 from tests.fixtures.organizations import Tenant, make_tenant
+from tests.fixtures.people import tell
 from tests.fixtures.schedules import LEAP_DAY, be_late, clock, made_by, make_schedule, owe_leap_day, read, run_due
 
 from fairlead.db.session import Database, SessionMisused
@@ -122,6 +123,17 @@ async def test_a_full_queue(database: Database) -> None:
     assert (after.retry_at, after.error_message) == (None, None)
     ticks = await ticks_made(database, made)
     assert sorted(set(ticks)) == ticks
+
+
+async def test_an_overfull_queue(database: Database) -> None:
+    """A queue that holds more than it may by now gets nothing, however many ticks are owed."""
+    ours = await make_tenant(database)
+    await enqueue_some(database, ours, 3)
+    await tell(database, "update queues set max_depth = 1")
+    made = await make_schedule(database, ours, missed_runs="catch_up", catch_up_limit=5)
+    await be_late(database, made, minutes=8)
+
+    assert await run_due(database) == Scheduled(1, 0, frozenset())
 
 
 async def test_a_full_organization(database: Database, ours: Tenant, theirs: Tenant) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -16,16 +17,21 @@ from tests.fixtures.accounts import differences
 from tests.fixtures.items import FLEET, claimed, expire, row_of
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
-from tests.fixtures.waiting import until
+from tests.fixtures.schedules import be_late, made_by, make_schedule, read
+from tests.fixtures.waiting import until, until_blocked
 from tests.fixtures.workers import finished, put, reaching, resources_on, working
 
 from fairlead import App, Item
 from fairlead.db.session import Database
+from fairlead.engine.complete import Completion, complete
 from fairlead.engine.reconcile import reconcile
 from fairlead.maintenance import rescuer as rescuer_module
 from fairlead.maintenance.lookout import Lookout
 from fairlead.maintenance.reconciler import reconciler
 from fairlead.maintenance.rescuer import rescuer
+from fairlead.maintenance.scheduler import scheduler
+from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import enqueue_items
 
 pytestmark = pytest.mark.anyio
 
@@ -197,6 +203,27 @@ async def test_nobodys_slots_stay_wrong_for_anothers(database: Database, superus
     assert await differences(database) == []
 
 
+async def test_nobodys_ticks_wait_for_anothers_open_transaction(database: Database) -> None:
+    """While a transaction keeps the turn of a limited depth, others' schedules run, and its own afterwards."""
+    ours, theirs = await make_tenant(database, max_depth=9), await make_tenant(database)
+    own = [await make_schedule(database, ours, name=name) for name in "ab"]
+    other = await make_schedule(database, theirs)
+    for made in (*own, other):
+        await be_late(database, made)
+
+    async with resources_on(database) as resources:
+        async with database.unit_of_work(ours.scope) as session:
+            await enqueue_items(session, ours.scope, queue_id=ours.queue_id, items=[ItemInput({})])
+            await scheduler(resources)._turn()
+            assert [len(await made_by(database, made.id)) for made in (*own, other)] == [0, 0, 1]
+        assert "still open" in str((await read(database, ours, own[0])).error_message)
+        await tell(database, "update schedules set retry_at = null")
+        await scheduler(resources)._turn()
+
+    assert [len(await made_by(database, made.id)) for made in (*own, other)] == [1, 1, 1]
+    assert await differences(database) == []
+
+
 async def statuses(database: Database, owner: Tenant) -> dict[str, int]:
     """Return how many items of an organization there are by status."""
     counted = text(
@@ -206,3 +233,25 @@ async def statuses(database: Database, owner: Tenant) -> dict[str, int]:
     async with database.unit_of_work(FLEET) as session:
         found = await session.execute(counted.bindparams(organization_id=owner.organization_id))
         return {row.status: row.number for row in found}
+
+
+async def test_nobodys_requests_wait_for_anothers(database: Database, superuser_url: str) -> None:
+    """While all the transactions that an organization may have in a process wait for a lock, others are served."""
+    ours, theirs = [await make_tenant(database) for _ in range(2)]
+    process = Database(replace(database.options, pool_size=5))
+    (lease,) = await claimed(database, ours)
+
+    async def report() -> None:
+        async with process.unit_of_work(ours.scope) as session:
+            await complete(session, ours.scope, completions=[Completion(lease)])
+
+    async with locked(superuser_url, "the queue", ours):
+        waiting = [asyncio.create_task(report()) for _ in range(20)]
+        await until_blocked(database, connections=4)
+        async with process.unit_of_work(theirs.scope) as session:
+            await enqueue_items(session, theirs.scope, queue_id=theirs.queue_id, items=[ItemInput({})])
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    await process.close()

@@ -32,10 +32,11 @@ UNKNOWN: Final = "The database went away; nobody knows whether it kept the chang
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The commands that make a statement a transaction: those before it, and its end."""
+    """The commands that make a statement a transaction: those before it, and its end; and whose work it is."""
 
     before: Sequence[bytes]
     end: bytes
+    organization_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def run_alone(
     """Run it and return its answer once it is committed; raises the errors of `db/sqlstate.py`."""
     for tries_left in range(pool.size, -1, -1):
         with translated():
-            pooled = await pool.take()
+            pooled = await pool.take(frame.organization_id)
         try:
             return await _tried(pooled, frame, statement, parameters, prepare_after)
         except _SendAgainError as again:

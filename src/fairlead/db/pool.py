@@ -5,7 +5,7 @@ not in between: taking a connection out of it and giving it back costs more than
 
 Promises: a connection is taken out and put back without a message; one that the server has ended is noticed and
 replaced before anything is sent on it; what somebody left open on it is rolled back before anybody else gets it. Those
-who wait for one are served in the order in which they came.
+who wait for one are served in the order in which they came; one organization never has all of them (`db/admission.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from sqlalchemy.ext.asyncio import AsyncConnection as MappedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from fairlead.db.admission import Admission
 from fairlead.db.one_trip import Prepared, exchange
 from fairlead.errors import Busy
 
@@ -31,12 +32,13 @@ Result = TypeVar("Result")
 class Pooled:
     """A connection of the pool: for SQLAlchemy, for the driver, and what the server has prepared for it."""
 
-    __slots__ = ("_poll", "driver", "mapped", "prepared")
+    __slots__ = ("_poll", "driver", "mapped", "organization_id", "prepared")
 
     def __init__(self, mapped: MappedConnection, driver: AsyncConnection[Any]) -> None:
         self.mapped = mapped
         self.driver = driver
         self.prepared = Prepared()
+        self.organization_id = ""  # for whose work it was taken
         self._poll = select.poll()
         self._poll.register(driver.fileno(), select.POLLIN)
 
@@ -63,30 +65,31 @@ class Pool:
         self.size = size
         self._engine = engine
         self._patience_seconds = patience_seconds
-        self._free = asyncio.Semaphore(size)
+        self._admission = Admission(size)
         self._idle: list[Pooled] = []
         self._under_way: set[asyncio.Task[Any]] = set()  # what a cancellation must not leave half done
         self._closed = False
 
-    async def take(self) -> Pooled:
-        """Return a connection that was alive just now; it has to be given back."""
-        await self._wait_for_one()
+    async def take(self, organization_id: str = "") -> Pooled:
+        """Return a connection that was alive just now, for that organization's work; it has to be given back."""
+        await self._wait_for_one(organization_id)
         try:
             while self._idle:
                 pooled = self._idle.pop()
                 if pooled.is_fresh:
+                    pooled.organization_id = organization_id
                     return pooled
                 await _close(pooled)
         except BaseException:
-            self._free.release()
+            self._admission.leave(organization_id)
             raise
-        return await self._opened()
+        return await self._opened(organization_id)
 
     async def give_back(self, pooled: Pooled) -> None:
         """Take a connection back, whatever state it is in; a second cancellation does not leave anything open."""
         if pooled.is_clean and not self._closed:
             self._idle.append(pooled)
-            self._free.release()
+            self._admission.leave(pooled.organization_id)
         else:
             await asyncio.shield(self._begun(self._cleaned(pooled)))
 
@@ -99,33 +102,33 @@ class Pool:
             await _close(self._idle.pop())
         await self._engine.dispose()
 
-    async def _wait_for_one(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
+    async def _wait_for_one(self, organization_id: str) -> None:
+        if self._admission.is_open(organization_id):
+            await self._admission.enter(organization_id)
             return
         try:
             async with asyncio.timeout(self._patience_seconds):
-                await self._free.acquire()
+                await self._admission.enter(organization_id)
         except TimeoutError:
             raise Busy("Every database connection of this process is in use; nothing was changed.") from None
 
-    async def _opened(self) -> Pooled:
+    async def _opened(self, organization_id: str) -> Pooled:
         """Open a connection; when that is cancelled, it lies ready for the next as soon as it is open."""
-        opening = self._begun(_open(self._engine))
+        opening = self._begun(_open(self._engine, organization_id))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            self._begun(self._kept(opening))
+            self._begun(self._kept(opening, organization_id))
             raise
         except BaseException:
-            self._free.release()
+            self._admission.leave(organization_id)
             raise
 
-    async def _kept(self, opening: asyncio.Task[Pooled]) -> None:
+    async def _kept(self, opening: asyncio.Task[Pooled], organization_id: str) -> None:
         try:
             pooled = await opening
         except Exception:  # noqa: BLE001 - nobody waits for it any more
-            self._free.release()
+            self._admission.leave(organization_id)
         else:
             await self.give_back(pooled)
 
@@ -143,15 +146,17 @@ class Pool:
             else:
                 await _close(pooled)
         finally:
-            self._free.release()
+            self._admission.leave(pooled.organization_id)
 
 
-async def _open(engine: AsyncEngine) -> Pooled:
+async def _open(engine: AsyncEngine, organization_id: str) -> Pooled:
     mapped = await engine.connect()
     driver = (await mapped.get_raw_connection()).driver_connection
     if not isinstance(driver, AsyncConnection):
         raise TypeError(f"the driver must be psycopg's async connection, not {type(driver)}")
-    return Pooled(mapped, driver)
+    pooled = Pooled(mapped, driver)
+    pooled.organization_id = organization_id
+    return pooled
 
 
 async def _rolled_back(pooled: Pooled) -> bool:

@@ -215,7 +215,7 @@ class Database:
         """
         begin = self._begin(scope, isolation).encode()
         with translated():
-            pooled = await self._begun(begin)
+            pooled = await self._begun(begin, scope)
         session, driver = Session(pooled.mapped, pooled.driver), pooled.driver
         try:
             yield session
@@ -234,7 +234,8 @@ class Database:
         work. What comes after it cannot undo it, and a cancellation may come too late, as during any commit. Anything
         else on the session, and a second statement, raise SessionMisused.
         """
-        frame = Frame(self._begin(scope, "read committed").encode().split(b"; "), b"commit")
+        before = self._begin(scope, "read committed").encode().split(b"; ")
+        frame = Frame(before, b"commit", scope.organization_id)
 
         async def send(statement: Statement, parameters: Mapping[str, Any]) -> Answer:
             prepare_after = self.options.prepare_after
@@ -252,14 +253,14 @@ class Database:
         """Return the commands that begin a transaction, none of which holds a semicolon of its own."""
         return f"{_BEGIN[isolation]}; {self._limits}; {entering(scope)}"
 
-    async def _begun(self, begin: bytes) -> Pooled:
+    async def _begun(self, begin: bytes, scope: Scope) -> Pooled:
         """Return a connection with its transaction begun.
 
         A connection that dies in this moment is noticed here, where nothing is lost yet, and replaced.
         """
         stale = self._pool.size
         while True:
-            pooled = await self._pool.take()
+            pooled = await self._pool.take(scope.organization_id)
             try:
                 await pooled.driver.execute(begin, prepare=False)
             except BaseException as error:

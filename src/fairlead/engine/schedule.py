@@ -9,8 +9,9 @@ commit: a schedule that another one has just run is not due any more when its lo
 between leaves the ticks owed, all of them.
 
 A paused queue takes its items. One without room takes as many as it has room for, the earliest first; the others stay
-owed, with the reason in `error_message`, and are tried again. A queue that is deleted, or whose organization is, has
-its ticks dropped: when it is restored, what comes then is run.
+owed, with the reason in `error_message`, and are tried again; so are all of an organization in which somebody keeps the
+turn of a limited depth, so that no other waits for that. A queue that is deleted, or whose organization is, has its
+ticks dropped: when it is restored, what comes then is run.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.schedules import GRACE_SECONDS, MissedRuns, Owed, owed, tags_of
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.enqueue_limited import enqueue_limited, room_for
-from fairlead.errors import ValidationFailed
+from fairlead.errors import Busy, ValidationFailed
 
 DUE: Final = Statement("""
 select s.organization_id, s.queue_id, s.id, s.cron, s.time_zone, s.task, s.payload, s.priority, s.missed_runs,
@@ -61,6 +62,7 @@ RETRY_SECONDS: Final = 10
 _GONE: Final = "The queue is deleted; nothing is enqueued until it is restored."
 _LATE: Final = f"The last run was left out because it would have been more than {GRACE_SECONDS} seconds late."
 _FULL: Final = "The queue, or the organization, holds as many items as it may; the rest is tried again."
+_LOCKED: Final = "A transaction that has enqueued into a queue of limited depth is still open; it is tried again."
 
 
 class _Due(NamedTuple):
@@ -102,9 +104,9 @@ class Scheduled:
 async def schedule(session: Session, _scope: SystemScope, *, most: int) -> Scheduled:
     """Run up to `most` schedules that are due. Call again while it looks at that many."""
     due = sorted((_Due(*row) for row in await session.run(DUE, {"most": most})), key=lambda found: found[:3])
-    items, queues, steps = 0, set(), []
+    items, queues, steps, locked = 0, set[str](), list[_Step](), set[str]()
     for found in due:
-        entered, step = await _run(session, found)
+        entered, step = await _run(session, found, locked)
         items += entered
         steps.append(step)
         if entered:
@@ -114,8 +116,11 @@ async def schedule(session: Session, _scope: SystemScope, *, most: int) -> Sched
     return Scheduled(len(due), items, frozenset(queues))
 
 
-async def _run(session: Session, due: _Due) -> tuple[int, _Step]:
-    """Enqueue what a schedule owes; return how many items that were, and where it goes on."""
+async def _run(session: Session, due: _Due, locked: set[str]) -> tuple[int, _Step]:
+    """Enqueue what a schedule owes; return how many items that were, and where it goes on.
+
+    Organizations that are `locked` have to wait, and those are added that turn out to be.
+    """
     key = (due.organization_id, due.id)
     try:
         debt = _owed(due)
@@ -126,7 +131,12 @@ async def _run(session: Session, due: _Due) -> tuple[int, _Step]:
     if not debt.ticks:
         return 0, _Step(*key, debt.next_tick, error_message=_LATE)
     items = [_item(due, tick) for tick in debt.ticks]
-    entered = await _enqueued(session, tenant(due.organization_id), queue_id=due.queue_id, items=items)
+    entered = None
+    if due.organization_id not in locked:
+        entered = await _enqueued(session, tenant(due.organization_id), queue_id=due.queue_id, items=items)
+    if entered is None:
+        locked.add(due.organization_id)
+        return 0, _Step(*key, debt.ticks[0], None, _LOCKED, RETRY_SECONDS)
     last = debt.ticks[entered - 1] if entered else None
     if entered == len(items):
         return entered, _Step(*key, debt.next_tick, last)
@@ -154,10 +164,19 @@ def _item(due: _Due, tick: datetime) -> NewItem:
     )
 
 
-async def _enqueued(session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[NewItem]) -> int:
-    """Enqueue as many of `items` as there is room for, the first ones; return how many."""
+async def _enqueued(session: Session, scope: TenantScope, *, queue_id: str, items: Sequence[NewItem]) -> int | None:
+    """Enqueue as many of `items` as there is room for, the first ones; return how many.
+
+    None, and nothing is done, when somebody keeps the turn of a limited depth.
+    """
     if await enqueue(session, scope, queue_id=queue_id, items=items):
         return len(items)
-    room = await room_for(session, scope, queue_id=queue_id)
-    entering = items if room is None else items[:room]
+    try:
+        async with session.savepoint():
+            room = await room_for(session, scope, queue_id=queue_id)
+    except Busy as error:
+        if not error.locked:
+            raise
+        return None
+    entering = items if room is None else items[: max(0, room)]
     return len(await enqueue_limited(session, scope, queue_id=queue_id, items=entering)) if entering else 0

@@ -18,9 +18,10 @@ _SCOPE: Final = system("run schedules of every organization")
 
 def scheduler(resources: Resources) -> Loop:
     """Return the loop that runs schedules; it sleeps until the next one is due, but never long."""
+    database = resources.database.impatient()
 
     async def turn() -> float:
-        async with resources.database.unit_of_work(_SCOPE) as session:
+        async with database.unit_of_work(_SCOPE) as session:
             seconds = await seconds_until_due(session, _SCOPE)
             if seconds is None or seconds > 0:
                 return LONGEST_SECONDS if seconds is None else min(seconds, LONGEST_SECONDS)

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, Self
 
 import orjson
 
+from fairlead.db.admission import Admission
 from fairlead.db.session import Database
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain import limits
@@ -66,7 +67,7 @@ class Enqueuer:
     def __init__(self, database: Database, *, on_enqueued: Callable[[str], object] | None = None) -> None:
         self._database = database
         self._on_enqueued = on_enqueued
-        self._at_once = asyncio.Semaphore(max(1, database.options.pool_size // 2))
+        self._at_once = Admission(max(1, database.options.pool_size // 2))
         self._waiting: dict[_Lane, deque[_Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -116,10 +117,13 @@ class Enqueuer:
         batch: Sequence[_Waiting] = ()
         try:
             while waiting:
-                async with self._at_once:
+                await self._at_once.enter(lane.scope.organization_id)
+                try:
                     batch = _next_batch(waiting)
                     if batch:
                         await self._put_in(lane, batch)
+                finally:
+                    self._at_once.leave(lane.scope.organization_id)
         finally:  # cancelled by nobody but the loop's end
             del self._waiting[lane]
             for left in (*batch, *waiting):
