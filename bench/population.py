@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -109,11 +109,9 @@ def add_finished(url: str, queue: QueueKey, items: int) -> None:
 
 
 def settle(url: str) -> None:
-    """Vacuum, analyze and, where that is allowed, checkpoint, so that nobody measures the loading's aftermath."""
+    """Vacuum and analyze, so that nobody measures the loading's aftermath."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"vacuum (analyze) {', '.join(_TABLES)}")
-        with suppress(psycopg.errors.InsufficientPrivilege):
-            connection.execute("checkpoint")
 
 
 def _batches(items: int) -> Iterator[dict[str, object]]:

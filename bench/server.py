@@ -78,7 +78,6 @@ class Server:
                         sql.Identifier(database), sql.Identifier(owner or "postgres")
                     )
                 )
-                connection.execute(sql.SQL("grant pg_checkpoint to {}").format(sql.Identifier(owner or "postgres")))
             # Nobody pays for the pages that the one before dirtied.
             with suppress(psycopg.errors.InsufficientPrivilege):
                 connection.execute("checkpoint")
