@@ -141,8 +141,6 @@ def _age(administrator_url: str) -> None:
     Whoever needs a new one makes it, and all that commit meanwhile wait: on some machines for 50 ms, every second.
     """
     with psycopg.connect(administrator_url, autocommit=True) as connection:
-        connection.execute("alter system set min_wal_size = '4GB'")  # as much as is kept at most
-        connection.execute("select pg_reload_conf()")
         for _ in range(_LOG_FILES):
             connection.execute("select pg_switch_wal(), pg_logical_emit_message(false, 'bench', '')")
         connection.execute("checkpoint")
