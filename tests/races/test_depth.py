@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 import anyio
@@ -76,14 +75,15 @@ def _outside(level: IsolationLevel) -> Attempt:
     async def attempt(database: Database, owner: Tenant, number: int) -> bool:
         """Enqueue on a connection that is not ours, which tries again when it met another."""
         items = [ItemInput({"n": number})] * (1 + number % 3)
-        while True:
-            connection = await psycopg.AsyncConnection.connect(database.options.url)
+        async with await psycopg.AsyncConnection.connect(database.options.url) as connection:
             await connection.set_isolation_level(level)
-            with suppress(psycopg.errors.SerializationFailure):
+            while True:
                 try:
-                    async with connection:
+                    async with connection.transaction():
                         for step in enqueueing(owner.scope, queue_id=owner.queue_id, items=items).statements:
                             await connection.execute(*step)
+                except psycopg.errors.SerializationFailure:
+                    continue
                 except psycopg.Error as error:
                     if error.sqlstate != "FL429":
                         raise
