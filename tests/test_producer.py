@@ -15,6 +15,7 @@ from fairlead.domain.ids import new_id
 from fairlead.errors import Conflict, FairleadError, NotFound, ValidationFailed
 from fairlead.producer import Enqueueing, enqueueing
 from fairlead.services.item_rules import ItemInput
+from fairlead.services.items import cancel_items
 from tests.fixtures.accounts import differences
 from tests.fixtures.items import FLEET
 from tests.fixtures.organizations import Tenant, make_tenant
@@ -158,6 +159,26 @@ async def test_a_unique_key_is_held_once(database: Database, ours: Tenant, held:
     assert _refused(database, ours, ItemInput({}), wanted) == "FL409"
     plain, _ = _enqueue(database, ours, ItemInput({}), wanted._replace(on_conflict="return"))
     assert set(await _payloads(database, ours)) == {holder, plain}
+    assert await differences(database) == []
+
+
+@pytest.mark.parametrize(("finished_by_now", "state"), [(False, "23505"), (True, "FL409")])
+async def test_statements_that_are_run_again(
+    database: Database, ours: Tenant, *, finished_by_now: bool, state: str
+) -> None:
+    """Whoever does not know whether a commit was kept may run the same again: items never enter twice."""
+    made = _of(ours, ItemInput({}), ItemInput({}))
+    with psycopg.connect(database.options.url) as connection:
+        _run(connection, made)
+    if finished_by_now:
+        async with database.unit_of_work(ours.scope) as session:
+            await cancel_items(session, ours.scope, item_ids=made.ids)
+
+    with psycopg.connect(database.options.url) as connection, pytest.raises(psycopg.Error) as caught:
+        _run(connection, made)
+
+    assert caught.value.sqlstate == state
+    assert len(await _payloads(database, ours)) == 2
     assert await differences(database) == []
 
 

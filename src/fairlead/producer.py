@@ -26,7 +26,8 @@ class Enqueueing:
     Run each of `statements` with its parameters, in order, in one transaction on a connection whose login is a member
     of the role fairlead_app. One of them raises SQLSTATE FL404 when the organization has no such queue, FL429 when the
     depth of either would be exceeded, and FL409 when an item with the same unique key is there: roll back. `ids` are
-    the items', in the order given.
+    the items', in the order given. When nobody knows whether a commit was kept, the same statements may be run again:
+    items that are there raise FL409, or 23505 (a unique violation), for as long as they are kept.
 
     Workers find the items by themselves, within a second or two; at once when you run `wake_up`, too, after the commit
     and not inside the transaction, where it would make commits wait for each other.

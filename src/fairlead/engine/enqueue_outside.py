@@ -5,7 +5,8 @@ it takes items that are limited or unique as well, and nobody here can ask first
 Locks: as there, held until the caller's transaction ends.
 
 An item that may not enter raises an SQLSTATE of ours, so that the transaction as a whole cannot be committed: FL404
-when there is no such queue, FL429 when a depth would be exceeded, FL409 when somebody holds a key that is insisted on.
+when there is no such queue, FL429 when a depth would be exceeded, FL409 when somebody holds a key that is insisted on,
+or when an item has been enqueued before and is finished (23505, a unique violation, while it is not).
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ select set_config('fairlead.enqueued', case
         select from queues q
         where q.organization_id = :organization_id and q.id = :queue_id and q.deleted_at is null
     ) then 'nowhere'
+    when exists (
+        select from jsonb_array_elements_text(:ids) n (id)
+        cross join lateral (
+            select from queue_items i
+            where i.organization_id = :organization_id and i.id = n.id and i.finished_at < 'infinity'
+            order by i.finished_at
+            limit 1
+        ) i
+    ) then 'again'
     when exists (select from entered) and ({room}) < 0 then 'too many'
     when exists (
         select from jsonb_array_elements_text(:insisted) n (id) where n.id not in (select e.id from entered e)
@@ -50,6 +60,7 @@ do $$ begin
     case current_setting('fairlead.enqueued', true)
         when 'entered' then null;
         when 'nowhere' then raise exception 'This organization has no such queue.' using errcode = 'FL404';
+        when 'again' then raise exception 'These items have been enqueued before.' using errcode = 'FL409';
         when 'too many' then raise exception 'The queue has no room for these items.' using errcode = 'FL429';
         else raise exception 'An item with this unique key is there already.' using errcode = 'FL409';
     end case;
