@@ -39,14 +39,15 @@ class Admission:
     async def enter(self, organization_id: str) -> None:
         """Wait for a place; it has to be left."""
         own = self._of(organization_id)
+        if own is None:
+            await self._places.acquire()
+            return
         try:
-            if own is not None:
-                await own.places.acquire()
+            await own.places.acquire()
             try:
                 await self._places.acquire()
             except BaseException:
-                if own is not None:
-                    own.places.release()
+                own.places.release()
                 raise
         except BaseException:
             self._forget(organization_id)

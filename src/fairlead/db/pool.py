@@ -34,11 +34,11 @@ class Pooled:
 
     __slots__ = ("_poll", "driver", "mapped", "organization_id", "prepared")
 
-    def __init__(self, mapped: MappedConnection, driver: AsyncConnection[Any]) -> None:
+    def __init__(self, mapped: MappedConnection, driver: AsyncConnection[Any], organization_id: str) -> None:
         self.mapped = mapped
         self.driver = driver
+        self.organization_id = organization_id  # for whose work it was taken last
         self.prepared = Prepared()
-        self.organization_id = ""  # for whose work it was taken
         self._poll = select.poll()
         self._poll.register(driver.fileno(), select.POLLIN)
 
@@ -154,9 +154,7 @@ async def _open(engine: AsyncEngine, organization_id: str) -> Pooled:
     driver = (await mapped.get_raw_connection()).driver_connection
     if not isinstance(driver, AsyncConnection):
         raise TypeError(f"the driver must be psycopg's async connection, not {type(driver)}")
-    pooled = Pooled(mapped, driver)
-    pooled.organization_id = organization_id
-    return pooled
+    return Pooled(mapped, driver, organization_id)
 
 
 async def _rolled_back(pooled: Pooled) -> bool:
