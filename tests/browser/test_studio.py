@@ -171,7 +171,8 @@ async def test_screenshots(visit: Visit, organization: str, scheme: str) -> None
             ("organization", f"/t/organizations/row?k={organization}"),
         ):
             await visitor.go(path)
-            await visitor.page.wait_for_function(f"document.documentElement.scrollWidth <= {width}", timeout=5_000)
+            fits = "width => document.documentElement.scrollWidth <= width"  # a function: text would need `eval` here
+            await visitor.page.wait_for_function(fits, arg=width, timeout=5_000)
             await visitor.page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png")
     await visitor.go("/t/users")
     dark = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
