@@ -31,6 +31,7 @@ dev: .venv/.installed ## Start everything for a person: database, API, a worker 
 
 test: .venv/.installed ## Check everything: format, lint, types, layers, then every test on a real PostgreSQL
 	@$(MAKE) --no-print-directory -j 2 check browser
+	@$(RUN)python -m compileall -q src  # hundreds of processes are started, where nobody may write what they compile
 	$(RUN)pytest -n 3 --dist worksteal -q
 
 # Studio is tested in a real browser. Where it cannot be installed those tests are skipped and say so; on CI they fail.

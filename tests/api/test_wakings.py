@@ -129,7 +129,7 @@ async def test_what_comes_too_late_is_given_back(
 
 async def test_one_wake_up_lets_one_look(database: Database) -> None:
     """A wake-up is the first waiter's, success lets two more look, and who leaves without looking passes it on."""
-    wakings = Wakings(database.options)
+    wakings = Wakings(database)
     with wakings.waiting("q") as first, wakings.waiting("q") as second:
         with wakings.waiting("q") as third:
             wakings.hear("q")

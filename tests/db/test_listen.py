@@ -2,17 +2,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import anyio.lowlevel
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.fixtures.faults import end_connections, refuse_connections
+from tests.fixtures.items import FLEET
 from tests.fixtures.waiting import until
 
-from fairlead.db.listen import listen
+from fairlead.db.listen import Listener
 from fairlead.db.notify import CANCELLED, READY, Notifier
 from fairlead.db.session import Database
+from fairlead.db.statement import Statement
 
 pytestmark = pytest.mark.anyio
+
+_LISTENING = "select pid from pg_stat_activity where datname = current_database() and query like 'listen %'"
+_WHERE = Statement("select pg_backend_pid()")
+_WHO = Statement("""
+select cast(current_user as text), current_setting('fairlead.organization_id'), current_setting('lock_timeout')
+""")
+_SAY = Statement("select cast(pg_notify(:channel, 'a queue') as text)")
+_WRONG = Statement("select 1 / cast(:zero as int)")
 
 
 class Heard:
@@ -22,8 +35,20 @@ class Heard:
         self.ready: list[str] = []
         self.cancelled: list[str] = []
         self.connected: list[bool] = []
-        self.hear = {READY: self.ready.append, CANCELLED: self.cancelled.append}
-        self.task = asyncio.create_task(listen(database.options, self.hear, connected=self.connected.append))
+        self.process_id = 0  # of the server's process at the other end
+        self._url = database.options.url
+        hear = {READY: self.ready.append, CANCELLED: self.cancelled.append}
+        self.listener = Listener(database, hear, connected=self.connected.append)
+        self.task = asyncio.create_task(self.listener.run())
+
+    def be_quiet(self, *, quiet: bool = True) -> None:
+        """Let it be as if nothing had been heard for long, or something just now."""
+        self.listener._quiet_from = 0 if quiet else float("inf")
+
+    async def look(self, statement: Statement = _WHERE, **parameters: object) -> Any:
+        """Take a look and return the row it gave."""
+        [row] = await self.listener.alone(FLEET).run(statement, parameters)
+        return row
 
     async def until_connected(self, times: int = 1) -> None:
         """Return as soon as it has connected so often."""
@@ -32,6 +57,8 @@ class Heard:
             return self.connected.count(True) >= times
 
         await until(connected, what=f"the listener has connected {times} times")
+        with psycopg.connect(self._url) as connection:
+            [(self.process_id,)] = connection.execute(_LISTENING).fetchall()
 
 
 @pytest.fixture
@@ -135,3 +162,81 @@ async def test_closing_waits_for_no_database_that_is_away(database: Database, se
                 await notifier.close()
     finally:
         refuse_connections(server_url, database.options.url, refuse=False)
+
+
+async def test_looks_are_taken_while_nothing_is_heard(heard: Heard, notifier: Notifier) -> None:
+    """An idle process looks on the connection that listens, and elsewhere from the next message on for a while."""
+    assert await heard.look() != (heard.process_id,)
+    heard.be_quiet()
+    assert [await heard.look() for _ in range(10)] == [(heard.process_id,)] * 10
+    assert await asyncio.gather(*(heard.look() for _ in range(10))) == [(heard.process_id,)] * 10
+    notifier.announce("a queue")
+
+    async def told() -> bool:
+        return bool(heard.ready)
+
+    await until(told, what="the wake-up is heard")
+    assert await heard.look() != (heard.process_id,)
+
+
+async def test_what_is_said_during_a_look_is_heard(heard: Heard) -> None:
+    """A message that comes while a look is under way is handed over after it, and others are heard as before."""
+    heard.be_quiet()
+    await heard.look(_SAY, channel=READY)
+
+    async def told() -> bool:
+        return bool(heard.ready)
+
+    await until(told, what="the wake-up is heard")
+
+
+async def test_a_look_has_the_rights_and_limits_of_any(heard: Heard, database: Database) -> None:
+    """A look there is of the same role, within the same time limits, as one in a transaction of its own."""
+    [elsewhere] = await database.alone(FLEET).run(_WHO, {})
+    heard.be_quiet()
+    assert await heard.look(_WHO) == elsewhere
+    assert await heard.look(_WHO) == elsewhere
+
+
+async def test_a_look_that_fails_is_its_callers(heard: Heard) -> None:
+    """An error of a look is raised where it was asked for; the listener listens on."""
+    heard.be_quiet()
+    with capture_logs() as logs:
+        for _ in range(10):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await heard.look(_WRONG, zero=0)
+        assert await heard.look() == (heard.process_id,)
+    assert logs == []
+    assert heard.connected == [True]
+
+
+async def test_a_look_that_nobody_waits_for(heard: Heard) -> None:
+    """A look whose caller was cancelled disturbs nobody else's."""
+    heard.be_quiet()
+    given_up = asyncio.create_task(heard.look())
+    await anyio.lowlevel.checkpoint()
+    given_up.cancel()
+    assert await heard.look() == (heard.process_id,)
+
+
+async def test_a_look_when_the_connection_is_lost(heard: Heard, server_url: str, database: Database) -> None:
+    """Looks that are asked for while the connection goes away are taken elsewhere."""
+    heard.be_quiet()
+    await database.alone(FLEET).run(_WHERE, {})
+    end_connections(server_url, database.options.url)
+    answers = await asyncio.gather(*(heard.look() for _ in range(10)))
+    assert len(answers) == 10
+    await heard.until_connected(2)
+    heard.be_quiet()
+    assert await heard.look() == (heard.process_id,)
+
+
+async def test_the_end_of_listening_takes_nobody_along(heard: Heard) -> None:
+    """Looks that are asked for while the listener is stopped are taken elsewhere, and so are all later ones."""
+    heard.be_quiet()
+    looks = [asyncio.create_task(heard.look()) for _ in range(3)]
+    await anyio.lowlevel.checkpoint()
+    heard.task.cancel()
+    assert len(await asyncio.gather(*looks)) == 3
+    await asyncio.gather(heard.task, return_exceptions=True)
+    assert await heard.look() != (heard.process_id,)

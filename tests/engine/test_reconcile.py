@@ -8,7 +8,7 @@ from tests.fixtures.people import tell
 
 from fairlead.db.session import Database
 from fairlead.engine.complete import Completion, complete
-from fairlead.engine.reconcile import Correction, count_late, reconcile
+from fairlead.engine.reconcile import Correction, count_late, reconcile, slots_differ
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
 
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.anyio
 async def _reconcile(database: Database) -> list[Correction]:
     async with database.unit_of_work(FLEET) as session:
         return await reconcile(session, FLEET)
+
+
+async def _differ(database: Database) -> bool:
+    return await slots_differ(database.alone(FLEET), FLEET)
 
 
 async def _count_late(database: Database, owner: Tenant) -> None:
@@ -35,6 +39,7 @@ async def test_what_is_right_is_left_alone(database: Database, ours: Tenant) -> 
     limited = await make_tenant(database, max_concurrency=2)
     for owner in (ours, limited):
         await claimed(database, owner, 3)
+    assert not await _differ(database)
     assert await _reconcile(database) == []
     assert (await taken(database, limited), await taken(database, ours)) == ((2, 2), (0, 0))
 
@@ -45,9 +50,11 @@ async def test_what_is_wrong_is_put_right(database: Database, wrong: int) -> Non
     owner = await make_tenant(database, max_concurrency=2)
     await claimed(database, owner, 3)
     await tell(database, "update slots set taken = :wrong", wrong=wrong)
+    assert await _differ(database)
     corrections = {Correction(owner.organization_id, queue_id, 2 - wrong) for queue_id in (owner.queue_id, "")}
     assert set(await _reconcile(database)) == corrections
     assert await taken(database, owner) == (2, 2)
+    assert not await _differ(database)
     assert await _reconcile(database) == []
 
 
@@ -56,7 +63,9 @@ async def test_a_limit_that_is_switched_on_counts_who_is_there(database: Databas
     leases = await claimed(database, ours, 3)
     await enqueue_some(database, ours, 9)
     await tell(database, "update queues set max_concurrency = 4")
+    assert await _differ(database)
     await _count_late(database, ours)
+    assert not await _differ(database)
     assert await taken(database, ours) == (3, 3)
     assert len(await claim_some(database, ours)) == 1
     await _count_late(database, ours)

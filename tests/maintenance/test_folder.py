@@ -22,7 +22,7 @@ async def test_each_queue_has_one_row_again(
     monkeypatch.setattr(module, "BATCH", 1)
     for owner in (ours, ours, theirs, theirs):
         await enqueue_some(database, owner)
-    loop = folder(resources)
+    loop = folder(resources, resources.database)
     waits = [await loop._turn() for _ in range(3)]
     assert waits[2] == ASLEEP_SECONDS
     assert len(await tell(database, "select 1 from item_counters")) == 2

@@ -31,7 +31,7 @@ async def test_a_turn_prunes_a_batch(
     for _ in range(3):
         await item_in(database, owner, ItemStatus.COMPLETED)
     await tell(database, _OVER)
-    loop = pruner(resources)
+    loop = pruner(resources, resources.database)
     waits = [await loop._turn() for _ in range(2)]
     assert waits[0] < waits[1] == ASLEEP_SECONDS
     assert await count_by_status(database) == {"completed": 1}

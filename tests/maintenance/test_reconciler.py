@@ -21,7 +21,7 @@ async def test_what_is_wrong_is_put_right_and_said(resources: Resources, databas
     await claimed(database, owner, 2)
     await tell(database, "update slots set taken = taken + 3 where queue_id <> ''")
     with capture_logs() as logs:
-        assert await reconciler(resources)._turn() == ASLEEP_SECONDS
+        assert await reconciler(resources, resources.database)._turn() == ASLEEP_SECONDS
     assert await differences(database) == []
     [line] = logs
     assert (line["event"], line["queue_id"], line["difference"]) == ("slots_corrected", owner.queue_id, -3)
@@ -31,6 +31,6 @@ async def test_what_is_right_is_passed_over(resources: Resources, database: Data
     """Where the slots are what the leases say nothing is changed or said."""
     await claimed(database, await make_tenant(database, max_concurrency=5), 2)
     with capture_logs() as logs:
-        await reconciler(resources)._turn()
+        await reconciler(resources, resources.database)._turn()
     assert logs == []
     assert await differences(database) == []

@@ -26,7 +26,7 @@ async def test_what_is_due_is_run(
     later = await make_schedule(database, theirs, name="b", cron="0 0 29 2 *")
     for each in due:
         await be_late(database, each)
-    loop = scheduler(resources)
+    loop = scheduler(resources, resources.database)
 
     assert await loop._turn() == 0
     assert [len(await made_by(database, each.id)) for each in (*due, later)] == [1, 1, 1, 0]
@@ -35,7 +35,7 @@ async def test_what_is_due_is_run(
 
 async def test_it_sleeps_until_the_next_tick(resources: Resources, database: Database, ours: Tenant) -> None:
     """It sleeps until the next schedule is due, but never long, since a new one may be made elsewhere."""
-    loop = scheduler(resources)
+    loop = scheduler(resources, resources.database)
     assert await loop._turn() == LONGEST_SECONDS
 
     await make_schedule(database, ours, cron="0 0 29 2 *")
@@ -51,7 +51,7 @@ async def test_what_another_one_runs_is_left_to_it(resources: Resources, databas
     await be_late(database, made)
     async with database.unit_of_work(FLEET) as session:
         await session.execute(text("select id from schedules for update"))
-        assert await scheduler(resources)._turn() == HELD_SECONDS
+        assert await scheduler(resources, resources.database)._turn() == HELD_SECONDS
     assert await made_by(database, made.id) == []
 
 
@@ -63,7 +63,7 @@ async def test_a_full_batch_is_followed_at_once(
     made = [await make_schedule(database, ours, name=f"s{number}") for number in range(3)]
     for each in made:
         await be_late(database, each)
-    loop = scheduler(resources)
+    loop = scheduler(resources, resources.database)
     assert [await loop._turn() for _ in range(2)] == [0, 0]
     assert [len(await made_by(database, each.id)) for each in made] == [1, 1, 1]
 
@@ -75,7 +75,7 @@ async def test_it_runs_by_itself(resources: Resources, database: Database, ours:
         await session.execute(
             text("update schedules set cron = '* * * * *', next_run_at = date_trunc('minute', statement_timestamp())")
         )
-    loop = scheduler(resources)
+    loop = scheduler(resources, resources.database)
     loop.start()
 
     async def ran() -> bool:

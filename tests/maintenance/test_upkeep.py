@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def _kept(resources: Resources, *, processes: int = 1) -> AsyncIterator[None]:
-    running = [Upkeep(resources) for _ in range(processes)]
+    running = [Upkeep(resources, resources.database) for _ in range(processes)]
     for upkeep in running:
         upkeep.start()
     for upkeep in running:

@@ -21,7 +21,7 @@ from fairlead.engine.fail import FAIL
 from fairlead.engine.fold import FOLD
 from fairlead.engine.promote import PROMOTE
 from fairlead.engine.prune import PRUNE, PRUNE_PERIODS
-from fairlead.engine.reconcile import CORRECT, CORRECT_BESIDE, COUNT_LATE
+from fairlead.engine.reconcile import CORRECT, CORRECT_BESIDE, COUNT_LATE, DIFFER
 from fairlead.engine.release import RELEASE
 from fairlead.engine.renew import RENEW
 from fairlead.engine.rescue import RESCUE, RESCUE_BESIDE
@@ -215,7 +215,7 @@ def test_counting_late_reads_what_is_worked_on(
 
 
 @ANY_STATISTICS
-@pytest.mark.parametrize("statement", [CORRECT, CORRECT_BESIDE], ids=["all", "beside what is locked"])
+@pytest.mark.parametrize("statement", [DIFFER, CORRECT, CORRECT_BESIDE], ids=["a look", "all", "beside what is locked"])
 def test_a_correction_reads_what_is_worked_on(seeded_url: str, statement: Statement, statistics: str) -> None:
     """The slots are compared with the items that are worked on, and no other item is read."""
     plan = _plan(seeded_url, statement, statistics=statistics)

@@ -195,7 +195,7 @@ async def test_nobodys_slots_stay_wrong_for_anothers(database: Database, superus
 
     async with resources_on(database) as resources:
         async with locked(superuser_url, "the slots", ours):
-            await reconciler(resources)._turn()
+            await reconciler(resources, database)._turn()
             assert sorted(wrong[1] for wrong in await differences(database)) == ["", ours.queue_id]
         async with database.unit_of_work(FLEET) as session:
             await reconcile(session, FLEET)
@@ -214,11 +214,11 @@ async def test_nobodys_ticks_wait_for_anothers_open_transaction(database: Databa
     async with resources_on(database) as resources:
         async with database.unit_of_work(ours.scope) as session:
             await enqueue_items(session, ours.scope, queue_id=ours.queue_id, items=[ItemInput({})])
-            await scheduler(resources)._turn()
+            await scheduler(resources, database)._turn()
             assert [len(await made_by(database, made.id)) for made in (*own, other)] == [0, 0, 1]
         assert "still open" in str((await read(database, ours, own[0])).error_message)
         await tell(database, "update schedules set retry_at = null")
-        await scheduler(resources)._turn()
+        await scheduler(resources, database)._turn()
 
     assert [len(await made_by(database, made.id)) for made in (*own, other)] == [1, 1, 1]
     assert await differences(database) == []

@@ -40,7 +40,7 @@ from fairlead.engine.fail import Failure, fail
 from fairlead.engine.fold import fold, recount
 from fairlead.engine.promote import promote
 from fairlead.engine.prune import prune, prune_answers, prune_periods
-from fairlead.engine.reconcile import correct_slots, count_late, reconcile
+from fairlead.engine.reconcile import correct_slots, count_late, reconcile, slots_differ
 from fairlead.engine.release import release
 from fairlead.engine.renew import renew
 from fairlead.engine.reports import Lease
@@ -153,6 +153,10 @@ async def _holders_of(session: Session, scope: Scope, victim: Victim) -> object:
 
 async def _reconcile(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await reconcile(session, FLEET)
+
+
+async def _slots_differ(session: Session, _scope: Scope, _victim: Victim) -> object:
+    return await slots_differ(session, FLEET) or []
 
 
 async def _recount(session: Session, scope: Scope, victim: Victim) -> object:
@@ -291,8 +295,9 @@ SYSTEM_ATTACKS: dict[str, Attack] = {
     "reconcile": _reconcile,
     "rescue": _rescue,
     "schedule": _schedule,
+    "slots_differ": _slots_differ,
 }
-READING = {"completed_before", "holders_of"}
+READING = {"completed_before", "holders_of", "slots_differ"}
 WITHOUT_ANSWER = {"clear", "count_late", "forget"}
 
 

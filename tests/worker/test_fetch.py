@@ -34,7 +34,7 @@ class Taken:
         self.supplied: list[int] = []
         options = FetchOptions("worker", queues, concurrency, poll_seconds=3.0)
         self.fetcher = Fetcher(
-            database, self.held, self.buffer, options=options, supplied=self.supplied.append, aside={}
+            database, self.held, self.buffer, looks=database, options=options, supplied=self.supplied.append, aside={}
         )
         self.fetcher.known.sweeps.swept = lambda *_times: None  # type: ignore[method-assign]  # however busy we are
         self.ahead = 0  # in place of the pace at which a test finishes items

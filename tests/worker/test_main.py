@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.fixtures.faults import end_connections, refuse_connections
@@ -24,6 +25,11 @@ from fairlead.errors import HandlerInvalid
 from fairlead.worker.main import Worker, WorkerOptions
 
 pytestmark = pytest.mark.anyio
+_LAST_WERE_LOOKS = """
+select coalesce(bool_or(query like 'with recursive organization%'), false),
+    coalesce(bool_or(query like 'select statement_timestamp()%'), false)
+from pg_stat_activity where datname = current_database() and state = 'idle'
+"""
 
 
 @pytest.fixture
@@ -333,3 +339,18 @@ async def test_wake_ups_are_passed_on(database: Database, resources: Resources, 
             return ours.queue_id in heard
 
         await until(passed_on, what="the wake-up is passed on")
+
+
+async def test_an_idle_worker_looks_where_it_listens(database: Database) -> None:
+    """A worker and its maintenance that hear nothing look on the listening connection, without a transaction each."""
+    async with working(database, Gate().app, maintained=True) as worker:
+        worker.listener._quiet_from = 0
+        looked: set[str] = set()
+
+        async def both_looked() -> bool:
+            with psycopg.connect(database.options.url, autocommit=True) as connection:
+                [seen] = connection.execute(_LAST_WERE_LOOKS).fetchall()
+            looked.update(name for name, is_last in zip(("scout", "lookout"), seen, strict=True) if is_last)
+            return len(looked) == 2
+
+        await until(both_looked, what="a look was the last that some connections did")

@@ -48,7 +48,7 @@ def create_app(resources: Resources, *, outbox: bool = False) -> FastAPI:
     app.state.enqueuer = Enqueuer(resources.database, on_enqueued=resources.notifier.announce)
     app.state.reads = SharedReads(resources.database)
     app.state.streams = asyncio.Semaphore(max(1, resources.database.options.pool_size // 4))
-    app.state.wakings = Wakings(resources.database.options)
+    app.state.wakings = Wakings(resources.database)
     pages = [openapi.router, kept_mails.router] if outbox else [openapi.router]
     app.router.routes.append(Directory([*openapi.routes(), *routes_of(*pages)]))
     problems.install(app)

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from fairlead.db.connect import DatabaseOptions
-from fairlead.db.listen import listen
+from fairlead.db.listen import Listener
 from fairlead.db.notify import READY
+from fairlead.db.session import Database
 
 LOOK_SECONDS: Final = 2.0
 DEAF_LOOK_SECONDS: Final = 0.25
@@ -47,8 +47,8 @@ class Waiter:
 class Wakings:
     """The claims of one process that wait. Used from one event loop."""
 
-    def __init__(self, options: DatabaseOptions) -> None:
-        self._options = options
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._waiting: dict[str, dict[Waiter, None]] = {}  # by queue, who came first first
         self._listening: asyncio.Task[None] | None = None
         self._hears = False
@@ -61,8 +61,8 @@ class Wakings:
         if self._closed:
             waiter.end()
         elif self._listening is None:
-            hear = {READY: self.hear}
-            self._listening = asyncio.create_task(listen(self._options, hear, connected=self._connected))
+            listener = Listener(self._database, {READY: self.hear}, connected=self._connected)
+            self._listening = asyncio.create_task(listener.run())
         self._waiting.setdefault(queue_id, {})[waiter] = None
         try:
             yield waiter

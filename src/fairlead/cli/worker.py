@@ -16,6 +16,7 @@ import typer
 from fairlead.bootstrap import Resources
 from fairlead.cli.output import messages
 from fairlead.cli.running import command, loaded, opened, run
+from fairlead.db.session import Looks
 from fairlead.errors import FairleadError, HandlerInvalid
 from fairlead.maintenance.scheduler import scheduler
 from fairlead.maintenance.upkeep import Upkeep
@@ -89,12 +90,13 @@ async def run_maintenance(
 
     They hear the wake-ups that the process's worker hears, without one those that the process itself sends.
     """
-    upkeep = Upkeep(resources)
+    looks: Looks = resources.database if worker is None else worker.listener
+    upkeep = Upkeep(resources, looks)
     if worker is not None:
         worker.also_hears = upkeep.hear
     else:
         resources.notifier.overheard = upkeep.hear
-    loops: list[Loop | Upkeep] = [upkeep, scheduler(resources)]
+    loops: list[Loop | Upkeep] = [upkeep, scheduler(resources, looks)]
     for loop in loops:
         loop.start()
         stack.push_async_callback(loop.stop)

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import replace
-from typing import Any, Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection
@@ -32,7 +32,7 @@ from fairlead.db.one_statement import UNKNOWN, Answer, Frame, run_alone
 from fairlead.db.pool import Pool, Pooled
 from fairlead.db.sqlstate import from_driver, from_sqlalchemy, translated
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import Scope, entering
+from fairlead.db.tenancy import Scope, SystemScope, entering
 from fairlead.errors import DatabaseUnavailable
 
 Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
@@ -45,6 +45,9 @@ _BEGIN: Final[dict[Isolation, str]] = {
 
 _MOMENT_SECONDS: Final = 0.25  # how long what is of many organizations waits for a lock
 _NOT_ALONE: Final = "This session is for one engine statement alone; open a unit of work"
+
+
+Send: TypeAlias = Callable[[Statement, Mapping[str, Any]], Awaitable[Answer]]
 
 
 class SessionMisused(RuntimeError):
@@ -161,23 +164,27 @@ class Session:
             await self._driver.execute(command.encode(), prepare=False)
 
 
-class _Alone(Session):
+class Alone(Session):
     """A session for one statement of the engine's, which is a transaction of its own."""
 
-    def __init__(self, send: Callable[[Statement, Mapping[str, Any]], Awaitable[Answer]]) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
         self._used = False
 
     async def run(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """Run the one statement and return its rows, none when it returns none."""
         return (await self._only(statement, parameters)).rows
 
     async def row_count(self, statement: Statement, parameters: Mapping[str, Any]) -> int:
+        """Run the one statement and return how many rows it returned or changed."""
         return (await self._only(statement, parameters)).row_count
 
     async def execute(self, statement: Executable) -> NoReturn:
+        """Refuse a statement of SQLAlchemy's."""
         raise SessionMisused(f"{_NOT_ALONE} for '{statement}'.")
 
     def savepoint(self) -> NoReturn:
+        """Refuse a savepoint."""
         raise SessionMisused(f"{_NOT_ALONE} with savepoints.")
 
     async def _only(self, statement: Statement, parameters: Mapping[str, Any]) -> Answer:
@@ -187,6 +194,13 @@ class _Alone(Session):
         return await self._send(statement, parameters)
 
 
+class Looks(Protocol):
+    """Where one statement can be run alone that may as well be run twice: a Database, or the one that listens."""
+
+    def alone(self, scope: SystemScope) -> Session:
+        """Return a session for one engine statement."""
+
+
 class Database:
     """A pool of connections and the transactions on them; one a process is usual."""
 
@@ -194,7 +208,7 @@ class Database:
         self.options = options
         patience = options.checkout_timeout_seconds
         self._pool = Pool(async_engine(options), size=options.pool_size, patience_seconds=patience)
-        self._limits = _limits(options)
+        self._limits = limits(options)
 
     def impatient(self) -> Database:
         """Return this database, on the same connections, for transactions of many organizations: ADR 0031.
@@ -204,7 +218,7 @@ class Database:
         """
         hasty = copy(self)
         hasty.options = replace(self.options, lock_timeout_seconds=_MOMENT_SECONDS)
-        hasty._limits = _limits(hasty.options)  # noqa: SLF001 - our own
+        hasty._limits = limits(hasty.options)  # noqa: SLF001 - our own
         return hasty
 
     @asynccontextmanager
@@ -234,6 +248,10 @@ class Database:
         work. What comes after it cannot undo it, and a cancellation may come too late, as during any commit. Anything
         else on the session, and a second statement, raise SessionMisused.
         """
+        return Alone(self.sender(scope))
+
+    def sender(self, scope: Scope) -> Send:
+        """Return what sends a statement that is a transaction of its own."""
         before = self._begin(scope, "read committed").encode().split(b"; ")
         frame = Frame(before, b"commit", scope.organization_id)
 
@@ -243,7 +261,7 @@ class Database:
                 self._pool, frame, statement=statement, parameters=parameters, prepare_after=prepare_after
             )
 
-        return _Alone(send)
+        return send
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
@@ -272,10 +290,12 @@ class Database:
                 return pooled
 
 
-def _limits(options: DatabaseOptions) -> str:
+def limits(options: DatabaseOptions, *, local: bool = True) -> str:
+    """Return the commands that set the time limits of the present transaction, or when not `local` of the session."""
+    setting = "set local" if local else "set"
     return (
-        f"set local statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
-        f"set local lock_timeout = {int(options.lock_timeout_seconds * 1000)}"
+        f"{setting} statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
+        f"{setting} lock_timeout = {int(options.lock_timeout_seconds * 1000)}"
     )
 
 

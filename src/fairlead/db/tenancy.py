@@ -68,18 +68,22 @@ def within(scope: Scope, table: type[Base], *, shared: bool = False) -> ColumnEl
     return or_(own, getattr(table, security.shared).is_(None)) if shared and security.shared else own
 
 
-def entering(scope: Scope) -> str:
-    """Return the statements that put the present transaction into `scope`.
+def entering(scope: Scope, *, local: bool = True) -> str:
+    """Return the statements that put the present transaction into `scope`, or when not `local` the session.
 
     They are literals (`SET LOCAL`, which Citus passes on, takes no parameters), so both parts are checked here again.
     """
     if scope.role not in {APP_ROLE, SYSTEM_ROLE}:
         raise NotFound
-    return f"set local role {scope.role}; {showing(scope)}"
+    return f"{_set(local=local)} role {scope.role}; {showing(scope, local=local)}"
 
 
-def showing(scope: Scope) -> str:
+def showing(scope: Scope, *, local: bool = True) -> str:
     """Return the statement that shows a role of its own, such as a reader, the rows of `scope` in this transaction."""
     if scope.organization_id and not is_id(scope.organization_id):
         raise NotFound
-    return f"set local {ORGANIZATION_SETTING} = '{scope.organization_id}'"
+    return f"{_set(local=local)} {ORGANIZATION_SETTING} = '{scope.organization_id}'"
+
+
+def _set(*, local: bool) -> str:
+    return "set local" if local else "set"

@@ -62,8 +62,7 @@ select a.organization_id, a.queue_id, a.slots from added a order by a.organizati
 on conflict (organization_id, queue_id) do update set taken = slots.taken + excluded.taken
 """)
 
-_CORRECT: Final = """
-with held as materialized (
+_DRIFT: Final = """held as materialized (
     select i.organization_id, i.queue_id, count(*) as slots
     from queue_items_live i
     where i.status = 'processing' and i.counted
@@ -79,7 +78,26 @@ drift as materialized (
     from slots s
     left join leased l on l.organization_id = s.organization_id and l.queue_id = s.queue_id
     where s.taken <> coalesce(l.slots, 0)
-),
+)"""
+DIFFER: Final = Statement(
+    """
+with {drift},
+uncounted as materialized (
+    select i.organization_id, i.queue_id
+    from queue_items_live i
+    where i.status = 'processing' and not i.counted
+)
+select exists (select from drift) or exists (
+    select from uncounted u
+    join queues q on q.organization_id = u.organization_id and q.id = u.queue_id
+    join organizations o on o.id = u.organization_id
+    where num_nonnulls(q.max_concurrency, o.max_concurrency) > 0
+)
+""",
+    drift=_DRIFT,
+)
+_CORRECT: Final = """
+with {drift},
 locked as materialized (
     select d.*
     from (select * from drift order by organization_id, queue_id) d
@@ -92,8 +110,8 @@ from locked l
 where s.organization_id = l.organization_id and s.queue_id = l.queue_id
 returning s.organization_id, s.queue_id, l.difference
 """
-CORRECT: Final = Statement(_CORRECT, locking="for update")
-CORRECT_BESIDE: Final = Statement(_CORRECT, locking="for update skip locked")
+CORRECT: Final = Statement(_CORRECT, drift=_DRIFT, locking="for update")
+CORRECT_BESIDE: Final = Statement(_CORRECT, drift=_DRIFT, locking="for update skip locked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +121,11 @@ class Correction:
     organization_id: str
     queue_id: str
     difference: int
+
+
+async def slots_differ(session: Session, _scope: SystemScope) -> bool:
+    """Return whether there is anything to put right, without a lock."""
+    return bool((await session.run(DIFFER, {}))[0][0])
 
 
 async def count_late(session: Session, scope: Scope) -> None:

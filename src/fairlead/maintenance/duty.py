@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fairlead.db.duty import take_duty
-from fairlead.db.session import Database
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 
@@ -20,7 +20,7 @@ SHARE: Final = 0.05  # of the time, at most, goes into one duty
 _SCOPE: Final = system("take a duty of the fleet")
 
 
-def duty(database: Database, name: str, work: Callable[[], Awaitable[bool]], *, seconds: float) -> Loop:
+def duty(looks: Looks, name: str, work: Callable[[], Awaitable[bool]], *, seconds: float) -> Loop:
     """Return the loop for a duty of that name and interval; `work` does a piece and says whether more is left."""
     rested_at = 0.0  # monotonic seconds
     at_work = False
@@ -30,7 +30,7 @@ def duty(database: Database, name: str, work: Callable[[], Awaitable[bool]], *, 
         began = time.monotonic()
         if not at_work and began < rested_at:
             return ASLEEP_SECONDS
-        if not (at_work or await take_duty(database.alone(_SCOPE), _SCOPE, name=name, seconds=seconds)):
+        if not (at_work or await take_duty(looks.alone(_SCOPE), _SCOPE, name=name, seconds=seconds)):
             return ASLEEP_SECONDS
         at_work = False
         at_work = await work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fairlead.bootstrap import Resources
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.engine.fold import fold
 from fairlead.maintenance.duty import duty
@@ -15,7 +16,7 @@ INTERVAL_SECONDS: Final = 2.0
 _SCOPE: Final = system("fold the counters of every organization")
 
 
-def folder(resources: Resources) -> Loop:
+def folder(resources: Resources, looks: Looks) -> Loop:
     """Return the loop that folds."""
 
     async def work() -> bool:
@@ -23,4 +24,4 @@ def folder(resources: Resources) -> Loop:
             _, queues = await fold(session, _SCOPE, most=BATCH)
         return queues == BATCH
 
-    return duty(resources.database, "fold", work, seconds=INTERVAL_SECONDS)
+    return duty(looks, "fold", work, seconds=INTERVAL_SECONDS)

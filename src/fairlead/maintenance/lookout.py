@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from fairlead.db.session import Database
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.queries.due_work import FROM_THE_START, DueWork, find_due_work
 from fairlead.runtime.loop import Loop
@@ -33,10 +33,10 @@ _SCOPE: Final = system("look for work that is due in every organization")
 class Lookout:
     """Takes looks and wakes loops; `marks` are where their statements may start, too."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, looks: Looks) -> None:
         self.loop = Loop("lookout", self._turn)
         self.marks = FROM_THE_START
-        self._database = database
+        self._looks = looks
         self._loops: Mapping[str, Loop] = {}
         self._duties: Mapping[str, Loop] = {}
         self._not_before = 0.0  # monotonic seconds, as all that follow
@@ -60,7 +60,7 @@ class Lookout:
             return self._not_before - began
         whole = began >= self._whole_from
         marks = FROM_THE_START if whole else self.marks
-        due = await find_due_work(self._database.alone(_SCOPE), _SCOPE, marks=marks)
+        due = await find_due_work(self._looks.alone(_SCOPE), _SCOPE, marks=marks)
         ended = time.monotonic()
         if whole:
             self._whole_from = ended + (ended - began) / WHOLE_SHARE

@@ -12,8 +12,9 @@ from typing import Final
 import structlog
 
 from fairlead.bootstrap import Resources
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
-from fairlead.engine.reconcile import Correction, correct_slots, reconcile
+from fairlead.engine.reconcile import Correction, correct_slots, reconcile, slots_differ
 from fairlead.errors import Busy
 from fairlead.maintenance.duty import duty
 from fairlead.runtime.loop import Loop
@@ -23,7 +24,7 @@ _SCOPE: Final = system("reconcile the slots of every organization")
 _log = structlog.get_logger(__name__)
 
 
-def reconciler(resources: Resources) -> Loop:
+def reconciler(resources: Resources, looks: Looks) -> Loop:
     """Return the loop that reconciles."""
     database = resources.database.impatient()
 
@@ -38,7 +39,7 @@ def reconciler(resources: Resources) -> Loop:
             return await correct_slots(session, _SCOPE, beside_locked=True)
 
     async def work() -> bool:
-        corrections = await corrected()
+        corrections = await corrected() if await slots_differ(looks.alone(_SCOPE), _SCOPE) else []
         for correction in corrections:
             _log.warning(
                 "slots_corrected",
@@ -48,4 +49,4 @@ def reconciler(resources: Resources) -> Loop:
             )
         return False
 
-    return duty(resources.database, "reconcile", work, seconds=INTERVAL_SECONDS)
+    return duty(looks, "reconcile", work, seconds=INTERVAL_SECONDS)

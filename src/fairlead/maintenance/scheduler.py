@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fairlead.bootstrap import Resources
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.engine.schedule import schedule
 from fairlead.queries.schedules import seconds_until_due
@@ -16,15 +17,15 @@ HELD_SECONDS: Final = 0.1  # what is due is in another scheduler's hands
 _SCOPE: Final = system("run schedules of every organization")
 
 
-def scheduler(resources: Resources) -> Loop:
+def scheduler(resources: Resources, looks: Looks) -> Loop:
     """Return the loop that runs schedules; it sleeps until the next one is due, but never long."""
     database = resources.database.impatient()
 
     async def turn() -> float:
+        seconds = await seconds_until_due(looks.alone(_SCOPE), _SCOPE)
+        if seconds is None or seconds > 0:
+            return LONGEST_SECONDS if seconds is None else min(seconds, LONGEST_SECONDS)
         async with database.unit_of_work(_SCOPE) as session:
-            seconds = await seconds_until_due(session, _SCOPE)
-            if seconds is None or seconds > 0:
-                return LONGEST_SECONDS if seconds is None else min(seconds, LONGEST_SECONDS)
             done = await schedule(session, _SCOPE, most=BATCH)
         for queue_id in done.queues:
             resources.notifier.announce(queue_id)

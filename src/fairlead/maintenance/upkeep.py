@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fairlead.bootstrap import Resources
+from fairlead.db.session import Looks
 from fairlead.maintenance.advancer import advancer
 from fairlead.maintenance.folder import folder
 from fairlead.maintenance.lookout import Lookout
@@ -24,17 +25,20 @@ DUTIES: Final = ("fold", "reconcile", "prune")
 
 
 class Upkeep:
-    """The loops of maintenance as one: started and stopped together, safe to stop twice."""
+    """The loops of maintenance as one: started and stopped together, safe to stop twice.
 
-    def __init__(self, resources: Resources) -> None:
-        self.lookout = Lookout(resources.database)
+    They look around at `looks`, which may be a cheaper place than the database.
+    """
+
+    def __init__(self, resources: Resources, looks: Looks) -> None:
+        self.lookout = Lookout(looks)
         self._woken: Mapping[str, Loop] = {
             "promoter": promoter(resources, self.lookout),
             "rescuer": rescuer(resources, self.lookout),
             "advancer": advancer(resources, self.lookout),
         }
         self._duties: Mapping[str, Loop] = dict(
-            zip(DUTIES, (folder(resources), reconciler(resources), pruner(resources)), strict=True)
+            zip(DUTIES, (folder(resources, looks), reconciler(resources, looks), pruner(resources, looks)), strict=True)
         )
         self.lookout.serve(loops=self._woken, duties=self._duties)
 

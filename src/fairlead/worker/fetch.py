@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from fairlead.db.apart import Apart
-from fairlead.db.session import Database
+from fairlead.db.session import Database, Looks
 from fairlead.db.tenancy import system
 from fairlead.engine.claim import ClaimedItem, Source, claim
 from fairlead.errors import Busy, TemporaryError
@@ -62,15 +62,14 @@ class Fetcher:
         held: HeldItems,
         buffer: Buffer,
         *,
+        looks: Looks,
         options: FetchOptions,
         supplied: Callable[[int], None],
         aside: Mapping[str, Sized],
     ) -> None:
         self.loop = Loop("fetch", self._turn)
         self.known = KnownQueues()
-        self.scout = Scout(
-            database, self.known, names=options.queues, poll_seconds=options.poll_seconds, found=self._wake
-        )
+        self.scout = Scout(looks, self.known, names=options.queues, poll_seconds=options.poll_seconds, found=self._wake)
         self.express = Loop("express", self._express_turn)
         self.locked = Loop("fetch_locked", self._locked_turn)
         self._locked: dict[str, float] = {}  # organizations whose slots somebody holds, and when they last did

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from fairlead.bootstrap import Resources
-from fairlead.db.listen import listen
+from fairlead.db.listen import Listener
 from fairlead.db.notify import CANCELLED, READY
 from fairlead.domain.ids import new_id
 from fairlead.errors import HandlerInvalid
@@ -55,10 +55,13 @@ class Worker:
         self._buffer = Buffer()
         self._loop = asyncio.get_running_loop()
         self._reporter = Reporter(resources.database, self._held, on_reported=self._reported)
+        hear = {READY: self._hear, CANCELLED: self._doubt}
+        self.listener = Listener(resources.database, hear, connected=self._connected)
         self._fetcher = Fetcher(
             resources.database,
             self._held,
             self._buffer,
+            looks=self.listener,
             options=FetchOptions(options.worker_id, self.options.queues, options.concurrency, options.poll_seconds),
             supplied=self._supplied,
             aside=self._reporter.aside,
@@ -69,7 +72,7 @@ class Worker:
         )
         self.also_hears: Callable[[str], None] = lambda _queue_id: None  # of every wake-up for a queue
         self._runners = Runners(app, self._buffer, supply=self._fetcher, settle=self._settle)
-        self._listener: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._draining = False  # nothing new is begun
 
     @property
@@ -92,7 +95,7 @@ class Worker:
         self._fetcher.express.start()
         self._fetcher.locked.start()
         self._fetcher.scout.loop.start()
-        self._listener = asyncio.create_task(self._listen(), name="listener")
+        self._listening = asyncio.create_task(self.listener.run(), name="listener")
         _log.info(
             "worker_started",
             worker_id=self.options.worker_id,
@@ -116,9 +119,8 @@ class Worker:
         await self._stop_rest()
         _log.info("worker_stopped", worker_id=self.options.worker_id, held=len(self._held))
 
-    async def _listen(self) -> None:
-        hear = {READY: self._hear, CANCELLED: self._doubt}
-        await listen(self._resources.database.options, hear, connected=self._fetcher.scout.listening)
+    def _connected(self, heard: bool) -> None:
+        self._fetcher.scout.listening(heard)
 
     def _hear(self, queue_id: str) -> None:
         self._fetcher.scout.announce(queue_id)
@@ -183,9 +185,9 @@ class Worker:
             task.cancel()
 
     async def _stop_rest(self) -> None:
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
         stopping = asyncio.create_task(self._reporter.stop())
         await asyncio.wait([stopping], timeout=_LAST_REPORT_SECONDS)
         await self._turns.loop.stop()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from fairlead.db.session import Database
+from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.domain.ids import new_id
 from fairlead.queries.ready_sources import Turn, find_sources, ready_sources
@@ -34,7 +34,7 @@ class Scout:
 
     def __init__(
         self,
-        database: Database,
+        looks: Looks,
         known: KnownQueues,
         *,
         names: Sequence[str],
@@ -42,7 +42,7 @@ class Scout:
         found: Callable[[], None],
     ) -> None:
         self.loop = Loop("scout", self._turn)
-        self._database = database
+        self._looks = looks
         self._known = known
         self._names = names
         self._poll_seconds = poll_seconds
@@ -97,8 +97,7 @@ class Scout:
 
     async def _read_rules(self) -> None:
         wanted = list(islice(self._known.stale, RULES_A_TURN))
-        session = self._database.alone(_SCOPE)
-        queues = await find_sources(session, _SCOPE, names=self._names, queue_ids=wanted)
+        queues = await find_sources(self._looks.alone(_SCOPE), _SCOPE, names=self._names, queue_ids=wanted)
         self._known.stale.difference_update(wanted)
         self._known.forget(set(wanted) - {queue.queue_id for queue in queues})
         self._known.learn(queues, now=time.monotonic())
@@ -107,7 +106,7 @@ class Scout:
 
     async def _look(self) -> Turn:
         return await ready_sources(
-            self._database.alone(_SCOPE),
+            self._looks.alone(_SCOPE),
             _SCOPE,
             names=self._names,
             after=self._after,

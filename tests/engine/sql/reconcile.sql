@@ -40,6 +40,36 @@ insert into slots (organization_id, queue_id, taken)
 select a.organization_id, a.queue_id, a.slots from added a order by a.organization_id, a.queue_id
 on conflict (organization_id, queue_id) do update set taken = slots.taken + excluded.taken
 
+-- fairlead.engine.reconcile.DIFFER
+with held as materialized (
+    select i.organization_id, i.queue_id, count(*) as slots
+    from queue_items_live i
+    where i.status = 'processing' and i.counted
+    group by i.organization_id, i.queue_id
+),
+leased as materialized (
+    select organization_id, queue_id, slots from held
+    union all
+    select organization_id, '', sum(slots)::bigint from held group by organization_id
+),
+drift as materialized (
+    select s.organization_id, s.queue_id, coalesce(l.slots, 0) - s.taken as difference
+    from slots s
+    left join leased l on l.organization_id = s.organization_id and l.queue_id = s.queue_id
+    where s.taken <> coalesce(l.slots, 0)
+),
+uncounted as materialized (
+    select i.organization_id, i.queue_id
+    from queue_items_live i
+    where i.status = 'processing' and not i.counted
+)
+select exists (select from drift) or exists (
+    select from uncounted u
+    join queues q on q.organization_id = u.organization_id and q.id = u.queue_id
+    join organizations o on o.id = u.organization_id
+    where num_nonnulls(q.max_concurrency, o.max_concurrency) > 0
+)
+
 -- fairlead.engine.reconcile.CORRECT
 with held as materialized (
     select i.organization_id, i.queue_id, count(*) as slots
