@@ -70,11 +70,9 @@ finished as (
         t.error_message, t.errors, t.cancel_requested_at, 'cancelled', statement_timestamp()
     from taken t
 )
-select h.organization_id, h.id, t.id is not null or a.id is not null, h.queue_id, h.status, h.claims, h.worker_id,
-    t.id is not null
+select h.organization_id, h.id, h.id in (select t.id from taken t union all select a.id from asked a), h.queue_id,
+    h.status, h.claims, h.worker_id, h.id in (select t.id from taken t)
 from held h
-left join taken t on t.organization_id = h.organization_id and t.id = h.id
-left join asked a on a.organization_id = h.organization_id and a.id = h.id
 where h.current
 """,
     queues=QUEUES_SHARED.replace("{items}", "queue_items_live"),

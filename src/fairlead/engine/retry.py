@@ -82,9 +82,8 @@ turned as (
     select distinct organization_id, queue_id, ordering_key from again where ordering_key is not null
 ),
 {counters}
-select h.organization_id, h.id, t.id is not null, h.queue_id, h.status
+select h.organization_id, h.id, h.id in (select t.id from taken t), h.queue_id, h.status
 from fit h
-left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
 """,
     queues=QUEUES_SHARED.replace("{items}", "queue_items"),

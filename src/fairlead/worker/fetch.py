@@ -36,7 +36,7 @@ from fairlead.worker.scout import Scout
 _LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothing to ask
 _AGAIN_SECONDS: Final = 0.5  # between tries for those whose slots somebody holds
 _IDLE_SECONDS: Final = 60.0  # whoever has something to tell wakes the loop
-MOST_A_CLAIM: Final = 500
+MOST_A_CLAIM: Final = 440
 MOST_A_CLAIM_AMONG_FEW: Final = 200  # the large claim of one organization keeps the others waiting
 RESERVE: Final = 10  # items of organizations of which nothing waits here, held beyond what is held otherwise
 _SCOPE: Final = system("claim items of every organization")

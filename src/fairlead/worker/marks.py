@@ -17,7 +17,7 @@ from fairlead.domain.limits import PRIORITY
 from fairlead.engine.claim import WHOLE, ClaimedItem, Walk
 
 PRIORITIES_KEPT: Final = 8
-SHARE: Final = 0.05  # of the time, at most, goes into what sweeps take longer than other claims
+SHARE: Final = 0.02  # of the time, at most, goes into what sweeps take longer than other claims
 QUICK_SECONDS: Final = 0.02  # a claim that takes no longer has not passed many that are dead
 
 

@@ -45,8 +45,7 @@ counted as (
     from gone m
     group by m.organization_id, m.queue_id
 )
-select h.organization_id, h.id, g.id is not null, h.queue_id, h.status, h.priority, h.attempts, h.max_attempts,
-    h.scheduled_for, h.started_at, h.finished_at, h.created_at, h.task, h.tags
+select h.organization_id, h.id, h.id in (select g.id from gone g), h.queue_id, h.status, h.priority, h.attempts,
+    h.max_attempts, h.scheduled_for, h.started_at, h.finished_at, h.created_at, h.task, h.tags
 from held h
-left join gone g on g.organization_id = h.organization_id and g.id = h.id
 where h.current

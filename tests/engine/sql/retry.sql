@@ -69,7 +69,6 @@ counted as (
     from taken m
     group by m.organization_id, m.queue_id
 )
-select h.organization_id, h.id, t.id is not null, h.queue_id, h.status
+select h.organization_id, h.id, h.id in (select t.id from taken t), h.queue_id, h.status
 from fit h
-left join taken t on t.organization_id = h.organization_id and t.id = h.id
 where h.current
