@@ -13,10 +13,11 @@ from tests.fixtures.waiting import until
 from fairlead.db.session import Database
 from fairlead.services.organizations import restore_organization, soft_delete_organization
 from fairlead.worker.buffer import Buffer
-from fairlead.worker.fetch import MOST_A_CLAIM, MOST_A_CLAIM_AMONG_FEW, RESERVE, Fetcher, FetchOptions
+from fairlead.worker.fetch import MOST_A_CLAIM_AMONG_FEW, RESERVE, Fetcher, FetchOptions
 from fairlead.worker.held import Held, HeldItems
 from fairlead.worker.known import PORTIONS
 from fairlead.worker.outcome import returned
+from fairlead.worker.pace import MOST_A_CLAIM
 from fairlead.worker.scout import ORGANIZATIONS_A_TURN
 
 pytestmark = pytest.mark.anyio

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead.worker.pace import MOST_AHEAD, Pace
+from fairlead.worker.pace import LEAST_A_CLAIM, MOST_A_CLAIM, MOST_AHEAD, Pace
 
 
 def test_the_pace_bounds_what_is_claimed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +27,20 @@ def test_the_pace_bounds_what_is_claimed_ahead(monkeypatch: pytest.MonkeyPatch) 
         now += 1
         pace.finished(0)
     assert pace.ahead() == 0
+
+
+def test_a_claim_is_as_large_as_is_quick() -> None:
+    """Large claims become smaller where they take long, to a bound, and large again; small ones tell nothing."""
+    pace = Pace()
+    assert pace.most_a_claim() == MOST_A_CLAIM
+    pace.claimed(1, seconds=10)
+    assert pace.most_a_claim() == MOST_A_CLAIM
+    for _ in range(40):
+        pace.claimed(MOST_A_CLAIM, seconds=0.025)
+    assert pace.most_a_claim() == pytest.approx(400, abs=5)
+    for _ in range(40):
+        pace.claimed(400, seconds=1)
+    assert pace.most_a_claim() == LEAST_A_CLAIM
+    for _ in range(60):
+        pace.claimed(LEAST_A_CLAIM, seconds=0.001)
+    assert pace.most_a_claim() == MOST_A_CLAIM

@@ -30,13 +30,12 @@ from fairlead.worker.buffer import Buffer
 from fairlead.worker.held import Held, HeldItems
 from fairlead.worker.known import Asked, KnownQueues
 from fairlead.worker.outcome import Completed, Outcome
-from fairlead.worker.pace import MOST_HELD, Pace
+from fairlead.worker.pace import MOST_A_CLAIM, MOST_HELD, Pace
 from fairlead.worker.scout import Scout
 
 _LEAST_SECONDS: Final = 0.01  # between two turns of which the first found nothing to ask
 _AGAIN_SECONDS: Final = 0.5  # between tries for those whose slots somebody holds
 _IDLE_SECONDS: Final = 60.0  # whoever has something to tell wakes the loop
-MOST_A_CLAIM: Final = 440
 MOST_A_CLAIM_AMONG_FEW: Final = 200  # the large claim of one organization keeps the others waiting
 RESERVE: Final = 10  # items of organizations of which nothing waits here, held beyond what is held otherwise
 _SCOPE: Final = system("claim items of every organization")
@@ -115,10 +114,14 @@ class Fetcher:
         free = max(0, self._options.concurrency - self._working)
         if self._closed or (waiting > ahead // 2 and waiting >= free):
             return 0
-        among_few = not (self.known.is_alone or self.known.is_crowded)
-        wanted = min(free + ahead - waiting, MOST_A_CLAIM_AMONG_FEW if among_few else MOST_A_CLAIM)
+        wanted = min(free + ahead - waiting, self._most_a_claim())
         room = min(wanted, MOST_HELD - self._lively() - self._coming)
         return room if room >= wanted // 2 or waiting < free else 0  # more will be reported soon
+
+    def _most_a_claim(self) -> int:
+        if self.known.is_alone:
+            return self._pace.most_a_claim()
+        return MOST_A_CLAIM if self.known.is_crowded else MOST_A_CLAIM_AMONG_FEW
 
     def _lively(self) -> int:
         """Return how many items are held whose outcomes are not stuck."""
@@ -160,7 +163,10 @@ class Fetcher:
             items = await self._claim([one.source for one in asked])
         finally:
             self._coming -= coming
-        self.known.settle(asked, items, began=now, ended=time.monotonic())
+        ended = time.monotonic()
+        self.known.settle(asked, items, began=now, ended=ended)
+        if not any(one.sweeping for one in asked):
+            self._pace.claimed(len(items), ended - now)
         queues = {one.known.queue.queue_id: one.known.queue for one in asked}
         for item in items:
             held = Held(item, queues[item.queue_id], now)
