@@ -42,6 +42,7 @@ Report: TypeAlias = Callable[[Session, Any, Sequence[Lease]], Awaitable[object]]
 Change: TypeAlias = Callable[[Session, TenantScope, Sequence[str]], Awaitable[object]]
 
 BATCH: Final = 200
+OTHERS: Final = 2_000  # items of another organization
 EACH: Final = 12  # rows that one step of a plan handles for an item, those it throws away among them
 WALKS: Final = (Walk(highest=2, lowest=2, above=7), Walk(highest=1))
 STATISTICS = pytest.mark.parametrize("statistics", ["new", "new but for the live leaf"])
@@ -164,15 +165,24 @@ async def test_waiting_items(database: Database, ours: Tenant, measure: Measure,
     assert BATCH <= handled <= EACH * BATCH
 
 
+async def _failed(database: Database, owner: Tenant, count: int) -> list[str]:
+    """Let an organization have so many items that failed; return their ids."""
+    leases = await claimed(database, owner, count)
+    async with database.unit_of_work(FLEET) as session:
+        await fail(session, FLEET, failures=[Failure(lease, "no", give_up=True) for lease in leases])
+    return [lease.id for lease in leases]
+
+
 @BOTH_WAYS
 @STATISTICS
 @pytest.mark.parametrize("name", OF_FINISHED)
-async def test_finished_items(database: Database, ours: Tenant, measure: Measure, name: str) -> None:
-    """What an organization does to many items that are finished is work for each of them once."""
-    leases = await claimed(database, ours, BATCH)
-    async with database.unit_of_work(FLEET) as session:
-        await fail(session, FLEET, failures=[Failure(lease, "no", give_up=True) for lease in leases])
-    ids = [lease.id for lease in leases]
+async def test_finished_items(database: Database, ours: Tenant, theirs: Tenant, measure: Measure, name: str) -> None:
+    """What an organization does to many items that are finished is work for each of them once.
+
+    In a leaf of a few pages every index is as good as any other, and one has to lead to the organization only.
+    """
+    await _failed(database, theirs, OTHERS)
+    ids = await _failed(database, ours, BATCH)
     handled = await measure.rows(ours.scope, lambda session: OF_FINISHED[name](session, ours.scope, ids))
     assert BATCH <= handled <= EACH * BATCH
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead.worker.pace import LEAST_A_CLAIM, MOST_A_CLAIM, MOST_AHEAD, Pace
+from fairlead.worker.pace import CLAIM_SECONDS, LEAST_A_CLAIM, MOST_A_CLAIM, MOST_AHEAD, Pace
 
 
 def test_the_pace_bounds_what_is_claimed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_a_claim_is_as_large_as_is_quick() -> None:
     pace.claimed(1, seconds=10)
     assert pace.most_a_claim() == MOST_A_CLAIM
     for _ in range(40):
-        pace.claimed(MOST_A_CLAIM, seconds=0.025)
+        pace.claimed(MOST_A_CLAIM, seconds=CLAIM_SECONDS * 1.25)
     assert pace.most_a_claim() == pytest.approx(400, abs=5)
     for _ in range(40):
         pace.claimed(400, seconds=1)

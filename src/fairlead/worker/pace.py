@@ -1,9 +1,8 @@
 """Pace: how fast this worker works, and so how many items it may hold and claim at once.
 
 It holds about a second's worth beside what is being worked on, so that a worker of long handlers takes nothing that
-another one could begin now, and one of quick handlers never waits for a claim. A claim is as large as takes a fiftieth
-of a second where the database is as quick as it was: on a slow or busy one smaller claims come as soon as large ones do
-elsewhere, and cost a little more each.
+another one could begin now, and one of quick handlers never waits for a claim. A claim is as large as the
+database answers in about a fiftieth of a second: a slow or busy one is asked for less, and answers as soon.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ MOST_HELD: Final = 3000  # items in all: so many are worked and not confirmed on
 AHEAD_SECONDS: Final = 1.0
 MOST_A_CLAIM: Final = 500
 LEAST_A_CLAIM: Final = 200  # however slow the database is
-CLAIM_SECONDS: Final = 0.02  # that a large claim takes, on the average
+CLAIM_SECONDS: Final = 0.023  # that a large claim takes, on the average
 _LARGE: Final = 100  # items, from which on a claim tells what an item costs
 _PACE_SECONDS: Final = 0.1
 
