@@ -8,10 +8,13 @@ import anyio.lowlevel
 import psycopg
 import pytest
 from structlog.testing import capture_logs
+from tests.fixtures.databases import LOGIN
 from tests.fixtures.faults import end_connections, refuse_connections
 from tests.fixtures.items import FLEET
+from tests.fixtures.pooler import SERVER_CONNECTIONS, needs_pooler, pooler, through
 from tests.fixtures.waiting import until
 
+from fairlead.db.connect import DatabaseOptions
 from fairlead.db.listen import Listener
 from fairlead.db.notify import CANCELLED, READY, Notifier
 from fairlead.db.session import Database
@@ -240,3 +243,24 @@ async def test_the_end_of_listening_takes_nobody_along(heard: Heard) -> None:
     assert len(await asyncio.gather(*looks)) == 3
     await asyncio.gather(heard.task, return_exceptions=True)
     assert await heard.look() != (heard.process_id,)
+
+
+@needs_pooler
+async def test_a_pooler_is_left_as_it_was(database_url: str, server_url: str) -> None:
+    """Nothing is set for the session where that is one of a pooler's, which it lends to others: looks go elsewhere."""
+    with pooler(server_url) as port:
+        options = DatabaseOptions(url=through(database_url, port), pool_size=1, prepare_after=None)
+        database = Database(options)
+        connected = asyncio.Event()
+        listener = Listener(database, {READY: print}, connected=lambda _: connected.set())
+        task = asyncio.create_task(listener.run())
+        await connected.wait()
+        listener._quiet_from = 0
+        for _ in range(10):
+            assert await listener.alone(FLEET).run(_WHERE, {})
+        for _ in range(SERVER_CONNECTIONS):
+            with psycopg.connect(options.url) as client:
+                assert client.execute("select current_user, session_user").fetchone() == (LOGIN, LOGIN)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await database.close()

@@ -5,7 +5,8 @@ listener is told, because something may have been missed; correctness never depe
 
 While nothing is heard, an idle process looks around here, with one prepared statement a look: without a transaction to
 begin, to set and to commit, which is seven. A process that hears something looks elsewhere, for no message comes
-through while a statement runs.
+through while a statement runs; and so does one whose connection leads through a pooler, although it should not, since
+what is set for the session would then be set for others.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Listener:
         self._asked: deque[_Look] = deque()
         self._patience: asyncio.Timeout | None = None  # with the next message
         self._settings = ""  # of the session
+        self._is_direct = False
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -65,6 +67,7 @@ class Listener:
         while True:
             try:
                 async with await _connection(self._database.options) as connection:
+                    self._is_direct = await _is_direct(connection)
                     await connection.execute("; ".join(f"listen {channel}" for channel in self._hear).encode())
                     if interrupted:
                         _log.info("listening_resumed")
@@ -88,7 +91,7 @@ class Listener:
 
         async def send(statement: Statement, parameters: Mapping[str, Any]) -> Answer:
             here = None
-            if asyncio.get_running_loop().time() >= self._quiet_from:
+            if self._is_direct and asyncio.get_running_loop().time() >= self._quiet_from:
                 here = await self._ask(scope, statement, parameters)
             return here or await elsewhere(statement, parameters)
 
@@ -146,3 +149,9 @@ class Listener:
 
 async def _connection(options: DatabaseOptions) -> psycopg.AsyncConnection[Any]:
     return await psycopg.AsyncConnection.connect(options.session_url, autocommit=True, **connect_arguments(options))
+
+
+async def _is_direct(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether the server's process is the one that we were told of: a pooler has told of another."""
+    row = await (await connection.execute("select pg_backend_pid()", prepare=False)).fetchone()
+    return row is not None and row[0] == connection.info.backend_pid

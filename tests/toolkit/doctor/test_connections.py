@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 
@@ -8,18 +7,12 @@ import pytest
 from psycopg import sql
 from tests.fixtures.databases import database_of
 from tests.fixtures.doctor import do, examined, only, superuser_of
-from tests.fixtures.pooler import pooler, through
+from tests.fixtures.pooler import PROGRAM, needs_pooler, pooler, through
 
 from fairlead.db.embedded import EmbeddedServer
 from fairlead.toolkit.doctor import connections
 from fairlead.toolkit.doctor.finding import Severity
 from fairlead.toolkit.doctor.patient import Limits, Wiring
-
-PROGRAM = shutil.which("pgbouncer", path="/usr/bin:/usr/sbin:/usr/local/sbin:/usr/local/bin")
-needs_pooler = pytest.mark.skipif(
-    PROGRAM is None,
-    reason="PgBouncer is not installed (apt install pgbouncer): that the doctor sees a pooler is NOT TESTED here",
-)
 
 
 @needs_pooler
