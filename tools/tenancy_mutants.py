@@ -31,7 +31,8 @@ from fairlead.schema.queue_items import FINISHED_LEAF, LIVE_LEAF
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "fairlead"
 LAYERS = ("db/rows.py", "db/upsert.py", "db/turn.py", "queries/*.py", "services/*.py", "engine/*.py")
-MIGRATION = max((PACKAGE / "db/migrations/versions").glob("*.py")).relative_to(PACKAGE)
+VERSIONS = Path("db/migrations/versions")
+REVISION = "99991231_mutant"
 
 # What is taken out of the source, and what stands there instead. `_EVERYBODY` is a scope that crosses organizations.
 _FILTERS = {
@@ -43,6 +44,23 @@ _FILTERS = {
     "owner": (re.compile(r"return \{\*\*given, column: scope\.organization_id\}"), "return given"),
 }
 SUITE = ("tests/tenancy/test_rows.py", "tests/db/test_rows.py", "tests/tenancy")  # the quick ones first
+_REVISION = '''"""A mutant: one guard less."""
+
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{after}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.execute("{statement}")
+
+
+def downgrade():
+    pass
+'''
 _EVERYBODY = "\nfrom fairlead.db.tenancy import system as _system\n\n_EVERYBODY = _system('a mutant')\n"
 
 
@@ -64,10 +82,25 @@ def mutants() -> Iterator[Mutant]:
 
 
 def _of_schema() -> Iterator[Mutant]:
-    text = (PACKAGE / MIGRATION).read_text(encoding="utf-8")
     for name, statement in _schema_changes():
-        changed = text.replace('"""\n\n# Events', f';\n{statement}\n"""\n\n# Events', 1)
-        yield Mutant(name, MIGRATION, changed)
+        yield _migration(name, statement)
+
+
+def _migration(name: str, statement: str) -> Mutant:
+    """Return the mutant of one more migration."""
+    return Mutant(
+        name,
+        VERSIONS / f"{REVISION}.py",
+        _REVISION.format(revision=REVISION, after=_newest_revision(), statement=statement),
+    )
+
+
+def _newest_revision() -> str:
+    texts = [path.read_text(encoding="utf-8") for path in (PACKAGE / VERSIONS).glob("*.py")]
+    [newest] = {found[1] for text in texts if (found := re.search(r'^revision = "(.+)"$', text, re.MULTILINE))} - {
+        found[1] for text in texts if (found := re.search(r'^down_revision = "(.+)"$', text, re.MULTILINE))
+    }
+    return newest
 
 
 def _schema_changes() -> Iterator[tuple[str, str]]:
@@ -126,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         _say("\n".join(mutant.name for mutant in chosen))
         return 0
-    if noticed(Mutant("nothing", MIGRATION, (PACKAGE / MIGRATION).read_text(encoding="utf-8"))):
+    if noticed(_migration("nothing", "select 1")):
         _say("The tenancy suite fails as it is; make it pass first.")
         return 1
     with ThreadPoolExecutor(2) as pool:

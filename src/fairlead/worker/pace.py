@@ -1,8 +1,8 @@
 """Pace: how fast this worker works, and so how many items it may hold and claim at once.
 
 It holds about a second's worth beside what is being worked on, so that a worker of long handlers takes nothing that
-another one could begin now, and one of quick handlers never waits for a claim. A claim is as large as the
-database answers in about a fiftieth of a second: a slow or busy one is asked for less, and answers as soon.
+another one could begin now, and one of quick handlers never waits for a claim. A claim is as large as the database
+answers in about a fiftieth of a second: a slow or busy one is asked for less, and answers as soon.
 """
 
 from __future__ import annotations
