@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.fixtures.databases import LOGIN
+from tests.fixtures.doctor import superuser_of
 from tests.fixtures.faults import end_connections, refuse_connections
 from tests.fixtures.items import FLEET
 from tests.fixtures.pooler import SERVER_CONNECTIONS, needs_pooler, pooler, through
@@ -25,8 +26,9 @@ pytestmark = pytest.mark.anyio
 _LISTENING = "select pid from pg_stat_activity where datname = current_database() and query like 'listen %'"
 _WHERE = Statement("select pg_backend_pid()")
 _WHO = Statement("""
-select cast(current_user as text), current_setting('fairlead.organization_id'), current_setting('lock_timeout')
+select cast(current_user as text), current_setting('fairlead.organization_id')
 """)
+_OF_DUTIES = Statement("select count(*) from duties")
 _SAY = Statement("select cast(pg_notify(:channel, 'a queue') as text)")
 _WRONG = Statement("select 1 / cast(:zero as int)")
 
@@ -193,12 +195,32 @@ async def test_what_is_said_during_a_look_is_heard(heard: Heard) -> None:
     await until(told, what="the wake-up is heard")
 
 
-async def test_a_look_has_the_rights_and_limits_of_any(heard: Heard, database: Database) -> None:
-    """A look there is of the same role, within the same time limits, as one in a transaction of its own."""
+async def test_a_look_has_the_rights_of_any(heard: Heard, database: Database) -> None:
+    """A look there is of the same role as one in a transaction of its own."""
     [elsewhere] = await database.alone(FLEET).run(_WHO, {})
     heard.be_quiet()
     assert await heard.look(_WHO) == elsewhere
     assert await heard.look(_WHO) == elsewhere
+
+
+async def test_a_look_that_waits_keeps_no_message_waiting(
+    heard: Heard, notifier: Notifier, server_url: str, database_url: str
+) -> None:
+    """A look that has to wait for somebody's lock does so elsewhere, and messages are heard meanwhile."""
+    heard.be_quiet()
+    assert await heard.look() == (heard.process_id,)
+    with psycopg.connect(superuser_of(server_url, database_url)) as holder:
+        holder.execute("lock table duties in access exclusive mode")
+        waiting = asyncio.create_task(heard.look(_OF_DUTIES))
+        notifier.announce("a queue")
+
+        async def told() -> bool:
+            return bool(heard.ready)
+
+        await until(told, what="the wake-up is heard")
+        assert not waiting.done()
+        holder.rollback()
+    assert await waiting == (0,)
 
 
 async def test_a_look_that_fails_is_its_callers(heard: Heard) -> None:

@@ -10,7 +10,7 @@ from tests.fixtures.organizations import Tenant
 from fairlead.db.duty import take_duty
 from fairlead.db.session import Database
 from fairlead.maintenance import lookout as module
-from fairlead.maintenance.lookout import GAP_SECONDS, IDLE_SECONDS, LOOK_SECONDS, Lookout
+from fairlead.maintenance.lookout import GAP_SECONDS, IDLE_SECONDS, LONGEST_GAP_SECONDS, LOOK_SECONDS, Lookout
 from fairlead.queries.due_work import FROM_THE_START
 from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 
@@ -163,3 +163,11 @@ async def test_dear_looks_start_at_marks(
     await woken.look()
     assert "promoter" in woken.names
     assert await claim_some(database, ours) == []
+
+
+async def test_a_look_that_had_to_wait_delays_the_next_by_seconds(
+    woken: Woken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a look took, which may have been somebody's lock, the next one comes within seconds."""
+    monkeypatch.setattr(module, "SHARE", 1e-9)
+    assert await woken.look() == LONGEST_GAP_SECONDS

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.fixtures.held import make_held
 
 from fairlead.domain.limits import PRIORITY
-from fairlead.worker.marks import PRIORITIES_KEPT, QUICK_SECONDS, SHARE, Marks, Sweeps
+from fairlead.worker.marks import LONGEST_SECONDS, PRIORITIES_KEPT, QUICK_SECONDS, SHARE, Marks, Sweeps
 
 _CLAIMED = st.lists(st.tuples(st.integers(-PRIORITY, PRIORITY) | st.integers(-3, 3), st.integers(1, 99)), max_size=40)
 _PLACES = st.tuples(st.integers(-PRIORITY, PRIORITY) | st.integers(-3, 3), st.integers(1, 100))
@@ -55,6 +55,7 @@ def test_slow_sweeps_are_rare() -> None:
     sweeps = Sweeps()
     for _ in range(100):
         sweeps.claimed(99.0, 99.1)
-    sweeps.swept(100.0, 102.2)
-
-    assert sweeps.next == pytest.approx(102.2 + (2.2 - 0.2) * (1 / SHARE - 1))
+    sweeps.swept(100.0, 100.4)
+    assert sweeps.next == pytest.approx(100.4 + (0.4 - 0.2) / SHARE)
+    sweeps.swept(200.0, 260.0)
+    assert sweeps.next == 260.0 + LONGEST_SECONDS  # it has waited, most likely

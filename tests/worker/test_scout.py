@@ -9,8 +9,9 @@ from tests.fixtures.items import FLEET, enqueue_some
 from tests.fixtures.organizations import Tenant, make_tenant
 
 from fairlead.db.session import Database
+from fairlead.errors import DatabaseUnavailable
 from fairlead.worker.known import KnownQueues
-from fairlead.worker.scout import ORGANIZATIONS_A_TURN, Scout
+from fairlead.worker.scout import LONGEST_SECONDS, ORGANIZATIONS_A_TURN, Scout
 
 pytestmark = pytest.mark.anyio
 
@@ -154,3 +155,27 @@ async def test_what_a_rule_says_of_limits(scouting: Scouting, database: Database
 
     assert [found[owner.queue_id].limited for owner in (plain, limited, rated, within)] == [False, True, True, True]
     assert [found[owner.queue_id].rate_period_seconds for owner in (plain, rated)] == [None, 38]
+
+
+async def test_a_look_that_had_to_wait_delays_the_next_by_seconds(
+    scouting: Scouting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a look took, which may have been somebody's lock, the next one comes within seconds."""
+    monkeypatch.setattr("fairlead.worker.scout.SHARE", 1e-9)
+    scouting.scout._poll_seconds = 0.0
+    assert await scouting.idle() == pytest.approx(LONGEST_SECONDS, abs=0.1)
+
+
+async def test_a_look_that_failed_is_taken_again(scouting: Scouting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is away every turn looks again, so that none is taken for the database's return."""
+    look = scouting.scout._look
+
+    async def away() -> Any:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(scouting.scout, "_look", away)
+    for _ in range(3):
+        with pytest.raises(DatabaseUnavailable):
+            await scouting.scout._turn()
+    monkeypatch.setattr(scouting.scout, "_look", look)
+    assert await scouting.scout._turn() > 0

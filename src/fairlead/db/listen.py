@@ -4,9 +4,9 @@ It reconnects by itself, which is said once when it begins and once when it is o
 listener is told, because something may have been missed; correctness never depends on a wake-up.
 
 While nothing is heard, an idle process looks around here, with one prepared statement a look: without a transaction to
-begin, to set and to commit, which is seven. A process that hears something looks elsewhere, for no message comes
-through while a statement runs; and so does one whose connection leads through a pooler, although it should not, since
-what is set for the session would then be set for others.
+begin, to set and to commit, which is seven. No message comes through while a statement runs: a process that hears
+something looks elsewhere, and what waits for a lock, or takes a second, is run again there. Elsewhere looks, too, whose
+connection leads through a pooler, although it should not: what is set for the session would then be set for others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 import structlog
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from fairlead.db.connect import DatabaseOptions, connect_arguments
 from fairlead.db.one_statement import Answer
@@ -29,6 +30,7 @@ from fairlead.db.statement import Statement
 from fairlead.db.tenancy import SystemScope, entering
 
 QUIET_SECONDS: Final = 2.0  # without a message, before looks are taken here
+_MOMENT: Final = DatabaseOptions(url="", lock_timeout_seconds=0.25, statement_timeout_seconds=1)
 _LONGEST_WAIT_SECONDS: Final = 10.0
 _log = structlog.get_logger(__name__)
 
@@ -123,13 +125,15 @@ class Listener:
                 self._answer(None)
 
     async def _take(self, connection: psycopg.AsyncConnection[Any], look: _Look) -> None:
-        settings = f"{limits(self._database.options, local=False)}; {entering(look.scope, local=False)}"
+        settings = f"{limits(_MOMENT, local=False)}; {entering(look.scope, local=False)}"
         try:
             if self._settings != settings:
                 await connection.execute(settings.encode(), prepare=False)
                 self._settings = settings
             cursor = await connection.execute(look.statement.driver_text, look.parameters)
             rows = await cursor.fetchall() if cursor.description is not None else []
+        except (LockNotAvailable, QueryCanceled):
+            self._answer(None)  # messages wait as long as it does
         except psycopg.Error as error:
             if connection.closed:
                 raise

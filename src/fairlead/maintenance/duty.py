@@ -14,9 +14,10 @@ from typing import Final
 from fairlead.db.duty import take_duty
 from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
-from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
+from fairlead.runtime.loop import ASLEEP_SECONDS, Loop, rest
 
 SHARE: Final = 0.05  # of the time, at most, goes into one duty
+LONGEST_REST_SECONDS: Final = 60.0  # after one, however long it took
 _SCOPE: Final = system("take a duty of the fleet")
 
 
@@ -35,7 +36,7 @@ def duty(looks: Looks, name: str, work: Callable[[], Awaitable[bool]], *, second
         at_work = False
         at_work = await work()
         ended = time.monotonic()
-        rested_at = ended + (ended - began) / SHARE
+        rested_at = ended + rest(ended - began, share=SHARE, longest=LONGEST_REST_SECONDS)
         return (ended - began) if at_work else ASLEEP_SECONDS
 
     return Loop(name, turn)

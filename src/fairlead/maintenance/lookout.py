@@ -18,7 +18,7 @@ from typing import Final
 from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.queries.due_work import FROM_THE_START, DueWork, find_due_work
-from fairlead.runtime.loop import Loop
+from fairlead.runtime.loop import Loop, rest
 
 LOOK_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 1.8  # between two looks where no ordering keys are in use
@@ -27,6 +27,8 @@ HEARD_GAP_SECONDS: Final = 0.02  # the same when a wake-up is the reason
 ORDERED_SECONDS: Final = 60.0  # for so long after a note was found, ordering keys are in use
 SHARE: Final = 0.05  # of the time, at most, goes into looks
 WHOLE_SHARE: Final = 0.02  # and into those without marks
+LONGEST_GAP_SECONDS: Final = 5.0  # between two looks, however long one took
+LONGEST_WHOLE_SECONDS: Final = 30.0  # between two without marks
 _SCOPE: Final = system("look for work that is due in every organization")
 
 
@@ -63,10 +65,10 @@ class Lookout:
         due = await find_due_work(self._looks.alone(_SCOPE), _SCOPE, marks=marks)
         ended = time.monotonic()
         if whole:
-            self._whole_from = ended + (ended - began) / WHOLE_SHARE
+            self._whole_from = ended + rest(ended - began, share=WHOLE_SHARE, longest=LONGEST_WHOLE_SECONDS)
         self.marks = due.marks(marks)
         self._tell(due, now=ended)
-        gap = max(GAP_SECONDS, (ended - began) / SHARE)
+        gap = max(GAP_SECONDS, rest(ended - began, share=SHARE, longest=LONGEST_GAP_SECONDS))
         self._not_before = ended + gap
         return max(gap, _wait(due, LOOK_SECONDS if ended < self._ordered_until else IDLE_SECONDS))
 

@@ -23,6 +23,14 @@ ASLEEP_SECONDS: Final = 3600.0  # of a loop that others wake
 _log = structlog.get_logger(__name__)
 
 
+def rest(took: float, *, share: float, longest: float) -> float:
+    """Return how long to rest after what took so long, in seconds, so that it takes a share of the time at most.
+
+    `longest` bounds that: what took long may have waited, for a lock or a machine, and cost nothing.
+    """
+    return min(took / share, longest)
+
+
 class Backoff:
     """A growing wait with jitter: between half and all of 0.1 s, 0.2 s, … up to `longest_seconds`."""
 

@@ -15,9 +15,11 @@ from typing import Final
 
 from fairlead.domain.limits import PRIORITY
 from fairlead.engine.claim import WHOLE, ClaimedItem, Walk
+from fairlead.runtime.loop import rest
 
 PRIORITIES_KEPT: Final = 8
 SHARE: Final = 0.02  # of the time, at most, goes into what sweeps take longer than other claims
+LONGEST_SECONDS: Final = 15.0  # between two sweeps, however long one took
 QUICK_SECONDS: Final = 0.02  # a claim that takes no longer has not passed many that are dead
 
 
@@ -74,4 +76,5 @@ class Sweeps:
     def swept(self, began: float, ended: float) -> None:
         """Hear how long one took that did."""
         quick = max(QUICK_SECONDS, 2 * self._usual)
-        self.next = ended + max(0.0, ended - began - quick) * (1 / SHARE - 1)
+        longer = max(0.0, ended - began - quick)
+        self.next = ended + rest(longer, share=SHARE, longest=LONGEST_SECONDS)

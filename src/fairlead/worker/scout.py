@@ -18,13 +18,14 @@ from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.domain.ids import new_id
 from fairlead.queries.ready_sources import Turn, find_sources, ready_sources
-from fairlead.runtime.loop import Loop
+from fairlead.runtime.loop import Loop, rest
 from fairlead.worker.known import KnownQueues
 
 ORGANIZATIONS_A_TURN: Final = 20
 QUEUES_AN_ORGANIZATION: Final = 10
 SHARE: Final = 0.05  # of the time, at most, goes into looks while there is something to do
 LEAST_SECONDS: Final = 0.05  # between two looks then
+LONGEST_SECONDS: Final = 5.0  # between two looks, however long one took
 RULES_A_TURN: Final = 500
 _SCOPE: Final = system("look for ready queues of every organization")
 
@@ -86,7 +87,11 @@ class Scout:
         if now < self._next and not self._hurried:
             return self._next - now
         self._hurried = False
-        turn = await self._look()
+        try:
+            turn = await self._look()
+        except BaseException:
+            self._hurried = True  # the next turn is not over before a look was taken
+            raise
         ended = time.monotonic()
         self._promising = bool(turn.queues or turn.next_after)
         self._known.learn(turn.queues, now=ended)
@@ -118,15 +123,16 @@ class Scout:
     def _wait(self, turn: Turn, *, took: float) -> float:
         """Move the cursor on and return the seconds until the next look."""
         came_round, self._after = not turn.next_after, turn.next_after
+        gap = rest(took, share=SHARE, longest=LONGEST_SECONDS)
         if came_round:
             self._known.forget_unused(now=time.monotonic())
             fruitful, self._fruitful = self._fruitful, False
             self._fruitless_walks = 0 if fruitful else self._fruitless_walks + 1
             if not fruitful:
-                return max(self._idle_seconds(), took / SHARE)
+                return max(self._idle_seconds(), gap)
         elif self._known.is_idle:
             return 0
-        return max(LEAST_SECONDS, took / SHARE)
+        return max(LEAST_SECONDS, gap)
 
     def _idle_seconds(self) -> float:
         """Return how long to wait after a walk that was of no use: longer and longer while wake-ups come, jittered."""
