@@ -26,12 +26,19 @@ async def acme(database: Database) -> None:
 
 def test_what_a_first_request_needs(made: Made) -> None:
     """Organization, user, queue and key are made one after the other, each printed as one camelCase object."""
-    organization, user, queue = made(*ORGANIZATION), made(*USER), made(*QUEUE, "--max-attempts", "7")
+    organization, user, queue = (
+        made(*ORGANIZATION),
+        made(*USER),
+        made(*QUEUE, "--max-attempts", "7", "--max-concurrency", "20"),
+    )
     key = made(*KEY, "items:enqueue, items:claim")
 
     assert (organization["name"], organization["slug"]) == ("Acme", "acme")
     assert (user["email"], user["organizationId"]) == ("ada@acme.example", organization["id"])
     assert (queue["name"], queue["maxAttempts"], queue["organizationId"]) == ("emails", 7, organization["id"])
+    assert queue["maxConcurrency"] == 20
+    unlimited = made("queue", "create", "reports", "--organization", "acme", "--max-concurrency", "0")
+    assert unlimited["maxConcurrency"] is None
     assert key["key"].startswith("flk_live_")
     assert key["key"].startswith(key["keyPrefix"])
     assert (key["scopes"], key["userId"]) == (["items:claim", "items:enqueue"], user["id"])

@@ -114,6 +114,9 @@ def create_queue(
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     max_attempts: Annotated[int, typer.Option(help="Attempts an item gets.")] = 3,
     lease_seconds: Annotated[int, typer.Option(help="How long a claim lasts without a renewal.")] = 30,
+    max_concurrency: Annotated[
+        int, typer.Option(help="Items that all workers together work on at once; 0 for no limit.")
+    ] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Create a queue."""
@@ -128,6 +131,7 @@ def create_queue(
                 description=description,
                 max_attempts=max_attempts,
                 lease_seconds=lease_seconds,
+                max_concurrency=max_concurrency or None,
             )
 
     show(done(work), as_json=as_json, title="Queue")
