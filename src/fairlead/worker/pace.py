@@ -15,7 +15,7 @@ MOST_HELD: Final = 3000  # items in all: so many are worked and not confirmed on
 AHEAD_SECONDS: Final = 1.0
 MOST_A_CLAIM: Final = 500
 LEAST_A_CLAIM: Final = 200  # however slow the database is
-CLAIM_SECONDS: Final = 0.023  # that a large claim takes, on the average
+CLAIM_SECONDS: Final = 0.02  # that a large claim takes, on the average
 _LARGE: Final = 100  # items, from which on a claim tells what an item costs
 _PACE_SECONDS: Final = 0.1
 
