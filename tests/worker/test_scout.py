@@ -173,6 +173,8 @@ async def test_a_look_that_failed_is_taken_again(scouting: Scouting, monkeypatch
     async def away() -> Any:
         raise DatabaseUnavailable
 
+    await scouting.idle()
+    scouting.scout._hurried = True
     monkeypatch.setattr(scouting.scout, "_look", away)
     for _ in range(3):
         with pytest.raises(DatabaseUnavailable):

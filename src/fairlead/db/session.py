@@ -32,7 +32,7 @@ from fairlead.db.one_statement import UNKNOWN, Answer, Frame, run_alone
 from fairlead.db.pool import Pool, Pooled
 from fairlead.db.sqlstate import from_driver, from_sqlalchemy, translated
 from fairlead.db.statement import Statement
-from fairlead.db.tenancy import Scope, SystemScope, entering
+from fairlead.db.tenancy import Scope, SystemScope, entering, set_command
 from fairlead.errors import DatabaseUnavailable
 
 Isolation: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
@@ -292,7 +292,7 @@ class Database:
 
 def limits(options: DatabaseOptions, *, local: bool = True) -> str:
     """Return the commands that set the time limits of the present transaction, or when not `local` of the session."""
-    setting = "set local" if local else "set"
+    setting = set_command(local=local)
     return (
         f"{setting} statement_timeout = {int(options.statement_timeout_seconds * 1000)}; "
         f"{setting} lock_timeout = {int(options.lock_timeout_seconds * 1000)}"

@@ -75,15 +75,16 @@ def entering(scope: Scope, *, local: bool = True) -> str:
     """
     if scope.role not in {APP_ROLE, SYSTEM_ROLE}:
         raise NotFound
-    return f"{_set(local=local)} role {scope.role}; {showing(scope, local=local)}"
+    return f"{set_command(local=local)} role {scope.role}; {showing(scope, local=local)}"
 
 
 def showing(scope: Scope, *, local: bool = True) -> str:
     """Return the statement that shows a role of its own, such as a reader, the rows of `scope` in this transaction."""
     if scope.organization_id and not is_id(scope.organization_id):
         raise NotFound
-    return f"{_set(local=local)} {ORGANIZATION_SETTING} = '{scope.organization_id}'"
+    return f"{set_command(local=local)} {ORGANIZATION_SETTING} = '{scope.organization_id}'"
 
 
-def _set(*, local: bool) -> str:
+def set_command(*, local: bool) -> str:
+    """Return the command that sets something for the present transaction, or when not `local` for the session."""
     return "set local" if local else "set"
