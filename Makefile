@@ -75,7 +75,7 @@ pooled: .venv/.installed ## Run the tests of everything that uses the database t
 		tests/tenancy tests/transactions tests/audit
 
 plans: .venv/.installed ## Check every plan at full size: 5 million finished items, 1 million waiting (some 5 minutes)
-	FAIRLEAD_TEST_PLANS=full $(RUN)pytest -n 2 --dist worksteal -q tests/plans
+	FAIRLEAD_TEST_PLANS=full $(RUN)pytest -o faulthandler_timeout=3600 -n 2 --dist worksteal -q tests/plans
 
 mutants: .venv/.installed ## Take each guard between organizations away and see that the tests notice (some 20 minutes)
 	$(RUN)python -m tools.tenancy_mutants
@@ -96,7 +96,7 @@ fuzz: .venv/.installed ## Ask everything that the OpenAPI document allows and fo
 	$(RUN)python -m tests.fuzz
 
 disconnects: .venv/.installed ## Cut 10,000 requests of two organizations at any byte and look for what they leave (some minutes)
-	FAIRLEAD_TEST_DISCONNECTS=10000 $(RUN)pytest -q tests/disconnects
+	FAIRLEAD_TEST_DISCONNECTS=10000 $(RUN)pytest -o faulthandler_timeout=3600 -q tests/disconnects
 
 clean: ## Remove what make put into the checkout, databases included
 	rm -rf .venv .tools .cache .fairlead dist

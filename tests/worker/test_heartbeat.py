@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -263,8 +265,10 @@ async def test_leases_end_by_themselves_without_a_database(database: Database, o
     async def lost() -> bool:
         return one in told
 
-    await until(lost, what="the item is lost", seconds=3)
-    await asyncio.to_thread(heartbeat.stop)
+    try:
+        await until(lost, what="the item is lost")
+    finally:
+        await asyncio.to_thread(heartbeat.stop)
 
 
 def _unreachable(database: Database) -> DatabaseOptions:
@@ -278,3 +282,16 @@ async def test_stopping_twice_and_before_the_start(database: Database) -> None:
     heartbeat.start()
     await asyncio.to_thread(heartbeat.stop)
     await asyncio.to_thread(heartbeat.stop)
+
+
+def test_a_process_ends_although_nobody_stopped_it() -> None:
+    """A heartbeat that was left running, by a worker that failed say, does not keep its process from ending."""
+    program = """
+from fairlead.db.connect import DatabaseOptions
+from fairlead.worker import heartbeat, held
+left = heartbeat.Heartbeat(DatabaseOptions(url="postgresql://nobody@127.0.0.1:1/none"), held.HeldItems(), on_lost=print)
+left.start()
+while left._wake is heartbeat._nobody:  # until its loop runs
+    pass
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

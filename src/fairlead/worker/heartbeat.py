@@ -49,6 +49,7 @@ class Heartbeat:
         self._stop = threading.Event()
         self._next_look = 0.0
         self._wake: Callable[[], object] = _nobody  # ends the wait of the thread's loop, from any thread
+        self._end: Callable[[], object] = _nobody  # ends that loop, from any thread
 
     def start(self) -> None:
         """Begin renewing."""
@@ -57,6 +58,8 @@ class Heartbeat:
     def stop(self) -> None:
         """Stop after the renewal under way; safe to call twice, blocks for as long as that renewal takes."""
         self._stop.set()
+        with suppress(RuntimeError):  # the thread has just ended
+            self._end()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -72,8 +75,10 @@ class Heartbeat:
         database = Database(self._options)
         loop = Loop("heartbeat", lambda: self._turn(database), longest_backoff_seconds=LONGEST_BACKOFF_SECONDS)
         loop.start()
-        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, loop.wake)
-        await asyncio.to_thread(self._stop.wait)
+        ended, soon = asyncio.Event(), asyncio.get_running_loop().call_soon_threadsafe
+        self._wake, self._end = partial(soon, loop.wake), partial(soon, ended.set)
+        if not self._stop.is_set():  # not on another thread: Python joins those of `to_thread` before it exits
+            await ended.wait()
         await loop.stop()
         await database.close()
 
