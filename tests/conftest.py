@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import psycopg
 import pytest
 import structlog
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from psycopg import sql
 
 from fairlead.db.connect import DatabaseOptions
@@ -23,6 +25,16 @@ pytest_plugins = ["tests.fixtures.organizations"]
 # Tests write a migration again and again in one second, and Python would take what it compiled of the one before.
 sys.dont_write_bytecode = True
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Bound a teardown even after a failure, when pytest has taken the test's own bound away to show it."""
+    faulthandler.dump_traceback_later(300, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ async def test_what_was_announced_before_closing_is_sent(heard: Heard, database:
     async def all_heard() -> bool:
         return bool(heard.ready and heard.cancelled)
 
-    await until(all_heard, what="everything is heard", seconds=2)
+    await until(all_heard, what="everything is heard")
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "not known yet"])

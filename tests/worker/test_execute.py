@@ -284,8 +284,10 @@ async def test_a_handler_that_cannot_be_stopped_is_abandoned(
                 continue
         return "much too late"
 
-    row = await _worked(database, ours, app)
-    released.set()
+    try:
+        row = await _worked(database, ours, app)
+    finally:
+        released.set()  # or the loop that it runs on will never end
 
     assert (row["status"], row["result"]) == ("failed", None)
     assert row["error_message"] == "The handler did not finish within 0.1 seconds."

@@ -393,6 +393,6 @@ async def test_fetching_starts_and_stops(database: Database, taken: Taken, ours:
     async def fetched() -> bool:
         return sum(taken.supplied) == 1
 
-    await until(fetched, what="the item is fetched", seconds=2)
+    await until(fetched, what="the item is fetched")
     for loop in (taken.fetcher.scout.loop, taken.fetcher.loop):
         await loop.stop()
