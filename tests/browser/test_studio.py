@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.fixtures.databases import database_of
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.anyio
 expect.set_options(timeout=20_000)
@@ -134,7 +135,7 @@ async def test_sql(visit: Visit, server_url: str, database_url: str) -> None:
     await page.fill("#sql", "select pg_sleep(60)")
     for cancel in (partial(page.click, "#cancel"), partial(page.keyboard.press, "Escape")):
         await page.click("#run")
-        await page.wait_for_function("() => document.getElementById('sql-state').textContent === 'Running…'")
+        await expect(page.locator("#sql-state")).to_have_text("Running…")
         with psycopg.connect(server_url, autocommit=True) as connection:
             while connection.execute(_SLEEPING, [database_of(database_url)]).fetchone() == (0,):
                 await page.wait_for_timeout(20)
@@ -171,11 +172,15 @@ async def test_screenshots(visit: Visit, organization: str, scheme: str) -> None
             ("organization", f"/t/organizations/row?k={organization}"),
         ):
             await visitor.go(path)
-            fits = "width => document.documentElement.scrollWidth <= width"  # a function: text would need `eval` here
-            await visitor.page.wait_for_function(fits, arg=width, timeout=5_000)
+            await until(partial(_fits, visitor.page, width), what=f"{name} is at most {width} pixels wide")
             await visitor.page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png")
     await visitor.go("/t/users")
     dark = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
     await visitor.press("d")
     assert await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
     await expect(visitor.page.locator(".banner")).to_contain_text("as row security shows them")
+
+
+async def _fits(page: Page, width: int) -> bool:
+    """Look by oneself: `wait_for_function` looks when a frame is drawn, and a page that nobody sees may draw none."""
+    return int(await page.evaluate("document.documentElement.scrollWidth")) <= width

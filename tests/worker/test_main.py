@@ -81,8 +81,10 @@ async def start(resources: Resources) -> AsyncIterator[Start]:
     yield started
     let_go = asyncio.Event()
     let_go.set()
-    for worker in workers:
-        await worker.drain(let_go)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fairlead.worker.main._LAST_REPORT_SECONDS", 0.1)
+        for worker in workers:
+            await worker.drain(let_go)
 
 
 async def test_every_item_is_handled_once(database: Database, ours: Tenant) -> None:

@@ -17,6 +17,7 @@ from fairlead.errors import (
     HeadersTooLarge,
     IdempotencyInFlight,
     IdempotencyKeyReused,
+    Locked,
     PayloadTooLarge,
     RateLimited,
     RequestTimeout,
@@ -33,7 +34,7 @@ from fairlead.wire.page import Data, PageData, Pagination
 Shape = TypeVar("Shape", bound=Sent)
 Responses = dict[int | str, dict[str, Any]]
 
-_ANYBODY: Final = (ValidationFailed, HeadersTooLarge, RateLimited, FairleadError, DatabaseUnavailable, Busy)
+_ANYBODY: Final = (ValidationFailed, HeadersTooLarge, RateLimited, FairleadError, DatabaseUnavailable, Busy, Locked)
 _ANY_TIME: Final = (Unauthenticated, Forbidden, *_ANYBODY)
 _WITH_BODY: Final = (RequestTimeout, PayloadTooLarge, UnsupportedMediaType)
 

@@ -213,8 +213,8 @@ class Database:
     def impatient(self) -> Database:
         """Return this database, on the same connections, for transactions of many organizations: ADR 0031.
 
-        They wait for a lock a moment only; what would wait longer raises Busy, which says that it is `locked`. It is
-        closed with this one.
+        They wait for a lock a moment only; what would wait longer raises Locked. It is closed with this
+        one.
         """
         hasty = copy(self)
         hasty.options = replace(self.options, lock_timeout_seconds=_MOMENT_SECONDS)

@@ -17,6 +17,7 @@ from fairlead.errors import (
     Conflict,
     DatabaseUnavailable,
     FairleadError,
+    Locked,
     NotFound,
     SchemaOutdated,
     TransactionConflict,
@@ -83,9 +84,7 @@ def from_driver(error: psycopg.Error | UnicodeEncodeError) -> FairleadError | No
     if state in _RETRY_STATES:
         return TransactionConflict()
     if state in _BUSY_STATES:
-        busy = Busy()
-        busy.locked = state == _LOCK_TIMEOUT
-        return busy
+        return Locked() if state == _LOCK_TIMEOUT else Busy()
     if state in _SCHEMA_STATES:
         return SchemaOutdated()
     return _from_row_state(state, error)

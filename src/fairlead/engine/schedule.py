@@ -31,7 +31,7 @@ from fairlead.domain.ids import new_id
 from fairlead.domain.schedules import GRACE_SECONDS, MissedRuns, Owed, owed, tags_of
 from fairlead.engine.enqueue import NewItem, enqueue
 from fairlead.engine.enqueue_limited import enqueue_limited, room_for
-from fairlead.errors import Busy, ValidationFailed
+from fairlead.errors import Locked, ValidationFailed
 
 DUE: Final = Statement("""
 select s.organization_id, s.queue_id, s.id, s.cron, s.time_zone, s.task, s.payload, s.priority, s.missed_runs,
@@ -174,9 +174,7 @@ async def _enqueued(session: Session, scope: TenantScope, *, queue_id: str, item
     try:
         async with session.savepoint():
             room = await room_for(session, scope, queue_id=queue_id)
-    except Busy as error:
-        if not error.locked:
-            raise
+    except Locked:
         return None
     entering = items if room is None else items[: max(0, room)]
     return len(await enqueue_limited(session, scope, queue_id=queue_id, items=entering)) if entering else 0

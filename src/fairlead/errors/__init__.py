@@ -30,7 +30,8 @@ FairleadError
 │   ├── TooManyAttempts            429 TOO_MANY_ATTEMPTS   of something that could be guessed
 │   ├── ProviderUnavailable        503 PROVIDER_UNAVAILABLE  of sign-ins elsewhere
 │   ├── DatabaseUnavailable        503 DATABASE_UNAVAILABLE
-│   ├── Busy                       503 BUSY                a lock or time limit stood in the way
+│   ├── Busy                       503 BUSY                a time limit stood in the way
+│   │   ├── Locked                 503 LOCKED              another transaction holds what is needed for too long
 │   │   └── TransactionConflict    503 TRANSACTION_CONFLICT  two transactions could not both be; rolled back
 │   └── IdempotencyInFlight        409 IDEMPOTENCY_IN_FLIGHT  the same request is being carried out
 ├── OperatorError                  somebody who runs the installation has to act
@@ -111,6 +112,7 @@ from fairlead.errors.temporary import (
     Busy,
     DatabaseUnavailable,
     IdempotencyInFlight,
+    Locked,
     ProviderUnavailable,
     RateLimited,
     TemporaryError,
@@ -140,6 +142,7 @@ __all__ = [
     "LastOwner",
     "LeaseLost",
     "LinterMissing",
+    "Locked",
     "MethodNotAllowed",
     "MigrationChanged",
     "MigrationFailed",

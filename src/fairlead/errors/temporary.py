@@ -51,7 +51,12 @@ class Busy(TemporaryError):
     """The database was too busy to answer in time; nothing was changed."""
 
     code = "BUSY"
-    locked = False  # whether somebody holds rows locked that this needs
+
+
+class Locked(Busy):
+    """Another transaction holds what this needs for too long; nothing was changed."""
+
+    code = "LOCKED"
 
 
 class TransactionConflict(Busy):

@@ -15,7 +15,7 @@ from fairlead.bootstrap import Resources
 from fairlead.db.session import Looks
 from fairlead.db.tenancy import system
 from fairlead.engine.reconcile import Correction, correct_slots, reconcile, slots_differ
-from fairlead.errors import Busy
+from fairlead.errors import Locked
 from fairlead.maintenance.duty import duty
 from fairlead.runtime.loop import Loop
 
@@ -32,11 +32,9 @@ def reconciler(resources: Resources, looks: Looks) -> Loop:
         try:
             async with database.unit_of_work(_SCOPE) as session:
                 return await reconcile(session, _SCOPE)
-        except Busy as error:
-            if not error.locked:
-                raise
-        async with database.unit_of_work(_SCOPE) as session:
-            return await correct_slots(session, _SCOPE, beside_locked=True)
+        except Locked:
+            async with database.unit_of_work(_SCOPE) as session:
+                return await correct_slots(session, _SCOPE, beside_locked=True)
 
     async def work() -> bool:
         corrections = await corrected() if await slots_differ(looks.alone(_SCOPE), _SCOPE) else []

@@ -12,7 +12,7 @@ import structlog
 from fairlead.bootstrap import Resources
 from fairlead.db.tenancy import system
 from fairlead.engine.rescue import Rescued, rescue
-from fairlead.errors import Busy
+from fairlead.errors import Locked
 from fairlead.maintenance.lookout import Lookout
 from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 
@@ -32,9 +32,7 @@ def rescuer(resources: Resources, lookout: Lookout) -> Loop:
     async def turn() -> float:
         try:
             rescued = await rescue_some()
-        except Busy as error:
-            if not error.locked:
-                raise
+        except Locked:
             rescued = await rescue_some(beside_locked=True)
         for queue_id in {item.queue_id for item in rescued}:
             resources.notifier.announce(queue_id)

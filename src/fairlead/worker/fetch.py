@@ -24,7 +24,7 @@ from fairlead.db.apart import Apart
 from fairlead.db.session import Database, Looks
 from fairlead.db.tenancy import system
 from fairlead.engine.claim import ClaimedItem, Source, claim
-from fairlead.errors import Busy, TemporaryError
+from fairlead.errors import Locked, TemporaryError
 from fairlead.runtime.loop import Loop
 from fairlead.worker.buffer import Buffer
 from fairlead.worker.held import Held, HeldItems
@@ -183,9 +183,7 @@ class Fetcher:
         try:
             async with self._database.unit_of_work(_SCOPE) as session:
                 return await claim(session, _SCOPE, sources=sources, worker_id=worker_id)
-        except Busy as error:
-            if not error.locked:
-                raise
+        except Locked:
             return await self._claim_apart(sources)
 
     async def _claim_apart(self, sources: Sequence[Source]) -> list[ClaimedItem]:

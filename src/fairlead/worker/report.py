@@ -30,7 +30,7 @@ from fairlead.engine.fail import Failure, fail
 from fairlead.engine.reconcile import correct_slots
 from fairlead.engine.release import release
 from fairlead.engine.snooze import Snooze, snooze
-from fairlead.errors import Busy
+from fairlead.errors import Busy, Locked
 from fairlead.runtime.loop import ASLEEP_SECONDS, Loop
 from fairlead.worker.held import HeldItems
 from fairlead.worker.outcome import Completed, Confirmed, Failed, Outcome, Released, Snoozed, Stopped
@@ -97,9 +97,7 @@ class Reporter:
                 batch = [waiting[index] for index in range(min(BATCH, len(waiting)))]
                 try:
                     await self._report(kind, batch)
-                except Busy as error:
-                    if not error.locked:
-                        raise
+                except Locked:
                     await self._part(kind, waiting, len(batch))
                 else:
                     self._ready -= _take_out(waiting, batch)
@@ -117,9 +115,7 @@ class Reporter:
         for organization_id, part in parts.items():
             try:
                 await self._report(kind, part)
-            except Busy as error:
-                if not error.locked:
-                    raise
+            except Locked:
                 self._set_aside(organization_id)
             else:
                 self._ready -= _take_out(waiting, part)
