@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from tests.fixtures.accounts import differences
+from tests.fixtures.doctor import superuser_of
 from tests.fixtures.items import FLEET, claimed, expire, row_of
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
@@ -75,7 +76,7 @@ async def nothing(_item: Item) -> None:
 @pytest.fixture
 def superuser_url(server_url: str, database_url: str) -> str:
     """The URL of this process's database for whoever may lock anything."""
-    return psycopg.conninfo.make_conninfo(server_url, dbname=psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
+    return superuser_of(server_url, database_url)
 
 
 @pytest.mark.parametrize("kind", LOCKS)
