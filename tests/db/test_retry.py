@@ -20,7 +20,7 @@ from fairlead.db.retry import transact
 from fairlead.db.session import Database, Session
 from fairlead.domain.ids import new_id
 from fairlead.domain.retry import delay_seconds
-from fairlead.errors import Busy, Conflict, DatabaseUnavailable, FairleadError, TransactionConflict
+from fairlead.errors import Busy, Conflict, DatabaseUnavailable, FairleadError, Locked, TransactionConflict
 from fairlead.services.organizations import create_organization
 
 pytestmark = pytest.mark.anyio
@@ -126,7 +126,7 @@ async def test_pauses_differ(database: Database, pauses: list[float]) -> None:
     ("state", "error"),
     [
         ("23505", Conflict),
-        ("55P03", Busy),
+        ("55P03", Locked),
         ("57014", Busy),
         ("57P01", DatabaseUnavailable),
         ("08006", DatabaseUnavailable),
@@ -162,7 +162,7 @@ async def test_an_error_of_the_works_own_is_not_tried_again(database: Database, 
 async def test_a_lock_that_is_not_given_is_not_waited_for_again(
     database: Database, ours: Tenant, pauses: list[float]
 ) -> None:
-    """A lock timeout has taken its time already: it ends the work in Busy at the first try."""
+    """A lock timeout has taken its time already: it ends the work at the first try."""
     tries = 0
 
     async def work(session: Session) -> None:
@@ -172,10 +172,9 @@ async def test_a_lock_that_is_not_given_is_not_waited_for_again(
 
     async with opened(database, lock_timeout_seconds=0.05) as hurried, database.unit_of_work(FLEET) as holder:
         await holder.execute(text("select from organizations for update"))
-        with pytest.raises(Busy) as raised:
+        with pytest.raises(Locked):
             await transact(hurried, ours.scope, work=work)
 
-    assert type(raised.value) is Busy
     assert (tries, pauses) == (1, [])
 
 
