@@ -81,5 +81,5 @@ async def test_it_runs_by_itself(resources: Resources, database: Database, ours:
     async def ran() -> bool:
         return len(await made_by(database, made.id)) == 1
 
-    await until(ran, what="the schedule is run", seconds=5)
+    await until(ran, what="the schedule is run")
     await loop.stop()

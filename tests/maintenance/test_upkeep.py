@@ -45,7 +45,7 @@ async def test_a_delayed_item_becomes_ready(resources: Resources, database: Data
         async def claimable() -> bool:
             return len(await claim_some(database, ours)) == 1
 
-        await until(claimable, what="the item is ready", seconds=5)
+        await until(claimable, what="the item is ready")
 
 
 async def test_a_lost_lease_is_taken_back(resources: Resources, database: Database, ours: Tenant) -> None:
@@ -56,7 +56,7 @@ async def test_a_lost_lease_is_taken_back(resources: Resources, database: Databa
         async def rescued() -> bool:
             return await count_by_status(database) == {"waiting": 1}
 
-        await until(rescued, what="the item is rescued", seconds=5)
+        await until(rescued, what="the item is rescued")
 
 
 async def test_an_ordered_item_comes_forward(resources: Resources, database: Database, ours: Tenant) -> None:
@@ -67,7 +67,7 @@ async def test_an_ordered_item_comes_forward(resources: Resources, database: Dat
         async def claimable() -> bool:
             return len(await claim_some(database, ours)) == 1
 
-        await until(claimable, what="the first item is ready", seconds=5)
+        await until(claimable, what="the first item is ready")
 
 
 async def test_a_herd_of_due_items_is_shared(resources: Resources, database: Database, ours: Tenant) -> None:

@@ -202,7 +202,7 @@ async def test_a_lost_lease_cancels_an_async_handler(database: Database, brief: 
         async with working(database, app, queues=["work"], poll_seconds=60):
             (item_id,) = await put(database, brief, {})
             await _nudge(database, brief)
-            await asyncio.wait_for(begun.wait(), 10)
+            await asyncio.wait_for(begun.wait(), 20)
             await expire(database, Lease(brief.organization_id, item_id, 1))
             await rescue_all(database)
             await asyncio.wait_for(ended.wait(), 3 * LEASE_SECONDS)
@@ -231,7 +231,7 @@ async def test_a_lost_lease_is_seen_by_a_thread(database: Database, brief: Tenan
 
     async with working(database, app, maintained=True):
         (item_id,) = await put(database, brief, {})
-        assert await asyncio.to_thread(begun.wait, 10)
+        assert await asyncio.to_thread(begun.wait, 20)
         await expire(database, Lease(brief.organization_id, item_id, 1))
         assert await asyncio.to_thread(saw.wait, 10)
         row = await finished(database, brief, item_id)

@@ -50,9 +50,9 @@ async def test_a_cancelled_item_stops_its_handler(database: Database, ours: Tena
     with capture_logs() as logs:
         async with working(database, app) as worker:
             (item_id,) = await put(database, ours, {})
-            await asyncio.wait_for(begun.wait(), 10)
+            await asyncio.wait_for(begun.wait(), 20)
             await _cancel(database, ours, item_id, told=worker)
-            await asyncio.wait_for(ended.wait(), 5)  # a third of the lease is ten seconds
+            await asyncio.wait_for(ended.wait(), 8)  # a third of the lease is ten seconds
     row = await row_of(database, ours, item_id)
 
     assert seen == [(True, True)]
@@ -76,7 +76,7 @@ async def test_nobody_has_to_tell_of_a_cancellation(database: Database, ours: Te
 
     async with working(database, app):
         (item_id,) = await put(database, ours, {})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 20)
         await _cancel(database, ours, item_id)
         await asyncio.wait_for(ended.wait(), 8)  # a third of the lease is ten seconds
 
@@ -97,7 +97,7 @@ async def test_a_thread_can_see_that_its_item_is_cancelled(database: Database, o
 
     async with working(database, app) as worker:
         (item_id,) = await put(database, ours, {})
-        assert await asyncio.to_thread(begun.wait, 10)
+        assert await asyncio.to_thread(begun.wait, 20)
         await _cancel(database, ours, item_id, told=worker)
         assert await asyncio.to_thread(saw.wait, 5)
     row = await row_of(database, ours, item_id)
@@ -122,13 +122,13 @@ async def test_a_slot_is_kept_until_the_handler_has_stopped(database: Database) 
 
     async with working(database, app) as worker:
         first, second = await put(database, owner, {"number": 0}, {"number": 1})
-        assert await asyncio.wait_for(begun.get(), 10) == 0
+        assert await asyncio.wait_for(begun.get(), 20) == 0
         await _cancel(database, owner, first, told=worker)
-        assert await asyncio.wait_for(begun.get(), 10) == -1
+        assert await asyncio.wait_for(begun.get(), 20) == -1
         await _claimed_nothing(database, owner, worker)
         assert (await row_of(database, owner, first))["status"] == "processing"
         cleaned.set()
-        assert await asyncio.wait_for(begun.get(), 10) == 1
+        assert await asyncio.wait_for(begun.get(), 20) == 1
         await reaching(database, owner, second, "completed")
         assert (await row_of(database, owner, first))["status"] == "cancelled"
 
@@ -148,10 +148,10 @@ async def test_a_slot_is_kept_while_a_thread_runs_on(database: Database) -> None
 
     async with working(database, app) as worker:
         first, second = await put(database, owner, {"number": 0}, {"number": 1})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 20)
         held = worker._held.get(first)
         await _cancel(database, owner, first, told=worker)
-        await until(lambda: _is_stopped(held), what="the worker has heard of it", seconds=5)
+        await until(lambda: _is_stopped(held), what="the worker has heard of it", seconds=8)
         await _claimed_nothing(database, owner, worker)
         go_on.set()
         await reaching(database, owner, second, "completed")
@@ -170,7 +170,7 @@ async def test_what_waits_for_a_runner_is_given_up_at_once(database: Database, o
 
     async with working(database, app, concurrency=1, drain_seconds=0.1) as worker:
         await put(database, ours, {})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 20)
         (behind,) = await put(database, ours, {})
         held = Held(
             await claim_one(database, ours), ReadyQueue(ours.organization_id, ours.queue_id, "work"), monotonic()
@@ -178,7 +178,7 @@ async def test_what_waits_for_a_runner_is_given_up_at_once(database: Database, o
         worker._held.add(held)
         worker._buffer.put(held)
         await _cancel(database, ours, behind, told=worker)
-        await reaching(database, ours, behind, "cancelled", seconds=5)
+        await reaching(database, ours, behind, "cancelled", seconds=8)
 
 
 async def _is_stopped(held: Held | None) -> bool:
@@ -209,9 +209,9 @@ async def test_an_unheard_cancellation_is_learnt_by_renewing(database: Database)
 
     async with working(database, app):
         (item_id,) = await put(database, owner, {})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 20)
         await _cancel(database, owner, item_id)
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 10)
 
     assert seen == [True]
 
@@ -228,7 +228,7 @@ async def test_a_false_alarm_stops_nobody(database: Database, ours: Tenant) -> N
 
     async with working(database, app) as worker:
         (item_id,) = await put(database, ours, {})
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 20)
         held = worker._held.get(item_id)
         assert held is not None
         before = held.expires

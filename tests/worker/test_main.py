@@ -235,7 +235,7 @@ async def test_letting_go_of_threads(database: Database, start: Start, ours: Ten
 
     worker = await start(app, drain_seconds=0)
     (item_id,) = await put(database, ours, {})
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, 20)
     await asyncio.wait_for(worker.drain(asyncio.Event()), 5)
     go_on.set()
     (row,) = await rows_of(database, ours, [item_id])
