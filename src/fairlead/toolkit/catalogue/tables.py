@@ -43,6 +43,7 @@ where c.relkind in ('r', 'p', 'f') and n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
 """.replace("{owner}", OWNER.replace("{owner}", "c.relowner"))
 
+# Options whose names begin with "pg_" are the server's own notes: Debian's 15.20 has one, `pg_attver`, at each column.
 _COLUMNS: Final = """
 select n.nspname, c.relname, a.attname, jsonb_build_object(
     'type', format_type(a.atttypid, a.atttypmod),
@@ -63,7 +64,7 @@ select n.nspname, c.relname, a.attname, jsonb_build_object(
         case a.attstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end end,
     'compression', case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end,
     'statistics', nullif(a.attstattarget, -1),
-    'options', (select jsonb_agg(o order by o) from unnest(a.attoptions) o),
+    'options', (select jsonb_agg(o order by o) from unnest(a.attoptions) o where not starts_with(o, 'pg_')),
     'inherited', (select jsonb_build_object('nullable', not p.attnotnull, 'default', pg_get_expr(pd.adbin, pd.adrelid),
             'storage', case when p.attstorage <> t.typstorage then case p.attstorage when 'p' then 'plain'
                 when 'e' then 'external' when 'm' then 'main' else 'extended' end end,
@@ -81,7 +82,8 @@ join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relkind in ('r', 'p') and n.nspname = any (%(schemas)s)
     and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')
-    and (a.attinhcount = 0 or a.attoptions is not null or nullif(a.attstattarget, -1) is not null
+    and (a.attinhcount = 0 or exists (select from unnest(a.attoptions) o where not starts_with(o, 'pg_'))
+        or nullif(a.attstattarget, -1) is not null
         or col_description(c.oid, a.attnum) is not null or exists (
         select from pg_inherits i
         join pg_attribute p on p.attrelid = i.inhparent and p.attname = a.attname
