@@ -19,6 +19,8 @@ BROKEN = {
     "twice": "from fairlead import App\n\napp = App()\napp.handler('a')(print)\napp.handler('a')(print)\n",
     "empty": "from fairlead import App\n\napp = App()\n",
     "other": "app = 'not an application'\n",
+    "exits": "import sys\n\nsys.exit(0)\n",
+    "thread": "import threading\n\nthreading.Thread(target=threading.Event().wait, name='mine').start()\n1 / 0\n",
     "good": "from fairlead import App\n\napp = App()\napp.handler('a')(print)\n",
 }
 
@@ -51,6 +53,7 @@ def modules(tmp_path: Path) -> Path:
         ),
         ("users_crash:app", "ZeroDivisionError: division by zero ({file}, line 4)"),
         (".users_good:app", "cannot be imported: TypeError"),
+        ("users_exits:app", "cannot be imported: SystemExit: 0 ({file}, line 3)"),
     ],
 )
 def test_what_cannot_be_loaded(modules: Path, monkeypatch: pytest.MonkeyPatch, place: str, sentence: str) -> None:
@@ -82,6 +85,15 @@ def test_what_cannot_be_run(run: Run, modules: Path, arguments: list[str], sente
     assert sentence in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("Error: ")
+
+
+def test_a_thread_that_does_not_end(run: Run, modules: Path) -> None:
+    """A thread that an application began, and that Python would wait for, is named, and the process ends without it."""
+    done = run("worker", "users_thread:app", PYTHONPATH=str(modules))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ZeroDivisionError" in done.stderr
+    assert "Threads that do not end: mine; ending without them." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -195,13 +195,13 @@ def test_a_handlers_own_backoff() -> None:
     assert outcome.delay_seconds == 304
 
 
-@pytest.mark.parametrize("answer", [-1, None, "soon", float("nan"), ZeroDivisionError])
+@pytest.mark.parametrize("answer", [-1, None, "soon", float("nan"), ZeroDivisionError, SystemExit])
 def test_a_backoff_of_nonsense_is_the_queues(answer: Any) -> None:
     """A back-off function that raises or says no number of seconds is logged, and the queue's own counts."""
 
     def backoff(_attempt: int, _error: BaseException) -> Any:
-        if answer is ZeroDivisionError:
-            raise ZeroDivisionError
+        if isinstance(answer, type):
+            raise answer
         return answer
 
     held = make_held(attempts=3, backoff=Backoff(base_seconds=2, factor=3, jitter=False))

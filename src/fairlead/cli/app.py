@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from fairlead.cli import bench, create, credentials, db, demo, dev, doctor, queues, schedules, serve, worker
 from fairlead.cli.output import show_wrong_usage
+from fairlead.cli.running import end_without_threads
 
 app = typer.Typer(
     name="fairlead",
@@ -59,9 +60,18 @@ app.add_typer(schedules.group, name="schedule")
 
 
 def main() -> None:
-    """Run the command line; wrong usage is told as JSON where that is what was asked for."""
+    """Run the command line; the process ends although a thread of a handler's own goes on."""
+    try:
+        _run()
+    except SystemExit as ended:
+        end_without_threads(code=ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+
+
+def _run() -> NoReturn:
+    """Run it; wrong usage is told as JSON where that is what was asked for."""
     if "--json" not in sys.argv:
-        app()
+        sys.exit(app())
     try:
         sys.exit(app(standalone_mode=False))
     except _WRONG_USAGE as error:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import wraps
@@ -31,6 +34,7 @@ _EXIT_CODES: Final[dict[type[FairleadError], int]] = {
     DestructiveRefused: 3,
     SchemaDrifted: 4,
 }
+_THREADS_SECONDS: Final = 5.0
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
@@ -47,6 +51,24 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     interruptible()
     gc.freeze()  # start-up stays: looking it through now and then would stop everything for a tenth of a second
     return uvloop.run(work)
+
+
+def end_without_threads(*, code: int) -> None:
+    """Let the process end within seconds: threads that handlers began and that are no daemons are waited for by Python.
+
+    They get `_THREADS_SECONDS` to end by themselves; then they are named, and the process ends with `code`.
+    """
+    threading.Thread(target=_end_without_threads, args=[code], name="end", daemon=True).start()
+
+
+def _end_without_threads(code: int) -> None:
+    threading.main_thread().join()
+    time.sleep(_THREADS_SECONDS)
+    left = [thread.name for thread in threading.enumerate() if thread.is_alive() and not thread.daemon]
+    messages.print(f"Threads that do not end: {', '.join(left)}; ending without them.")
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def interruptible() -> None:

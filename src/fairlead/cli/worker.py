@@ -124,7 +124,7 @@ def _imported(name: str, place: str) -> ModuleType:
         return importlib.import_module(name)
     except FairleadError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             raise HandlerInvalid(f"There is no module {error.name!r} to import {place!r} from.") from error
         raise HandlerInvalid(
@@ -132,7 +132,7 @@ def _imported(name: str, place: str) -> ModuleType:
         ) from error
 
 
-def _place_of(error: Exception) -> str:
+def _place_of(error: BaseException) -> str:
     """Return the line of the user's code that failed, or nothing when the error says it itself."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in frame.filename]
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

@@ -129,7 +129,7 @@ def _own_wait(held: Held, error: BaseException, rules: RetryRules) -> float | No
         return None
     try:
         seconds = rules.backoff(held.claimed.attempts, error)
-    except Exception:  # noqa: BLE001 - whatever it raises must cost neither the item nor the runner
+    except BaseException:  # noqa: BLE001 - whatever it raises must cost neither the item nor the runner
         _log.exception("backoff_failed", item_id=held.claimed.id, queue=held.queue.name)
         return None
     if not _is_delay(seconds):

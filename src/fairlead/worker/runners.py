@@ -115,7 +115,7 @@ class Runners:
                 if not self._letting_go:
                     self._replace()
             raise
-        except Exception:  # noqa: BLE001 - a defect of ours must cost neither the item nor the runner
+        except BaseException:  # noqa: BLE001 - a defect of ours must cost neither the item nor the runner
             _log.exception("attempt_not_judged", item_id=held.claimed.id)
             return failed(held, "The worker could not tell what the handler did.")
         finally:
