@@ -28,6 +28,7 @@ from fairlead.db.tenancy import Scope, SystemScope, TenantScope
 from fairlead.domain.ids import new_id
 from fairlead.engine.advance import advance
 from fairlead.engine.cancel import cancel
+from fairlead.engine.carry_rate import carry_rate
 from fairlead.engine.claim import Source, claim
 from fairlead.engine.clear import clear, empty, forget
 from fairlead.engine.complete import Completion, complete, complete_by_queue, completed_before
@@ -108,6 +109,11 @@ async def _empty(session: Session, scope: Scope, victim: Victim) -> object:
 
 async def _correct_slots(session: Session, _scope: Scope, _victim: Victim) -> object:
     return await correct_slots(session, FLEET)
+
+
+async def _carry_rate(session: Session, scope: Scope, victim: Victim) -> None:
+    assert isinstance(scope, TenantScope)
+    await carry_rate(session, scope, queue_id=victim.owner.queue_id, old_seconds=1, period_seconds=60)
 
 
 async def _count_late(session: Session, scope: Scope, _victim: Victim) -> None:
@@ -258,6 +264,7 @@ async def _schedule(session: Session, _scope: Scope, _victim: Victim) -> object:
 
 TENANT_ATTACKS: dict[str, Attack] = {
     "cancel": _cancel,
+    "carry_rate": _carry_rate,
     "claim": _claim,
     "clear": _clear,
     "complete": _complete,
@@ -298,7 +305,7 @@ SYSTEM_ATTACKS: dict[str, Attack] = {
     "slots_differ": _slots_differ,
 }
 READING = {"completed_before", "holders_of", "slots_differ"}
-WITHOUT_ANSWER = {"clear", "count_late", "forget"}
+WITHOUT_ANSWER = {"carry_rate", "clear", "count_late", "forget"}
 
 
 @pytest.fixture

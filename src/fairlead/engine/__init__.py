@@ -13,8 +13,8 @@ Cancel ends what waits. What somebody holds stays processing, with its slot and 
 stopped or its lease is over; every other outcome is refused meanwhile.
 
 Schedule enqueues what the clock asks for. Delete removes an item that waits or is finished, prune what was finished
-long enough ago; one that somebody works on can be neither deleted nor updated. Fold and reconcile move nothing: they
-keep the accounts (`accounts.py`) short and right.
+long enough ago; one that somebody works on can be neither deleted nor updated. Fold, reconcile and carry_rate move
+nothing: they keep the accounts (`accounts.py`) short and right.
 
 The fence: `(id, claims)` names a lease. Every outcome finds its rows by id alone, locks them in id order, and only
 then compares status, `claims`, the lease's end and whether the item was cancelled on the locked row. (With the status

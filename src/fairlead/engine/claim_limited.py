@@ -19,6 +19,7 @@ from fairlead.db.statement import Statement
 from fairlead.engine.accounts import counters_of
 from fairlead.engine.claim_parts import ANSWER, SOURCE, claimed
 
+SLICES: Final = "19"  # of a rate's period; one more is kept
 _OPENING: Final = "(select count(*) from wanted) > (select count(*) from slot)"
 _AGAIN: Final = "(select organization_id, queue_id from wanted w where w.queue_id <> '' and {opening})"
 
@@ -109,8 +110,8 @@ taken as (
 def _statement(*, walks: bool) -> Statement:
     return Statement(
         _CLAIM,
-        slices="19",
-        kept="19",
+        slices=SLICES,
+        kept=SLICES,
         source=SOURCE,
         claimed=claimed("(select * from room where take > 0 order by place)", walks=walks),
         counters=counters_of("claimed", waiting="-count(*)", processing="count(*)"),

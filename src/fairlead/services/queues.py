@@ -10,6 +10,7 @@ from fairlead.db.rows import NOW, delete_row, insert_row, lock_row, restore_row,
 from fairlead.db.session import Session
 from fairlead.db.tenancy import TenantScope
 from fairlead.domain.ids import new_id
+from fairlead.engine.carry_rate import carry_rate
 from fairlead.engine.clear import clear, empty
 from fairlead.engine.reconcile import count_late
 from fairlead.queries.queues import get_queue
@@ -93,6 +94,9 @@ async def update_queue(
     before, after = await update_row(session, scope, QueueTable, key=key, values=values, model=Queue)
     if after.max_concurrency is not None and before.max_concurrency is None:
         await count_late(session, scope)
+    if after.rate_period_seconds != before.rate_period_seconds:
+        old_seconds, period_seconds = before.rate_period_seconds, after.rate_period_seconds
+        await carry_rate(session, scope, queue_id=queue_id, old_seconds=old_seconds, period_seconds=period_seconds)
     await audit.record_change(
         session, scope, actor=actor, action="queue.updated", kind="queue", before=before, after=after
     )
