@@ -1,25 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from tests.fixtures.clock import ClockedDatabase, install_clock
+from tests.fixtures.clock import ClockedDatabase
 from tests.fixtures.items import claim_some, enqueue_some
 from tests.fixtures.organizations import Tenant, make_tenant
 
-from fairlead.db.connect import DatabaseOptions
 from fairlead.services.queues import update_queue
 
 pytestmark = pytest.mark.anyio
 RATE, PERIOD = 5, 60
-
-
-@pytest.fixture
-async def clocked(fresh_url: str) -> AsyncIterator[ClockedDatabase]:
-    """A database whose clock only the test moves."""
-    opened = ClockedDatabase(DatabaseOptions(url=install_clock(fresh_url), application_name="tests"))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.fixtures.accounts import differences, taken
-from tests.fixtures.clock import ClockedDatabase, install_clock
+from tests.fixtures.clock import ClockedDatabase
 from tests.fixtures.items import FLEET, claim_some, claimed, enqueue_some, expire, rescue_all
 from tests.fixtures.organizations import Tenant, make_tenant
 from tests.fixtures.people import tell
 
-from fairlead.db.connect import DatabaseOptions
 from fairlead.db.session import Database
 from fairlead.domain.ids import new_id
 from fairlead.engine.cancel import cancel
@@ -44,14 +42,6 @@ async def limit(database: Database, owner: Tenant, most: int | None) -> None:
     """Limit the whole organization."""
     statement = "update organizations set max_concurrency = :most where id = :id"
     await tell(database, statement, most=most, id=owner.organization_id)
-
-
-@pytest.fixture
-async def clocked(fresh_url: str) -> AsyncIterator[ClockedDatabase]:
-    """A database whose clock the test moves."""
-    opened = ClockedDatabase(DatabaseOptions(url=install_clock(fresh_url), application_name="tests"))
-    yield opened
-    await opened.close()
 
 
 async def test_a_queue_gives_no_more_than_its_limit(database: Database) -> None:
