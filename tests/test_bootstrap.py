@@ -164,6 +164,34 @@ async def test_waiting_for_a_database(fresh_url: str, server_url: str) -> None:
     assert "not currently accepting connections" in logs[0]["error"]
 
 
+@pytest.mark.anyio
+async def test_what_is_waited_for_long_is_said_again(
+    fresh_url: str, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at the log later finds what a process still waits for, a wrong password say."""
+    monkeypatch.setattr("fairlead.bootstrap._SAY_AGAIN_SECONDS", 0.1)
+    refuse_connections(server_url, fresh_url, refuse=True)
+
+    async def opening() -> None:
+        async with open_resources(_settings(fresh_url), application_name="tests", wait_for_database=True):
+            pytest.fail("There is no database to open.")
+
+    with capture_logs() as logs:
+        task = asyncio.create_task(opening())
+
+        async def said_twice() -> bool:
+            return len(logs) > 1
+
+        try:
+            await until(said_twice, what="it says so again")
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            refuse_connections(server_url, fresh_url, refuse=False)
+
+    assert {line["event"] for line in logs} == {"database_awaited"}
+
+
 def _at_once(count: int, *arguments: str, **environment: str) -> list[str]:
     """Run Python several times at once; return what each wrote, none having failed."""
     processes = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from fairlead.settings import Settings
 
 _RECONNECT: Final = Backoff(base_seconds=0.2, cap_seconds=5.0, jitter=False)
 _PREPARE_AFTER: Final = 5  # executions of a statement
+_SAY_AGAIN_SECONDS: Final = 60.0  # what a database is waited for may need somebody: a wrong password
 _SECRET_BYTES: Final = 32  # as settings ask of FAIRLEAD_SECRET
 _SMTP_PORTS: Final = {"smtp": 587, "smtps": 465}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -161,14 +163,16 @@ def _write_once(path: Path, text: str) -> None:
 
 
 async def _reached(url: str, *, embedded: bool, wait: bool) -> None:
-    """Make sure of the schema as soon as the database can be reached; that it cannot is said once."""
+    """Make sure of the schema as soon as the database can be reached; why it cannot is said once a minute."""
+    said = -_SAY_AGAIN_SECONDS
     for attempt in count(1):
         try:
             await asyncio.to_thread(_ensure_schema, url, embedded=embedded)
         except DatabaseUnavailable as error:
             if not wait:
                 raise
-            if attempt == 1:
+            if time.monotonic() - said >= _SAY_AGAIN_SECONDS:
+                said = time.monotonic()
                 _log.warning("database_awaited", code=error.code, error=error.message)
         else:
             if attempt > 1:
