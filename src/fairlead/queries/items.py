@@ -131,7 +131,7 @@ select i.id, i.queue_id, i.attempts, q.lease_seconds,
 from {each}
 cross join lateral (
     select q.* from queues q
-    where q.organization_id = :organization_id and q.id = i.queue_id
+    where q.organization_id = i.organization_id and q.id = i.queue_id
     order by q.id
     limit 1
 ) q

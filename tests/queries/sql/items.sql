@@ -39,7 +39,7 @@ cross join lateral (
 ) i
 cross join lateral (
     select q.* from queues q
-    where q.organization_id = %(organization_id)s and q.id = i.queue_id
+    where q.organization_id = i.organization_id and q.id = i.queue_id
     order by q.id
     limit 1
 ) q
