@@ -154,7 +154,7 @@ async def _forget(session: Session, scope: Scope, victim: Victim) -> None:
 
 async def _holders_of(session: Session, scope: Scope, victim: Victim) -> object:
     assert isinstance(scope, TenantScope)
-    return await holders_of(session, scope, queue_id=victim.owner.queue_id, keys=["theirs"])
+    return await holders_of(session, scope, queue_id=victim.owner.queue_id, keys=["theirs", "lasting"])
 
 
 async def _reconcile(session: Session, _scope: Scope, _victim: Victim) -> object:
@@ -338,7 +338,8 @@ _PAST_THE_ENGINE = (
     "update queues set max_concurrency = 9, retention_seconds = 0 where id = :queue",
     (
         "insert into unique_periods (organization_id, queue_id, unique_key, item_id, expires_at) "
-        "select organization_id, id, 'over', id, statement_timestamp() from queues where id = :queue"
+        "select organization_id, id, 'over', id, statement_timestamp() from queues where id = :queue "
+        "union all select organization_id, id, 'lasting', id, 'infinity' from queues where id = :queue"
     ),
     (
         "insert into idempotency_keys (organization_id, route, key, fingerprint, answer) "
