@@ -21,6 +21,7 @@ from fairlead.schema.row_security import ROLES
 from tests.fixtures.databases import LOGIN, as_login, database_of, in_memory, let_in_quickly
 from tests.fixtures.pooler import SERVER_CONNECTIONS, pooler, through
 
+_TEARDOWN_SECONDS = 300
 pytest_plugins = ["tests.fixtures.organizations"]
 # Tests write a migration again and again in one second, and Python would take what it compiled of the one before.
 sys.dont_write_bytecode = True
@@ -30,7 +31,7 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Bound a teardown even after a failure, when pytest has taken the test's own bound away to show it."""
-    faulthandler.dump_traceback_later(300, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    faulthandler.dump_traceback_later(_TEARDOWN_SECONDS, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
     try:
         return (yield)
     finally:

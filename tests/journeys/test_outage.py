@@ -179,5 +179,5 @@ async def test_waiting_for_the_database_can_be_stopped(processes: Processes, num
     await worker.until_said("database_awaited")
     worker.send(number)
 
-    assert await worker.ended() == 0
+    assert await worker.ended(seconds=3) == 0
     assert "Traceback" not in worker.said()

@@ -266,7 +266,7 @@ async def test_leases_end_by_themselves_without_a_database(database: Database, o
         return one in told
 
     try:
-        await until(lost, what="the item is lost")
+        await until(lost, what="the item is lost", seconds=3)
     finally:
         await asyncio.to_thread(heartbeat.stop)
 

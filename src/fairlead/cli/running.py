@@ -65,6 +65,8 @@ def _end_without_threads(code: int) -> None:
     threading.main_thread().join()
     time.sleep(_THREADS_SECONDS)
     left = [thread.name for thread in threading.enumerate() if thread.is_alive() and not thread.daemon]
+    if not left:  # it is ending already
+        return
     messages.print(f"Threads that do not end: {', '.join(left)}; ending without them.")
     sys.stderr.flush()
     sys.stdout.flush()
